@@ -1,0 +1,18 @@
+# slipway_library(NAME DEPENDS lib... ): a static library of every .cc beside the CMakeLists.txt (subfolders too),
+# and one test program of every *_test.cc. What may depend on what stands in tools/layers.toml.
+function(slipway_library name)
+  cmake_parse_arguments(arg "" "" "DEPENDS;TEST_DEPENDS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  add_library(slipway_${name} STATIC ${sources})
+  target_include_directories(slipway_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(slipway_${name} PUBLIC ${arg_DEPENDS})
+  if(SLIPWAY_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE slipway_${name} ${arg_TEST_DEPENDS} GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE SLIPWAY_GOLDEN="${CMAKE_SOURCE_DIR}/tests/golden")
+    add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+endfunction()

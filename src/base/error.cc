@@ -1,0 +1,26 @@
+#include "base/error.h"
+
+namespace slipway {
+
+std::string_view ToString(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kInvalid: return "invalid";
+    case ErrorKind::kNotFound: return "not_found";
+    case ErrorKind::kConflict: return "conflict";
+    case ErrorKind::kPerhapsCommitted: return "perhaps_committed";
+    case ErrorKind::kUnavailable: return "unavailable";
+    case ErrorKind::kDenied: return "denied";
+    case ErrorKind::kUnsupported: return "unsupported";
+    case ErrorKind::kCorrupt: return "corrupt";
+    case ErrorKind::kIo: return "io";
+    case ErrorKind::kCancelled: return "cancelled";
+    case ErrorKind::kInternal: return "internal";
+  }
+  return "internal";
+}
+
+Error Error::Wrap(std::string_view context) const {
+  return {kind, std::string(context) + ": " + message};
+}
+
+}  // namespace slipway

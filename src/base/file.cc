@@ -1,0 +1,125 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <vector>
+
+#include "base/format.h"
+#include "base/ids.h"
+
+namespace slipway {
+namespace {
+
+namespace fs = std::filesystem;
+
+Failure SystemError(std::string_view what, const fs::path& path) {
+  auto kind = errno == ENOENT ? ErrorKind::kNotFound : errno == EACCES ? ErrorKind::kDenied : ErrorKind::kIo;
+  return Fail(kind, "{} {}: {}", what, path.string(), std::strerror(errno));
+}
+
+/// A file descriptor that closes itself.
+struct Descriptor {
+  int fd = -1;
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+Result<> WriteAll(int fd, std::string_view bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    auto written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return SystemError("write", path);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  if (::fsync(fd) != 0) return SystemError("sync", path);
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> ReadFile(const fs::path& path, size_t limit) {
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) return SystemError("open", path);
+  std::string bytes;
+  char buffer[1 << 16];
+  while (true) {
+    auto got = ::read(file.fd, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return SystemError("read", path);
+    if (got == 0) return bytes;
+    bytes.append(buffer, static_cast<size_t>(got));
+    if (bytes.size() > limit) return Fail(ErrorKind::kInvalid, "{} is larger than {} bytes", path.string(), limit);
+  }
+}
+
+Result<> WriteFileAtomically(const fs::path& path, std::string_view bytes, int mode) {
+  auto beside = path;
+  beside += ".tmp-" + RandomHex(4);
+  {
+    Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
+    if (file.fd < 0) return SystemError("create", beside);
+    if (auto done = WriteAll(file.fd, bytes, beside); !done) {
+      ::unlink(beside.c_str());
+      return done;
+    }
+  }
+  if (::rename(beside.c_str(), path.c_str()) != 0) {
+    auto failure = SystemError("rename to", path);
+    ::unlink(beside.c_str());
+    return failure;
+  }
+  return SyncFolder(path.has_parent_path() ? path.parent_path() : fs::path("."));
+}
+
+Result<> CreateFolders(const fs::path& path) {
+  std::error_code code;
+  fs::create_directories(path, code);
+  if (code) return Fail(ErrorKind::kIo, "create folder {}: {}", path.string(), code.message());
+  return {};
+}
+
+Result<> SyncFolder(const fs::path& path) {
+  Descriptor folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (folder.fd < 0) return SystemError("open folder", path);
+  if (::fsync(folder.fd) != 0) return SystemError("sync folder", path);
+  return {};
+}
+
+Result<std::string> HashFolder(const fs::path& folder) {
+  std::error_code code;
+  std::vector<fs::path> files;
+  for (fs::recursive_directory_iterator it(folder, code), end; !code && it != end; it.increment(code))
+    if (it->is_regular_file()) files.push_back(fs::relative(it->path(), folder));
+  if (code) return Fail(ErrorKind::kIo, "read folder {}: {}", folder.string(), code.message());
+  std::ranges::sort(files);
+  std::string digests;
+  for (const auto& file : files) {
+    ASSIGN(auto bytes, ReadFile(folder / file, size_t{8} << 30));
+    digests += Sha256(bytes) + " " + file.string() + "\n";
+  }
+  return Sha256(digests);
+}
+
+Result<FileLock> FileLock::TryTake(const fs::path& path) {
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return SystemError("open", path);
+  FileLock lock(fd);
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return Fail(ErrorKind::kConflict, "{} is locked by another process", path.string());
+    return SystemError("lock", path);
+  }
+  return lock;
+}
+
+FileLock::~FileLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace slipway

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+
+namespace slipway {
+
+/// The whole of a local file. kNotFound; kInvalid over `limit` bytes; kIo.
+Result<std::string> ReadFile(const std::filesystem::path& path, size_t limit = size_t{1} << 30);
+
+/// Writes beside `path`, syncs, then renames: readers see the old file or the whole new one. `mode` as in chmod.
+Result<> WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes, int mode = 0644);
+
+/// Creates the folder and those above it.
+Result<> CreateFolders(const std::filesystem::path& path);
+
+/// Syncs a folder, so that a rename in it outlives a power cut.
+Result<> SyncFolder(const std::filesystem::path& path);
+
+/// SHA-256 over the names and bytes of every file below `folder`, in the order of their relative paths. Hexadecimal.
+Result<std::string> HashFolder(const std::filesystem::path& folder);
+
+/// An exclusive lock on a file, which the system drops when its process ends, however it ends.
+class FileLock {
+ public:
+  /// Takes the lock, or kConflict at once when another process holds it. The file is created.
+  static Result<FileLock> TryTake(const std::filesystem::path& path);
+
+  FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileLock& operator=(FileLock&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~FileLock();
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+}  // namespace slipway
