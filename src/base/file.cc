@@ -92,6 +92,13 @@ Result<> SyncFolder(const fs::path& path) {
   return {};
 }
 
+Result<> SyncFile(const fs::path& path) {
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) return SystemError("open", path);
+  if (::fsync(file.fd) != 0) return SystemError("sync", path);
+  return SyncFolder(path.parent_path());
+}
+
 Result<std::string> HashFolder(const fs::path& folder) {
   std::error_code code;
   std::vector<fs::path> files;

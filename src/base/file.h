@@ -21,6 +21,9 @@ Result<> CreateFolders(const std::filesystem::path& path);
 /// Syncs a folder, so that a rename in it outlives a power cut.
 Result<> SyncFolder(const std::filesystem::path& path);
 
+/// Syncs a finished file and then its folder.
+Result<> SyncFile(const std::filesystem::path& path);
+
 /// SHA-256 over the names and bytes of every file below `folder`, in the order of their relative paths. Hexadecimal.
 Result<std::string> HashFolder(const std::filesystem::path& folder);
 

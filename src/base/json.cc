@@ -13,7 +13,6 @@ Result<json::value> ParseJson(std::string_view text, size_t max_depth) {
   json::parser parser({}, options);
   boost::system::error_code code;
   auto used = parser.write_some(text, code);
-  if (!code) parser.finish(code);
   if (!code && text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
     return Fail(ErrorKind::kInvalid, "JSON: extra data at byte {}", used);
   if (code) return Fail(ErrorKind::kInvalid, "JSON: {} at byte {}", code.message(), used);

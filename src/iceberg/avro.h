@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+
+namespace slipway::iceberg::avro {
+
+/// A node of a writer's schema (Avro 1.11 specification), with Iceberg's field ids (spec, Appendix A).
+struct Schema {
+  enum class Kind { kNull, kBoolean, kInt, kLong, kFloat, kDouble, kBytes, kString, kRecord, kEnum, kArray, kMap, kUnion, kFixed };
+  struct Field {
+    std::string name;
+    int id = -1;  ///< `field-id`, or -1
+    std::shared_ptr<const Schema> type;
+  };
+  Kind kind = Kind::kNull;
+  std::vector<Field> fields;                             ///< record
+  std::vector<std::shared_ptr<const Schema>> branches;  ///< union
+  std::shared_ptr<const Schema> items;                   ///< array, map
+  size_t size = 0;                                       ///< fixed
+};
+
+/// Parses a schema; depth is limited. kCorrupt otherwise.
+Result<std::shared_ptr<const Schema>> ParseSchema(std::string_view text);
+
+/// Reads binary-encoded values from bytes it does not own. After an error `ok()` is false and every read gives a zero.
+class Decoder {
+ public:
+  explicit Decoder(std::string_view bytes) : rest_(bytes) {}
+  bool ok() const { return ok_; }
+  bool done() const { return rest_.empty(); }
+  int64_t Long();
+  bool Boolean();
+  float Float();
+  double Double();
+  std::string_view Bytes();
+  std::string_view Fixed(size_t size);
+  /// The schema of the value that follows: the chosen branch of a union, else `schema` itself; null on an error.
+  const Schema* Resolve(const Schema& schema);
+  /// Passes over one value.
+  void Skip(const Schema& schema, int depth = 0);
+  /// Calls `item` for each item of an array; it must consume exactly one.
+  template <typename F>
+  void Array(F&& item) {
+    for (int64_t count = BlockCount(); ok_ && count != 0; count = BlockCount())
+      for (int64_t i = 0; i < count && ok_; ++i) item();
+  }
+  void Fail() { ok_ = false; }
+
+ private:
+  int64_t BlockCount();
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+/// Appends binary-encoded values.
+class Encoder {
+ public:
+  void Long(int64_t value);
+  void Boolean(bool value) { bytes_ += value ? '\1' : '\0'; }
+  void Float(float value);
+  void Double(double value);
+  void Bytes(std::string_view value);
+  void Fixed(std::string_view value) { bytes_ += value; }
+  void Branch(int64_t index) { Long(index); }
+  const std::string& bytes() const { return bytes_; }
+  std::string Take() { return std::exchange(bytes_, {}); }
+
+ private:
+  std::string bytes_;
+};
+
+/// An object container file, decompressed block by block (null, deflate, zstandard).
+class ContainerReader {
+ public:
+  /// Reads the header. kCorrupt, or kUnsupported for another codec.
+  static Result<ContainerReader> Open(std::string bytes);
+
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const Schema& schema() const { return *schema_; }
+
+  struct Block {
+    int64_t count = 0;  ///< values in the block; 0 at the end of the file
+    std::string bytes;
+  };
+  /// The next block, or an empty one at the end.
+  Result<Block> Next();
+
+ private:
+  std::string bytes_;
+  size_t at_ = 0;
+  std::map<std::string, std::string> metadata_;
+  std::shared_ptr<const Schema> schema_;
+  std::string sync_;
+};
+
+/// A container file of one deflated block per 4,096 values. `metadata` goes into the header beside schema and codec.
+class ContainerWriter {
+ public:
+  ContainerWriter(std::string_view schema, std::map<std::string, std::string> metadata);
+  /// The encoder for one further value; call Added() after it.
+  Encoder& encoder() { return block_; }
+  void Added();
+  std::string Finish();
+
+ private:
+  void Flush();
+  Encoder file_, block_;
+  int64_t count_ = 0;
+  std::string sync_;
+};
+
+}  // namespace slipway::iceberg::avro

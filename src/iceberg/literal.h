@@ -1,0 +1,39 @@
+#pragma once
+
+#include <arrow/type_fwd.h>
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "iceberg/schema.h"
+
+namespace slipway::iceberg {
+
+/// One value of a column, or null (monostate): boolean; int, long, date, time and timestamps as their number (days,
+/// microseconds); float and double; string, binary, fixed and uuid as bytes; decimal as its big-endian unscaled bytes.
+using Literal = std::variant<std::monostate, bool, int64_t, double, std::string>;
+
+inline bool IsNull(const Literal& literal) { return literal.index() == 0; }
+
+/// The order of two values of one type; bytes are unsigned. Unordered when one is NaN, a null, or the kinds differ.
+std::partial_ordering Compare(const Literal& a, const Literal& b);
+
+/// Single-value serialization (spec, Appendix D), as bounds in manifests hold it. `literal` must not be null.
+std::string ToBytes(const Literal& literal, const Type& type);
+
+/// The inverse. kCorrupt when the length does not fit the type. A value written before a promotion (int to long, float to
+/// double) is accepted in its old length.
+Result<Literal> FromBytes(std::string_view bytes, const Type& type);
+
+/// The value at `row` of a column read by Slipway. kUnsupported: a decimal or nested column.
+Result<Literal> LiteralAt(const arrow::Array& array, int64_t row);
+
+/// A one-valued Arrow array of `rows` rows.
+Result<std::shared_ptr<arrow::Array>> Repeat(const Literal& literal, const Type& type, int64_t rows);
+
+/// For messages and partition paths: 2024-01-31 for a date, null as "null".
+std::string ToString(const Literal& literal, const Type& type);
+
+}  // namespace slipway::iceberg

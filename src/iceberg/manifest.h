@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "iceberg/partition.h"
+
+namespace slipway::iceberg {
+
+/// One data file as a manifest describes it (spec, "Data File Fields"). Maps are by field id.
+struct DataFile {
+  std::string file_path;
+  int spec_id = 0;
+  PartitionTuple partition;
+  int64_t record_count = 0;
+  int64_t file_size_in_bytes = 0;
+  std::map<int, int64_t> column_sizes, value_counts, null_value_counts, nan_value_counts;
+  std::map<int, std::string> lower_bounds, upper_bounds;  ///< single-value serialized
+  std::vector<int64_t> split_offsets;
+  std::optional<int> sort_order_id;
+};
+
+struct ManifestEntry {
+  enum class Status { kExisting = 0, kAdded = 1, kDeleted = 2 };
+  Status status = Status::kExisting;
+  std::optional<int64_t> snapshot_id, sequence_number, file_sequence_number;  ///< absent: inherited from the manifest
+  DataFile file;
+};
+
+struct FieldSummary {
+  bool contains_null = false;
+  std::optional<bool> contains_nan;
+  std::optional<std::string> lower_bound, upper_bound;
+};
+
+/// One line of a manifest list (spec, "Manifest Lists").
+struct ManifestFile {
+  std::string manifest_path;
+  int64_t manifest_length = 0;
+  int partition_spec_id = 0;
+  int content = 0;  ///< 0 data, 1 deletes
+  int64_t sequence_number = 0, min_sequence_number = 0;
+  int64_t added_snapshot_id = 0;
+  int added_files_count = -1, existing_files_count = -1, deleted_files_count = -1;  ///< -1: not told (version 1)
+  int64_t added_rows_count = -1, existing_rows_count = -1, deleted_rows_count = -1;
+  std::vector<FieldSummary> partitions;
+};
+
+/// Reads the bytes of a manifest list of version 1 or 2.
+Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes);
+
+/// Reads the bytes of a manifest; what its entries leave out is inherited from `manifest` (spec, "Sequence Number
+/// Inheritance"). Partition values are in the order of `spec`. kUnsupported: a delete file.
+Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest,
+                                                const PartitionSpec& spec);
+
+/// What a manifest needs to know of its table to be written.
+struct ManifestContext {
+  int format_version = 2;
+  const Schema* schema = nullptr;
+  std::string schema_json;
+  const PartitionSpec* spec = nullptr;
+};
+
+/// The bytes of a manifest of `entries`, all of one spec.
+Result<std::string> WriteManifest(const ManifestContext& context, const std::vector<ManifestEntry>& entries);
+
+/// Summaries and counts of a manifest of `entries` for the manifest list; path, length and ids are the caller's.
+ManifestFile Summarize(const ManifestContext& context, const std::vector<ManifestEntry>& entries);
+
+struct ManifestListContext {
+  int format_version = 2;
+  int64_t snapshot_id = 0;
+  std::optional<int64_t> parent_snapshot_id;
+  int64_t sequence_number = 0;
+};
+std::string WriteManifestList(const ManifestListContext& context, const std::vector<ManifestFile>& manifests);
+
+}  // namespace slipway::iceberg

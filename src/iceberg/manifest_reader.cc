@@ -1,0 +1,241 @@
+#include "base/format.h"
+#include "iceberg/avro.h"
+#include "iceberg/manifest.h"
+
+namespace slipway::iceberg {
+namespace {
+
+using avro::Decoder;
+using Kind = avro::Schema::Kind;
+
+std::optional<int64_t> ReadLong(Decoder& in, const avro::Schema& schema) {
+  const auto* actual = in.Resolve(schema);
+  if (actual == nullptr || actual->kind == Kind::kNull) return std::nullopt;
+  if (actual->kind == Kind::kInt || actual->kind == Kind::kLong) return in.Long();
+  in.Fail();
+  return std::nullopt;
+}
+
+std::optional<std::string> ReadBytes(Decoder& in, const avro::Schema& schema) {
+  const auto* actual = in.Resolve(schema);
+  if (actual == nullptr || actual->kind == Kind::kNull) return std::nullopt;
+  if (actual->kind == Kind::kString || actual->kind == Kind::kBytes) return std::string(in.Bytes());
+  in.Fail();
+  return std::nullopt;
+}
+
+std::optional<bool> ReadBoolean(Decoder& in, const avro::Schema& schema) {
+  const auto* actual = in.Resolve(schema);
+  if (actual == nullptr || actual->kind == Kind::kNull) return std::nullopt;
+  if (actual->kind == Kind::kBoolean) return in.Boolean();
+  in.Fail();
+  return std::nullopt;
+}
+
+/// A partition value, whatever Avro type its writer chose.
+Literal ReadLiteral(Decoder& in, const avro::Schema& schema) {
+  const auto* actual = in.Resolve(schema);
+  if (actual == nullptr) return {};
+  switch (actual->kind) {
+    case Kind::kNull: return {};
+    case Kind::kBoolean: return in.Boolean();
+    case Kind::kInt:
+    case Kind::kLong: return in.Long();
+    case Kind::kFloat: return static_cast<double>(in.Float());
+    case Kind::kDouble: return in.Double();
+    case Kind::kBytes:
+    case Kind::kString: return std::string(in.Bytes());
+    case Kind::kFixed: return std::string(in.Fixed(actual->size));
+    default: in.Fail(); return {};
+  }
+}
+
+/// Iceberg maps with integer keys are arrays of key-value records; `take` reads the value.
+template <typename F>
+void ReadMap(Decoder& in, const avro::Schema& schema, F&& take) {
+  const auto* array = in.Resolve(schema);
+  if (array == nullptr || array->kind == Kind::kNull) return;
+  if (array->kind != Kind::kArray || array->items->kind != Kind::kRecord || array->items->fields.size() != 2) {
+    in.Fail();
+    return;
+  }
+  const auto& fields = array->items->fields;
+  in.Array([&] {
+    auto key = ReadLong(in, *fields[0].type);
+    take(static_cast<int>(key.value_or(0)), *fields[1].type);
+  });
+}
+
+template <typename F>
+void ReadArray(Decoder& in, const avro::Schema& schema, F&& item) {
+  const auto* array = in.Resolve(schema);
+  if (array == nullptr || array->kind == Kind::kNull) return;
+  if (array->kind != Kind::kArray) {
+    in.Fail();
+    return;
+  }
+  in.Array([&] { item(*array->items); });
+}
+
+std::map<int, int64_t> ReadCounts(Decoder& in, const avro::Schema& schema) {
+  std::map<int, int64_t> counts;
+  ReadMap(in, schema, [&](int key, const avro::Schema& value) { counts[key] = ReadLong(in, value).value_or(0); });
+  return counts;
+}
+
+std::map<int, std::string> ReadBounds(Decoder& in, const avro::Schema& schema) {
+  std::map<int, std::string> bounds;
+  ReadMap(in, schema, [&](int key, const avro::Schema& value) { bounds[key] = ReadBytes(in, value).value_or(""); });
+  return bounds;
+}
+
+/// Calls `field(id, schema)` for each field of a record; it must consume the value.
+template <typename F>
+void ReadRecord(Decoder& in, const avro::Schema& schema, F&& field) {
+  const auto* record = in.Resolve(schema);
+  if (record == nullptr || record->kind != Kind::kRecord) {
+    in.Fail();
+    return;
+  }
+  for (const auto& f : record->fields) field(f.id, *f.type);
+}
+
+PartitionTuple ReadPartition(Decoder& in, const avro::Schema& schema, const PartitionSpec& spec) {
+  PartitionTuple tuple(spec.fields.size());
+  ReadRecord(in, schema, [&](int id, const avro::Schema& type) {
+    auto value = ReadLiteral(in, type);
+    for (size_t i = 0; i < spec.fields.size(); ++i)
+      if (spec.fields[i].field_id == id) tuple[i] = std::move(value);
+  });
+  return tuple;
+}
+
+/// Field ids: spec, "Data File Fields".
+void ReadDataFile(Decoder& in, const avro::Schema& schema, const PartitionSpec& spec, DataFile& file, int64_t& content,
+                  std::string& format) {
+  ReadRecord(in, schema, [&](int id, const avro::Schema& type) {
+    switch (id) {
+      case 134: content = ReadLong(in, type).value_or(0); break;
+      case 100: file.file_path = ReadBytes(in, type).value_or(""); break;
+      case 101: format = ReadBytes(in, type).value_or(""); break;
+      case 102: file.partition = ReadPartition(in, type, spec); break;
+      case 103: file.record_count = ReadLong(in, type).value_or(0); break;
+      case 104: file.file_size_in_bytes = ReadLong(in, type).value_or(0); break;
+      case 108: file.column_sizes = ReadCounts(in, type); break;
+      case 109: file.value_counts = ReadCounts(in, type); break;
+      case 110: file.null_value_counts = ReadCounts(in, type); break;
+      case 137: file.nan_value_counts = ReadCounts(in, type); break;
+      case 125: file.lower_bounds = ReadBounds(in, type); break;
+      case 128: file.upper_bounds = ReadBounds(in, type); break;
+      case 132:
+        ReadArray(in, type, [&](const avro::Schema& item) { file.split_offsets.push_back(ReadLong(in, item).value_or(0)); });
+        break;
+      case 140:
+        if (auto order = ReadLong(in, type)) file.sort_order_id = static_cast<int>(*order);
+        break;
+      default: in.Skip(type);
+    }
+  });
+}
+
+void Inherit(ManifestEntry& entry, const ManifestFile& manifest) {
+  if (!entry.snapshot_id) entry.snapshot_id = manifest.added_snapshot_id;
+  if (!entry.sequence_number && (entry.status == ManifestEntry::Status::kAdded || manifest.sequence_number == 0))
+    entry.sequence_number = manifest.sequence_number;
+  if (!entry.file_sequence_number && (entry.status == ManifestEntry::Status::kAdded || manifest.sequence_number == 0))
+    entry.file_sequence_number = manifest.sequence_number;
+}
+
+ManifestFile ReadManifestFile(Decoder& in, const avro::Schema& schema) {
+  ManifestFile m;
+  auto count = [&](const avro::Schema& type) { return ReadLong(in, type).value_or(-1); };
+  ReadRecord(in, schema, [&](int id, const avro::Schema& type) {
+    switch (id) {
+      case 500: m.manifest_path = ReadBytes(in, type).value_or(""); break;
+      case 501: m.manifest_length = count(type); break;
+      case 502: m.partition_spec_id = static_cast<int>(count(type)); break;
+      case 517: m.content = static_cast<int>(ReadLong(in, type).value_or(0)); break;
+      case 515: m.sequence_number = ReadLong(in, type).value_or(0); break;
+      case 516: m.min_sequence_number = ReadLong(in, type).value_or(0); break;
+      case 503: m.added_snapshot_id = count(type); break;
+      case 504: m.added_files_count = static_cast<int>(count(type)); break;
+      case 505: m.existing_files_count = static_cast<int>(count(type)); break;
+      case 506: m.deleted_files_count = static_cast<int>(count(type)); break;
+      case 512: m.added_rows_count = count(type); break;
+      case 513: m.existing_rows_count = count(type); break;
+      case 514: m.deleted_rows_count = count(type); break;
+      case 507:
+        ReadArray(in, type, [&](const avro::Schema& item) {
+          FieldSummary summary;
+          ReadRecord(in, item, [&](int field, const avro::Schema& value) {
+            if (field == 509) summary.contains_null = ReadBoolean(in, value).value_or(true);
+            else if (field == 518) summary.contains_nan = ReadBoolean(in, value);
+            else if (field == 510) summary.lower_bound = ReadBytes(in, value);
+            else if (field == 511) summary.upper_bound = ReadBytes(in, value);
+            else in.Skip(value);
+          });
+          m.partitions.push_back(std::move(summary));
+        });
+        break;
+      default: in.Skip(type);
+    }
+  });
+  return m;
+}
+
+}  // namespace
+
+Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes) {
+  ASSIGN(auto reader, avro::ContainerReader::Open(std::move(bytes)));
+  std::vector<ManifestFile> manifests;
+  while (true) {
+    ASSIGN(auto block, reader.Next());
+    if (block.count == 0) return manifests;
+    Decoder in(block.bytes);
+    for (int64_t i = 0; i < block.count && in.ok(); ++i) {
+      if (in.done()) in.Fail();
+      manifests.push_back(ReadManifestFile(in, reader.schema()));
+    }
+    if (!in.ok()) return Fail(ErrorKind::kCorrupt, "the manifest list is damaged");
+  }
+}
+
+Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest,
+                                                const PartitionSpec& spec) {
+  ASSIGN(auto reader, avro::ContainerReader::Open(std::move(bytes)));
+  std::vector<ManifestEntry> entries;
+  while (true) {
+    ASSIGN(auto block, reader.Next());
+    if (block.count == 0) return entries;
+    Decoder in(block.bytes);
+    for (int64_t i = 0; i < block.count; ++i) {
+      if (in.done()) in.Fail();
+      ManifestEntry entry;
+      entry.file.spec_id = spec.spec_id;
+      int64_t status = 0, content = 0;
+      std::string format = "PARQUET";
+      ReadRecord(in, reader.schema(), [&](int id, const avro::Schema& type) {
+        switch (id) {
+          case 0: status = ReadLong(in, type).value_or(-1); break;
+          case 1: entry.snapshot_id = ReadLong(in, type); break;
+          case 3: entry.sequence_number = ReadLong(in, type); break;
+          case 4: entry.file_sequence_number = ReadLong(in, type); break;
+          case 2: ReadDataFile(in, type, spec, entry.file, content, format); break;
+          default: in.Skip(type);
+        }
+      });
+      if (!in.ok() || status < 0 || status > 2 || entry.file.record_count < 0 || entry.file.partition.size() != spec.fields.size())
+        return Fail(ErrorKind::kCorrupt, "the manifest is damaged at entry {}", entries.size());
+      if (content != 0)
+        return Fail(ErrorKind::kUnsupported, "the table has delete files ({}), which Slipway cannot apply yet; compact it first",
+                    entry.file.file_path);
+      if (format != "PARQUET" && format != "parquet")
+        return Fail(ErrorKind::kUnsupported, "{} is a {} file; Slipway reads Parquet only", entry.file.file_path, format);
+      entry.status = static_cast<ManifestEntry::Status>(status);
+      Inherit(entry, manifest);
+      entries.push_back(std::move(entry));
+    }
+  }
+}
+
+}  // namespace slipway::iceberg

@@ -1,0 +1,143 @@
+#include "iceberg/parquet_reader.h"
+
+#include <arrow/array.h>
+#include <arrow/compute/cast.h>
+#include <arrow/io/file.h>
+#include <arrow/record_batch.h>
+#include <arrow/table.h>
+#include <arrow/type.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
+#include <parquet/schema.h>
+
+#include "base/arrow.h"
+#include "base/format.h"
+#include "iceberg/file_io.h"
+
+namespace slipway::iceberg {
+namespace {
+
+/// Where one output column comes from: a leaf of the file, or a constant.
+struct Source {
+  int leaf = -1;
+  Literal constant;
+};
+
+class Reader final : public ParquetReader {
+ public:
+  Reader(std::string path, std::unique_ptr<parquet::arrow::FileReader> reader, std::vector<Field> columns,
+         std::shared_ptr<arrow::Schema> schema)
+      : path_(std::move(path)), reader_(std::move(reader)), columns_(std::move(columns)), schema_(std::move(schema)) {}
+
+  int row_groups() const override { return reader_->num_row_groups(); }
+
+  Result<> Bind(const DataFile& file, const PartitionSpec& spec) {
+    const auto* parquet_schema = reader_->parquet_reader()->metadata()->schema();
+    bool any_id = parquet_schema->num_columns() == 0;
+    for (int i = 0; i < parquet_schema->num_columns(); ++i)
+      any_id |= parquet_schema->GetColumnRoot(i)->field_id() >= 0;
+    if (!any_id)
+      return Fail(ErrorKind::kUnsupported, "{}: the Parquet file has no field ids (name mapping is not supported)", path_);
+    for (const auto& column : columns_) {
+      Source source;
+      for (int i = 0; i < parquet_schema->num_columns(); ++i)
+        if (parquet_schema->GetColumnRoot(i)->is_primitive() && parquet_schema->GetColumnRoot(i)->field_id() == column.id)
+          source.leaf = i;
+      if (source.leaf < 0) {
+        for (size_t i = 0; i < spec.fields.size(); ++i)
+          if (spec.fields[i].source_id == column.id && spec.fields[i].transform.kind == TransformKind::kIdentity)
+            source.constant = file.partition[i];
+      } else {
+        leaves_.push_back(source.leaf);
+      }
+      sources_.push_back(std::move(source));
+    }
+    return {};
+  }
+
+  Result<BatchSource> ReadRowGroup(int row_group, int64_t batch_rows) override {
+    if (leaves_.empty()) return Constants(row_group, batch_rows);
+    reader_->set_batch_size(batch_rows);
+    ASSIGN(auto made, Wrap(FromArrow(reader_->GetRecordBatchReader({row_group}, leaves_)), path_));
+    std::shared_ptr<arrow::RecordBatchReader> batches = std::move(made);
+    return [this, batches]() -> Result<std::shared_ptr<arrow::RecordBatch>> {
+      std::shared_ptr<arrow::RecordBatch> batch;
+      if (auto status = batches->ReadNext(&batch); !status.ok()) {
+        auto error = FromArrow(status);
+        error.kind = ErrorKind::kCorrupt;
+        return Failure(error.Wrap("read " + path_));
+      }
+      if (batch == nullptr) return batch;
+      return Project(*batch);
+    };
+  }
+
+ private:
+  /// A row group none of whose wanted columns is stored.
+  Result<BatchSource> Constants(int row_group, int64_t batch_rows) {
+    auto left = std::make_shared<int64_t>(reader_->parquet_reader()->metadata()->RowGroup(row_group)->num_rows());
+    return [this, left, batch_rows]() -> Result<std::shared_ptr<arrow::RecordBatch>> {
+      auto rows = std::min(*left, batch_rows);
+      if (rows == 0) return std::shared_ptr<arrow::RecordBatch>();
+      *left -= rows;
+      return Project(*arrow::RecordBatch::Make(arrow::schema({}), rows, arrow::ArrayVector{}));
+    };
+  }
+
+  Result<std::shared_ptr<arrow::RecordBatch>> Project(const arrow::RecordBatch& batch) {
+    arrow::ArrayVector arrays;
+    int at = 0;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const auto& type = schema_->field(static_cast<int>(i))->type();
+      if (sources_[i].leaf < 0) {
+        ASSIGN(auto array, Repeat(sources_[i].constant, columns_[i].type, batch.num_rows()));
+        arrays.push_back(std::move(array));
+        continue;
+      }
+      auto array = batch.column(at++);
+      if (!array->type()->Equals(type)) {
+        auto cast = arrow::compute::Cast(*array, type);
+        if (!cast.ok())
+          return Fail(ErrorKind::kCorrupt, "read {}: column '{}' is {} in the file, but {} in the table", path_,
+                      columns_[i].name, array->type()->ToString(), type->ToString());
+        array = *cast;
+      }
+      arrays.push_back(std::move(array));
+    }
+    return arrow::RecordBatch::Make(schema_, batch.num_rows(), std::move(arrays));
+  }
+
+  std::string path_;
+  std::unique_ptr<parquet::arrow::FileReader> reader_;
+  std::vector<Field> columns_;
+  std::shared_ptr<arrow::Schema> schema_;
+  std::vector<Source> sources_;
+  std::vector<int> leaves_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ParquetReader>> ParquetReader::Open(const DataFile& file, const PartitionSpec& spec,
+                                                           std::vector<Field> columns) {
+  ASSIGN(auto path, FileIo::LocalPath(file.file_path));
+  ASSIGN(auto schema, ToArrow(columns));
+  auto corrupt = [&](std::string_view why) { return Fail(ErrorKind::kCorrupt, "read {}: {}", path, why); };
+  auto input = arrow::io::ReadableFile::Open(path);
+  if (!input.ok()) return Fail(ErrorKind::kIo, "open {}: {}", path, input.status().message());
+  try {
+    parquet::arrow::FileReaderBuilder builder;
+    if (auto status = builder.Open(*input); !status.ok()) return corrupt(status.message());
+    parquet::ArrowReaderProperties properties(/*use_threads=*/false);
+    builder.properties(properties);
+    auto made = builder.Build();
+    if (!made.ok()) return corrupt(made.status().message());
+    auto reader = std::make_unique<Reader>(path, std::move(*made), std::move(columns), std::move(schema));
+    TRY(reader->Bind(file, spec));
+    return reader;
+  } catch (const std::exception& error) {
+    return corrupt(error.what());
+  }
+}
+
+}  // namespace slipway::iceberg

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "iceberg/catalog.h"
+#include "iceberg/manifest.h"
+#include "iceberg/predicate.h"
+
+namespace slipway::iceberg {
+
+/// The files of one snapshot that may hold rows of interest, in the order of their manifests.
+struct ScanPlan {
+  std::optional<int64_t> snapshot_id;  ///< absent: the table has no snapshot, so no rows
+  std::vector<DataFile> files;
+  int64_t rows = 0;           ///< in `files`
+  int64_t skipped_files = 0;  ///< pruned by partition or statistics
+};
+
+/// Plans a scan of the given or the current snapshot. kNotFound: no such snapshot. kUnsupported: delete files.
+/// kCorrupt: a damaged manifest, named.
+Result<ScanPlan> PlanScan(const Table& table, std::optional<int64_t> snapshot_id, const Predicate& predicate);
+
+/// What partition values and column statistics tell of a file's rows.
+RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& schema);
+
+/// The manifest list of a snapshot. kUnsupported: manifests with deletes, which Slipway cannot apply yet.
+Result<std::vector<ManifestFile>> LoadManifests(const Snapshot& snapshot);
+
+/// The entries of one manifest, errors wrapped with its name.
+Result<std::vector<ManifestEntry>> LoadEntries(const ManifestFile& manifest, const TableMetadata& metadata);
+
+}  // namespace slipway::iceberg

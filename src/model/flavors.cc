@@ -1,0 +1,44 @@
+#include <arrow/type.h>
+
+#include "base/format.h"
+#include "model/lightgbm/lightgbm_model.h"
+#include "model/mlmodel.h"
+#include "model/model.h"
+
+namespace slipway::model {
+namespace {
+
+/// One line for each flavor that has a native engine; the first that a model names is taken.
+struct Flavor {
+  std::string_view name;
+  Result<std::unique_ptr<Model>> (*load)(const MlModel&);
+};
+constexpr Flavor kFlavors[] = {
+    {"lightgbm", LoadLightGbm},
+};
+
+}  // namespace
+
+bool Feeds(const arrow::DataType& column, const std::string& type) {
+  using arrow::Type;
+  auto id = column.id();
+  if (type == "string") return id == Type::STRING;
+  if (type == "boolean") return id == Type::BOOL;
+  if (type == "integer") return id == Type::INT8 || id == Type::INT16 || id == Type::INT32;
+  if (type == "long") return Feeds(column, "integer") || id == Type::INT64;
+  if (type == "float") return id == Type::INT8 || id == Type::INT16 || id == Type::FLOAT;
+  if (type == "double") return Feeds(column, "integer") || id == Type::FLOAT || id == Type::DOUBLE;
+  if (type == "datetime") return id == Type::TIMESTAMP || id == Type::DATE32;
+  return type == "binary" && id == Type::BINARY;
+}
+
+Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder) {
+  ASSIGN(auto mlmodel, ReadMlModel(folder));
+  for (const auto& flavor : kFlavors)
+    if (mlmodel.flavors.contains(std::string(flavor.name))) return flavor.load(mlmodel);
+  std::string names;
+  for (const auto& [name, settings] : mlmodel.flavors) names += (names.empty() ? "" : ", ") + name;
+  return Fail(ErrorKind::kUnsupported, "no engine for the flavors {} (Slipway scores: lightgbm)", names);
+}
+
+}  // namespace slipway::model

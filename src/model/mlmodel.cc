@@ -1,0 +1,44 @@
+#include "model/mlmodel.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include "base/file.h"
+#include "base/format.h"
+
+namespace slipway::model {
+namespace {
+
+std::string TextOf(const YAML::Node& node, const char* key) {
+  auto child = node[key];
+  return child && child.IsScalar() ? child.as<std::string>() : "";
+}
+
+}  // namespace
+
+Result<MlModel> ReadMlModel(const std::filesystem::path& folder) {
+  ASSIGN(auto text, ReadFile(folder / "MLmodel", size_t{1} << 20));
+  MlModel model{folder, std::nullopt, {}};
+  std::string inputs, outputs;
+  try {
+    auto root = YAML::Load(text);
+    for (const auto& flavor : root["flavors"]) {
+      auto& settings = model.flavors[flavor.first.as<std::string>()];
+      if (!flavor.second.IsMap()) continue;
+      for (const auto& item : flavor.second)
+        if (item.second.IsScalar()) settings[item.first.as<std::string>()] = item.second.as<std::string>();
+    }
+    if (auto signature = root["signature"]; signature && signature.IsMap()) {
+      inputs = TextOf(signature, "inputs");
+      outputs = TextOf(signature, "outputs");
+    }
+  } catch (const YAML::Exception& error) {
+    return Fail(ErrorKind::kCorrupt, "{}: {}", (folder / "MLmodel").string(), error.what());
+  }
+  if (model.flavors.empty()) return Fail(ErrorKind::kCorrupt, "{} names no flavor", (folder / "MLmodel").string());
+  if (!inputs.empty()) {
+    ASSIGN(model.signature, ParseSignature(inputs, outputs));
+  }
+  return model;
+}
+
+}  // namespace slipway::model

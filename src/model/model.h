@@ -1,0 +1,36 @@
+#pragma once
+
+#include <arrow/type_fwd.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/signature.h"
+
+namespace slipway::model {
+
+/// A loaded model. Thread-safe: many threads may score at once.
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  /// Names and types of the columns that rows must have, in the model's order.
+  virtual const std::vector<ColumnSpec>& inputs() const = 0;
+
+  /// The prediction columns, as `mlflow.pyfunc` gives them: one output is `prediction`, several are `prediction_0`, ….
+  virtual const std::shared_ptr<arrow::Schema>& outputs() const = 0;
+
+  /// `[rows, outputs]`. `rows` has the inputs by name, in types that Feeds accepts; a null is a missing value.
+  virtual Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& rows) const = 0;
+};
+
+/// Whether a table's column type can be given for a signature's type: widening is silent, losing is refused.
+bool Feeds(const arrow::DataType& column, const std::string& signature_type);
+
+/// Loads the MLflow model in `folder`, with the fastest exact engine for its flavor (see flavors.cc).
+/// kUnsupported: no engine for its flavors, by name. kCorrupt: a file that is not what MLmodel says.
+Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder);
+
+}  // namespace slipway::model

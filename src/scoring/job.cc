@@ -1,0 +1,95 @@
+#include "scoring/job.h"
+
+#include <boost/json/object.hpp>
+
+#include "base/format.h"
+#include "base/ids.h"
+#include "base/json.h"
+
+namespace slipway::scoring {
+namespace {
+
+template <typename T>
+json::value OrNull(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
+
+}  // namespace
+
+Places Places::In(const std::string& data_dir) {
+  return {data_dir + "/catalog.db", "iceberg", data_dir + "/warehouse", data_dir + "/models"};
+}
+
+json::object ToJson(const Work& work) {
+  json::array entities;
+  for (const auto& column : work.entity_columns) entities.emplace_back(column);
+  return {{"model", json::object{{"name", work.model.name}, {"version", OrNull(work.model.version)}, {"alias", OrNull(work.model.alias)}}},
+          {"source", json::object{{"schema", work.source.schema}, {"table", work.source.table}, {"catalog", work.source.catalog},
+                                  {"filter_sql", OrNull(work.source.filter_sql)}, {"snapshot_id", OrNull(work.source.snapshot_id)}}},
+          {"target", json::object{{"schema", work.target.schema}, {"table", work.target.table}, {"catalog", work.target.catalog}}},
+          {"entity_columns", std::move(entities)},
+          {"rerun_behavior", work.rerun_behavior == RerunBehavior::kAppendDedup ? "append_dedup" : "overwrite_partition"},
+          {"partition_column", work.partition_column}};
+}
+
+Result<Work> ParseWork(const json::value& value) {
+  ASSIGN(auto object, JsonObject::From(value, "work"));
+  Work work;
+  ASSIGN(auto model, object.Object("model"));
+  ASSIGN(work.model.name, model.String("name"));
+  ASSIGN(work.model.version, model.OptionalString("version"));
+  ASSIGN(work.model.alias, model.OptionalString("alias"));
+  ASSIGN(auto source, object.Object("source"));
+  ASSIGN(work.source.schema, source.String("schema"));
+  ASSIGN(work.source.table, source.String("table"));
+  ASSIGN(work.source.catalog, source.String("catalog", "iceberg"));
+  ASSIGN(work.source.filter_sql, source.OptionalString("filter_sql"));
+  ASSIGN(work.source.snapshot_id, source.OptionalInt("snapshot_id"));
+  ASSIGN(auto target, object.Object("target"));
+  ASSIGN(work.target.schema, target.String("schema"));
+  ASSIGN(work.target.table, target.String("table"));
+  ASSIGN(work.target.catalog, target.String("catalog", "iceberg"));
+  ASSIGN(auto entities, object.Array("entity_columns"));
+  ASSIGN(work.entity_columns, JsonStrings(*entities, "entity_columns"));
+  ASSIGN(auto rerun, object.String("rerun_behavior", "overwrite_partition"));
+  work.rerun_behavior = rerun == "append_dedup" ? RerunBehavior::kAppendDedup : RerunBehavior::kOverwritePartition;
+  ASSIGN(work.partition_column, object.String("partition_column", "scored_at"));
+  return work;
+}
+
+json::object ToJson(const Job& job) {
+  return {{"version", 1},
+          {"run_id", job.run_id},
+          {"deployment", job.deployment},
+          {"logical_date", FormatTimestamp(job.logical_date)},
+          {"attempt", job.attempt},
+          {"work", ToJson(job.work)},
+          {"places", json::object{{"catalog_file", job.places.catalog_file}, {"catalog_name", job.places.catalog_name},
+                                  {"warehouse", job.places.warehouse}, {"registry", job.places.registry}}}};
+}
+
+Result<Job> ParseJob(std::string_view text) {
+  ASSIGN(auto value, Wrap(ParseJson(text), "job"));
+  ASSIGN(auto object, JsonObject::From(value, "job"));
+  ASSIGN(auto version, object.Int("version"));
+  if (version != 1) return Fail(ErrorKind::kInvalid, "job: version {} is not known; this Slipway reads version 1", version);
+  Job job;
+  ASSIGN(job.run_id, object.String("run_id"));
+  if (!IsUuid(job.run_id)) return Fail(ErrorKind::kInvalid, "job: the run_id '{}' is no UUID", job.run_id);
+  ASSIGN(job.deployment, object.String("deployment", ""));
+  ASSIGN(auto logical_date, object.String("logical_date"));
+  ASSIGN(job.logical_date, Wrap(ParseTimestamp(logical_date), "job: logical_date"));
+  ASSIGN(auto attempt, object.Int("attempt", 1));
+  job.attempt = static_cast<int>(attempt);
+  const auto* work = object.Find("work");
+  if (work == nullptr) return Fail(ErrorKind::kInvalid, "job: 'work' is missing");
+  ASSIGN(job.work, Wrap(ParseWork(*work), "job"));
+  ASSIGN(auto places, object.Object("places"));
+  ASSIGN(job.places.catalog_file, places.String("catalog_file"));
+  ASSIGN(job.places.catalog_name, places.String("catalog_name", "iceberg"));
+  ASSIGN(job.places.warehouse, places.String("warehouse"));
+  ASSIGN(job.places.registry, places.String("registry"));
+  return job;
+}
+
+}  // namespace slipway::scoring

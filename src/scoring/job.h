@@ -1,0 +1,68 @@
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "registry/folder_registry.h"
+
+namespace slipway::scoring {
+
+enum class RerunBehavior { kOverwritePartition, kAppendDedup };
+
+struct SourceTable {
+  std::string schema, table;
+  std::string catalog = "iceberg";
+  std::optional<std::string> filter_sql;
+  std::optional<int64_t> snapshot_id;
+};
+
+struct TargetTable {
+  std::string schema, table;
+  std::string catalog = "iceberg";
+};
+
+/// What a deployment asks of every run.
+struct Work {
+  registry::ModelReference model;
+  SourceTable source;
+  TargetTable target;
+  std::vector<std::string> entity_columns;
+  RerunBehavior rerun_behavior = RerunBehavior::kOverwritePartition;
+  std::string partition_column = "scored_at";
+};
+
+/// Where tables and models are: the embedded catalog and registry of a data directory.
+struct Places {
+  std::string catalog_file;            ///< SQLite
+  std::string catalog_name = "iceberg";
+  std::string warehouse;               ///< the folder of new tables
+  std::string registry;                ///< the folder of models
+
+  /// The places below a server's data directory.
+  static Places In(const std::string& data_dir);
+};
+
+/// One run, completely: what `slipway score --job` executes. Holds no secrets.
+struct Job {
+  std::string run_id;       ///< a UUID
+  std::string deployment;   ///< for messages
+  Timestamp logical_date;
+  int attempt = 1;          ///< above 1: an earlier attempt may have left files
+  Work work;
+  Places places;
+};
+
+/// The job as its file holds it, `"version": 1`.
+boost::json::object ToJson(const Job& job);
+
+/// kInvalid: another version, a missing member.
+Result<Job> ParseJob(std::string_view text);
+
+boost::json::object ToJson(const Work& work);
+Result<Work> ParseWork(const boost::json::value& value);
+
+}  // namespace slipway::scoring

@@ -1,0 +1,159 @@
+#include "scoring/plan.h"
+
+#include <arrow/type.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/format.h"
+#include "iceberg/scan.h"
+#include "scoring/target.h"
+
+namespace slipway::scoring {
+namespace {
+
+class Planner {
+ public:
+  Planner(const Work& work, const Places& places, iceberg::Catalog& catalog, Timestamp logical_date, const Clock& clock)
+      : work_(work), places_(places), catalog_(catalog), logical_date_(logical_date), clock_(clock) {}
+
+  std::expected<Plan, std::vector<Problem>> Make() {
+    CheckEntityNames();
+    bool model = LoadModel(), source = LoadSource();
+    if (source) {
+      BindFilter();
+      CheckEntities();
+    }
+    if (model && source) CheckSignature();
+    if (model && source && problems_.empty()) PlanTarget();
+    if (!problems_.empty()) return std::unexpected(std::move(problems_));
+    return std::move(plan_);
+  }
+
+ private:
+  using Loc = std::vector<std::string>;
+
+  void Add(Loc loc, const Error& error) { problems_.push_back({error.kind, std::move(loc), error.message}); }
+  void Invalid(Loc loc, std::string message) { problems_.push_back({ErrorKind::kInvalid, std::move(loc), std::move(message)}); }
+
+  void CheckEntityNames() {
+    std::set<std::string> seen;
+    if (work_.entity_columns.empty()) Invalid({"entity_columns"}, "at least one entity column is needed");
+    for (const auto& name : work_.entity_columns) {
+      if (name.empty()) Invalid({"entity_columns"}, "an entity column has no name");
+      else if (!seen.insert(name).second) Invalid({"entity_columns"}, fmt::format("the entity column '{}' is repeated", name));
+    }
+    if (work_.source.catalog != places_.catalog_name) CatalogUnknown({"source", "catalog"}, work_.source.catalog);
+    if (work_.target.catalog != places_.catalog_name) CatalogUnknown({"target", "catalog"}, work_.target.catalog);
+    if (work_.target.schema.empty() || work_.target.schema.find('/') != std::string::npos) Invalid({"target", "schema"}, "not a schema name");
+    if (work_.target.table.empty() || work_.target.table.find('/') != std::string::npos) Invalid({"target", "table"}, "not a table name");
+  }
+
+  void CatalogUnknown(Loc loc, const std::string& name) {
+    Invalid(std::move(loc), fmt::format("no catalog '{}' (there is: {})", name, places_.catalog_name));
+  }
+
+  bool LoadModel() {
+    auto version = registry::FolderRegistry(places_.registry).Resolve(work_.model);
+    if (!version) return Add({"model"}, version.error()), false;
+    if (auto intact = registry::VerifyDigest(*version); !intact) return Add({"model"}, intact.error()), false;
+    auto model = model::LoadModel(version->folder);
+    if (!model) return Add({"model"}, model.error().Wrap(fmt::format("model {} version {}", version->name, version->version))), false;
+    plan_.model_version = std::move(*version);
+    plan_.model = std::move(*model);
+    return true;
+  }
+
+  bool LoadSource() {
+    auto table = catalog_.Load({work_.source.schema, work_.source.table});
+    if (!table) return Add({"source", "table"}, table.error()), false;
+    if (work_.source.snapshot_id && table->metadata.FindSnapshot(*work_.source.snapshot_id) == nullptr) {
+      Add({"source", "snapshot_id"}, {ErrorKind::kNotFound, fmt::format("table {} has no snapshot {}", ToString(table->id), *work_.source.snapshot_id)});
+      return false;
+    }
+    plan_.source = std::move(*table);
+    return true;
+  }
+
+  void BindFilter() {
+    if (!work_.source.filter_sql) return;
+    std::vector<iceberg::Field> flat;
+    for (const auto& field : plan_.source.metadata.schema.fields)
+      if (field.type.id != iceberg::TypeId::kNested) flat.push_back(field);
+    auto schema = iceberg::ToArrow(flat);
+    if (!schema) return Add({"source", "table"}, schema.error());
+    auto filter = expression::Filter::Parse(*work_.source.filter_sql, **schema, logical_date_);
+    if (!filter) return Add({"source", "filter_sql"}, filter.error());
+    for (const auto& name : filter->columns()) Need(name);
+    plan_.filter = std::move(*filter);
+  }
+
+  void CheckEntities() {
+    for (const auto& name : work_.entity_columns) {
+      if (name.empty()) continue;
+      const auto* field = plan_.source.metadata.schema.Find(name);
+      if (field == nullptr) Invalid({"entity_columns"}, fmt::format("table {} has no column '{}'", ToString(plan_.source.id), name));
+      else if (field->type.id == iceberg::TypeId::kNested) Invalid({"entity_columns"}, fmt::format("the column '{}' is nested", name));
+      else Need(name);
+    }
+    if (work_.partition_column == "scored_at") return;
+    if (plan_.source.metadata.schema.Find(work_.partition_column) == nullptr)
+      return Invalid({"partition_column"}, fmt::format("'{}' is neither scored_at nor a column of {}", work_.partition_column, ToString(plan_.source.id)));
+    Need(work_.partition_column);
+  }
+
+  void CheckSignature() {
+    for (const auto& input : plan_.model->inputs()) {
+      const auto* field = plan_.source.metadata.schema.Find(input.name);
+      if (field == nullptr) {
+        Invalid({"source", "table"}, fmt::format("the model needs the column '{}' ({}), which {} lacks", input.name, input.type, ToString(plan_.source.id)));
+        continue;
+      }
+      auto type = iceberg::ToArrow(field->type);
+      if (!type || !model::Feeds(**type, input.type)) {
+        Invalid({"source", "table"}, fmt::format("the model needs the column '{}' as {}, but it is {} in {}, which would lose values",
+                                                 input.name, input.type, iceberg::ToString(field->type), ToString(plan_.source.id)));
+        continue;
+      }
+      Need(input.name);
+    }
+  }
+
+  void PlanTarget() {
+    auto target = PlanTargetTable(work_, plan_.source.metadata.schema, *plan_.model, catalog_, clock_);
+    if (!target) return Add({"target", "table"}, target.error());
+    plan_.target = std::move(target->table);
+    plan_.output = std::move(target->output);
+    plan_.partition_field_id = target->partition_field_id;
+  }
+
+  /// Takes a source column into the read, once.
+  void Need(const std::string& name) {
+    const auto* field = plan_.source.metadata.schema.Find(name);
+    auto same = [&](const iceberg::Field& f) { return f.id == field->id; };
+    if (field != nullptr && std::ranges::none_of(plan_.read, same)) plan_.read.push_back(*field);
+  }
+
+  const Work& work_;
+  const Places& places_;
+  iceberg::Catalog& catalog_;
+  Timestamp logical_date_;
+  const Clock& clock_;
+  Plan plan_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Places& places, iceberg::Catalog& catalog,
+                                                   Timestamp logical_date, const Clock& clock) {
+  return Planner(work, places, catalog, logical_date, clock).Make();
+}
+
+Error ToError(const std::vector<Problem>& problems) {
+  Error error{problems.empty() ? ErrorKind::kInternal : problems.front().kind, ""};
+  for (const auto& problem : problems) error.message += (error.message.empty() ? "" : "; ") + problem.message;
+  return error;
+}
+
+}  // namespace slipway::scoring

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "expression/filter.h"
+#include "iceberg/catalog.h"
+#include "model/model.h"
+#include "scoring/job.h"
+
+namespace slipway::scoring {
+
+/// Something that keeps a deployment from running, and the field of the contract's body that says so.
+struct Problem {
+  ErrorKind kind = ErrorKind::kInvalid;  ///< kNotFound for an unknown model, version, alias, table or snapshot
+  std::vector<std::string> loc;          ///< {"source", "filter_sql"}
+  std::string message;
+};
+
+/// One column of the predictions, and where its values come from.
+struct OutputColumn {
+  enum class From { kSource, kPrediction, kScoredAt, kModelName, kModelVersion, kRunId, kNull };
+  iceberg::Field field;  ///< in the target's schema
+  From from = From::kNull;
+  std::string name;      ///< of the source or prediction column
+};
+
+/// Everything that is decided before the first row is read. Create with `validate_only`, create and the run itself make the
+/// same plan, so that what is accepted is what runs.
+struct Plan {
+  registry::ModelVersion model_version;
+  std::unique_ptr<model::Model> model;
+  iceberg::Table source;
+  std::optional<expression::Filter> filter;
+  std::vector<iceberg::Field> read;        ///< the source columns that model, filter and output need
+  iceberg::Table target;                   ///< `metadata_location` is empty where the run will create it
+  std::vector<OutputColumn> output;        ///< in the order of the target's schema
+  int partition_field_id = 0;              ///< the target's column that says which rows a rerun replaces
+};
+
+/// Plans a run of `work` for `logical_date`. All problems that can be found at once come back together.
+std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Places& places, iceberg::Catalog& catalog,
+                                                   Timestamp logical_date, const Clock& clock);
+
+/// The problems in one message, for a run that failed on them.
+Error ToError(const std::vector<Problem>& problems);
+
+}  // namespace slipway::scoring
