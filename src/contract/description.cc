@@ -1,0 +1,210 @@
+#include "contract/description.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "base/format.h"
+
+namespace slipway::contract {
+namespace {
+
+using Loc = std::vector<json::value>;
+using Errors = std::vector<ValidationError>;
+using Kind = TypeDescription::Kind;
+
+size_t CodePoints(std::string_view text) {
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
+}
+
+json::value Refuse(Errors& errors, const Loc& loc, std::string type, std::string msg, const json::value& input,
+                   std::optional<json::value> ctx = std::nullopt) {
+  errors.push_back({std::move(type), loc, std::move(msg), input, std::move(ctx)});
+  return nullptr;
+}
+
+json::value ParseString(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors) {
+  if (!input.is_string()) return Refuse(errors, loc, "string_type", "Input should be a valid string", input);
+  std::string_view text = input.get_string();
+  if (type.max_length && CodePoints(text) > *type.max_length)
+    return Refuse(errors, loc, "string_too_long", fmt::format("String should have at most {} characters", *type.max_length), input,
+                  json::object{{"max_length", *type.max_length}});
+  if (type.matches != nullptr && !type.matches(text))
+    return Refuse(errors, loc, "string_pattern_mismatch", fmt::format("String should match pattern '{}'", type.pattern), input,
+                  json::object{{"pattern", type.pattern}});
+  return input;
+}
+
+/// Pydantic's lax integers in text: digits with an optional sign and single underscores, spaces around, zeros behind a point.
+std::optional<int64_t> IntegerInText(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  if (auto point = text.find('.'); point != std::string_view::npos) {
+    if (text.find_first_not_of('0', point + 1) != std::string_view::npos || point + 1 == text.size()) return std::nullopt;
+    text = text.substr(0, point);
+  }
+  std::string digits;
+  for (size_t i = 0; i < text.size(); ++i) {
+    bool between = i > 0 && i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i - 1])) && std::isdigit(static_cast<unsigned char>(text[i + 1]));
+    if (text[i] == '_' && between) continue;
+    if (text[i] == '+' && i == 0 && text.size() > 1 && text[1] != '-') continue;
+    digits += text[i];
+  }
+  int64_t value = 0;
+  auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (code != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  return value;
+}
+
+json::value ParseInteger(const json::value& input, const Loc& loc, Errors& errors) {
+  if (input.is_int64()) return input;
+  if (input.is_uint64()) return Refuse(errors, loc, "value_error", "Value error, the number is beyond 64 bits", input, json::object{{"error", json::object{}}});
+  if (input.is_bool()) return input.get_bool() ? 1 : 0;
+  if (input.is_double()) {
+    double value = input.get_double();
+    if (!std::isfinite(value)) return Refuse(errors, loc, "finite_number", "Input should be a finite number", input);
+    if (value != std::trunc(value))
+      return Refuse(errors, loc, "int_from_float", "Input should be a valid integer, got a number with a fractional part", input);
+    if (std::fabs(value) < 9.2e18) return static_cast<int64_t>(value);
+    return Refuse(errors, loc, "value_error", "Value error, the number is beyond 64 bits", input, json::object{{"error", json::object{}}});
+  }
+  if (!input.is_string()) return Refuse(errors, loc, "int_type", "Input should be a valid integer", input);
+  if (auto value = IntegerInText(input.get_string())) return *value;
+  return Refuse(errors, loc, "int_parsing", "Input should be a valid integer, unable to parse string as an integer", input);
+}
+
+json::value ParseBoolean(const json::value& input, const Loc& loc, Errors& errors) {
+  if (input.is_bool()) return input;
+  auto unclear = [&] { return Refuse(errors, loc, "bool_parsing", "Input should be a valid boolean, unable to interpret input", input); };
+  if (input.is_string()) {
+    std::string word(input.get_string());
+    std::ranges::transform(word, word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    for (const auto* yes : {"1", "on", "t", "true", "y", "yes"})
+      if (word == yes) return true;
+    for (const auto* no : {"0", "off", "f", "false", "n", "no"})
+      if (word == no) return false;
+    return unclear();
+  }
+  if (input.is_int64() || input.is_uint64()) {
+    if (input == 0 || input == 1) return input == 1;
+    return unclear();
+  }
+  // Pydantic reads a float here as the integer it stands for, where there is one in 64 bits.
+  if (input.is_double() && std::trunc(input.get_double()) == input.get_double() && std::fabs(input.get_double()) < 9.2e18) {
+    if (input.get_double() == 0 || input.get_double() == 1) return input.get_double() == 1;
+    return unclear();
+  }
+  return Refuse(errors, loc, "bool_type", "Input should be a valid boolean", input);
+}
+
+json::value ParseList(const json::value& input, const Loc& loc, Errors& errors) {
+  if (!input.is_array()) return Refuse(errors, loc, "list_type", "Input should be a valid list", input);
+  json::array list;
+  for (size_t i = 0; i < input.get_array().size(); ++i) {
+    auto at = loc;
+    at.emplace_back(i);
+    list.push_back(ParseString({}, input.get_array()[i], at, errors));
+  }
+  return list;
+}
+
+std::string Alternatives(const std::vector<std::string>& literals) {
+  std::string text;
+  for (size_t i = 0; i < literals.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == literals.size() ? " or " : ", ") + fmt::format("'{}'", literals[i]);
+  return text;
+}
+
+json::value ParseLiteral(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors) {
+  for (const auto& literal : type.literals)
+    if (input.is_string() && input.get_string() == literal) return input;
+  auto expected = Alternatives(type.literals);
+  return Refuse(errors, loc, "literal_error", "Input should be " + expected, input, json::object{{"expected", expected}});
+}
+
+json::value ParseType(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors) {
+  if (type.nullable && input.is_null()) return nullptr;
+  switch (type.kind) {
+    case Kind::kString: return ParseString(type, input, loc, errors);
+    case Kind::kInteger: return ParseInteger(input, loc, errors);
+    case Kind::kBoolean: return ParseBoolean(input, loc, errors);
+    case Kind::kStringList: return ParseList(input, loc, errors);
+    case Kind::kLiteral: return ParseLiteral(type, input, loc, errors);
+    case Kind::kObject: return Parse(*type.object, input, loc, errors);
+  }
+  return nullptr;
+}
+
+json::object TypeSchema(const TypeDescription& type) {
+  json::object schema;
+  switch (type.kind) {
+    case Kind::kString: schema["type"] = "string"; break;
+    case Kind::kInteger: schema = {{"type", "integer"}, {"format", "int64"}}; break;
+    case Kind::kBoolean: schema["type"] = "boolean"; break;
+    case Kind::kStringList: schema = {{"type", "array"}, {"items", json::object{{"type", "string"}}}}; break;
+    case Kind::kLiteral: schema = {{"type", "string"}, {"enum", json::array(type.literals.begin(), type.literals.end())}}; break;
+    case Kind::kObject: schema["$ref"] = "#/components/schemas/" + type.object->name; break;
+  }
+  if (type.max_length) schema["maxLength"] = *type.max_length;
+  if (!type.pattern.empty()) schema["pattern"] = type.pattern;
+  if (type.nullable) return {{"anyOf", json::array{std::move(schema), json::object{{"type", "null"}}}}};
+  return schema;
+}
+
+}  // namespace
+
+json::value ToJson(const ValidationError& error) {
+  json::object object{{"type", error.type}, {"loc", json::array(error.loc.begin(), error.loc.end())}, {"msg", error.msg}, {"input", error.input}};
+  if (error.ctx) object["ctx"] = *error.ctx;
+  return object;
+}
+
+ValidationError ValueError(std::vector<std::string> loc, std::string message, json::value input) {
+  ValidationError error{"value_error", {"body"}, "Value error, " + message, std::move(input), json::object{{"error", json::object{}}}};
+  for (auto& part : loc) error.loc.emplace_back(std::move(part));
+  return error;
+}
+
+json::object Parse(const ObjectDescription& description, const json::value& input, Loc loc, Errors& errors, std::vector<std::string>* ignored) {
+  json::object result;
+  if (!input.is_object()) {
+    Refuse(errors, loc, "model_attributes_type", "Input should be a valid dictionary or object to extract fields from", input);
+    return result;
+  }
+  const auto& object = input.get_object();
+  auto before = errors.size();
+  for (const auto& field : description.fields) {
+    auto at = loc;
+    at.emplace_back(field.name);
+    const auto* value = object.if_contains(field.name);
+    if (value != nullptr) result[field.name] = ParseType(field.type, *value, at, errors);
+    else if (field.fallback) result[field.name] = *field.fallback;
+    else Refuse(errors, at, "missing", "Field required", input);
+  }
+  if (ignored != nullptr) {
+    for (const auto& member : object) {
+      auto same = [&](const FieldDescription& field) { return field.name == member.key(); };
+      if (std::ranges::none_of(description.fields, same)) ignored->emplace_back(member.key());
+    }
+  }
+  if (errors.size() == before && description.rule) {
+    if (auto broken = description.rule(result))
+      Refuse(errors, loc, "value_error", "Value error, " + *broken, input, json::object{{"error", json::object{}}});
+  }
+  return result;
+}
+
+json::object ToSchema(const ObjectDescription& description) {
+  json::object properties;
+  json::array required;
+  for (const auto& field : description.fields) {
+    auto schema = TypeSchema(field.type);
+    if (field.fallback) schema["default"] = *field.fallback;
+    else required.emplace_back(field.name);
+    if (!field.text.empty()) schema["description"] = field.text;
+    properties[field.name] = std::move(schema);
+  }
+  return {{"type", "object"}, {"title", description.name}, {"properties", std::move(properties)}, {"required", std::move(required)}};
+}
+
+}  // namespace slipway::contract

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace slipway::contract {
+
+namespace json = boost::json;
+
+/// One entry of a 422's `detail`, as FastAPI and Pydantic v2 write it.
+struct ValidationError {
+  std::string type;
+  std::vector<json::value> loc;  ///< "body", then names and indexes
+  std::string msg;
+  json::value input;
+  std::optional<json::value> ctx;
+};
+
+json::value ToJson(const ValidationError& error);
+
+/// A `value_error` at a field of the body, for what a body means rather than how it is formed.
+ValidationError ValueError(std::vector<std::string> loc, std::string message, json::value input);
+
+/// The description of one field's type: from it come parsing, its errors and the OpenAPI schema.
+struct TypeDescription {
+  enum class Kind { kString, kInteger, kBoolean, kStringList, kLiteral, kObject };
+  Kind kind = Kind::kString;
+  bool nullable = false;
+  std::optional<size_t> max_length;
+  std::string pattern;                                ///< shown; `matches` decides
+  bool (*matches)(std::string_view) = nullptr;
+  std::vector<std::string> literals;                  ///< kLiteral
+  const struct ObjectDescription* object = nullptr;  ///< kObject
+};
+
+struct FieldDescription {
+  std::string name;
+  TypeDescription type;
+  std::optional<json::value> fallback;  ///< absent: the field is required
+  std::string text;                     ///< for people, in the OpenAPI document
+};
+
+struct ObjectDescription {
+  std::string name;
+  std::vector<FieldDescription> fields;
+  /// A rule over the whole object, asked when every field is well formed; the message of its value_error.
+  std::function<std::optional<std::string>(const json::object&)> rule;
+};
+
+/// `input` as the description has it: every field present, values in their own type ("12" for an integer becomes 12). All
+/// errors are appended; `ignored` collects the names of unknown top-level fields.
+json::object Parse(const ObjectDescription& description, const json::value& input, std::vector<json::value> loc,
+                   std::vector<ValidationError>& errors, std::vector<std::string>* ignored = nullptr);
+
+/// The JSON Schema (2020-12) of an object.
+json::object ToSchema(const ObjectDescription& description);
+
+}  // namespace slipway::contract

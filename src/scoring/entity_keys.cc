@@ -1,0 +1,71 @@
+#include "scoring/entity_keys.h"
+
+#include <arrow/builder.h>
+#include <arrow/compute/api_vector.h>
+#include <arrow/datum.h>
+#include <arrow/record_batch.h>
+#include <xxhash.h>
+
+#include "base/arrow.h"
+#include "base/format.h"
+#include "iceberg/literal.h"
+
+namespace slipway::scoring {
+namespace {
+
+/// A value with its kind and length, so that no two rows of different values have the same bytes. -0.0 is 0.0.
+void AppendValue(const iceberg::Literal& literal, std::string& bytes) {
+  bytes += static_cast<char>(literal.index());
+  if (const auto* text = std::get_if<std::string>(&literal)) {
+    auto size = static_cast<uint64_t>(text->size());
+    bytes.append(reinterpret_cast<const char*>(&size), sizeof size);
+    bytes += *text;
+  } else if (const auto* number = std::get_if<int64_t>(&literal)) {
+    bytes.append(reinterpret_cast<const char*>(number), sizeof *number);
+  } else if (const auto* real = std::get_if<double>(&literal)) {
+    double value = *real == 0 ? 0.0 : *real;
+    bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+  } else if (const auto* flag = std::get_if<bool>(&literal)) {
+    bytes += *flag ? '\1' : '\0';
+  }
+}
+
+}  // namespace
+
+Result<std::vector<EntityKeys::Key>> EntityKeys::KeysOf(const arrow::RecordBatch& batch) const {
+  arrow::ArrayVector arrays;
+  for (const auto& name : columns_) {
+    auto column = batch.GetColumnByName(name);
+    if (column == nullptr) return Fail(ErrorKind::kInternal, "the rows lack the key column '{}'", name);
+    arrays.push_back(std::move(column));
+  }
+  std::vector<Key> keys;
+  std::string bytes;
+  for (int64_t row = 0; row < batch.num_rows(); ++row) {
+    bytes.clear();
+    for (const auto& array : arrays) {
+      ASSIGN(auto literal, iceberg::LiteralAt(*array, row));
+      AppendValue(literal, bytes);
+    }
+    auto hash = XXH3_128bits(bytes.data(), bytes.size());
+    keys.push_back({hash.low64, hash.high64});
+  }
+  return keys;
+}
+
+Result<> EntityKeys::Add(const arrow::RecordBatch& batch) {
+  ASSIGN(auto keys, KeysOf(batch));
+  keys_.insert(keys.begin(), keys.end());
+  return {};
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> EntityKeys::TakeNew(const std::shared_ptr<arrow::RecordBatch>& batch, bool remember) {
+  ASSIGN(auto keys, KeysOf(*batch));
+  arrow::BooleanBuilder fresh;
+  for (const auto& key : keys) ARROW_TRY(fresh.Append(remember ? keys_.insert(key).second : !keys_.contains(key)));
+  ARROW_ASSIGN(auto mask, fresh.Finish());
+  ARROW_ASSIGN(auto kept, arrow::compute::Filter(arrow::Datum(batch), arrow::Datum(mask)));
+  return kept.record_batch();
+}
+
+}  // namespace slipway::scoring

@@ -1,0 +1,130 @@
+#include "scoring/run.h"
+
+#include <arrow/record_batch.h>
+
+#include "base/format.h"
+#include "iceberg/commit.h"
+#include "iceberg/file_io.h"
+#include "iceberg/partitioned_writer.h"
+#include "iceberg/scan_reader.h"
+#include "scoring/pipeline.h"
+#include "scoring/plan.h"
+#include "scoring/predictions.h"
+#include "scoring/pruning.h"
+#include "scoring/rerun.h"
+
+namespace slipway::scoring {
+namespace {
+
+constexpr int64_t kBatchRows = 32768;
+constexpr double kSecondsBetweenEvents = 0.1;
+
+/// The files that a run makes; those of a run that does not commit are deleted.
+struct MadeFiles {
+  std::vector<std::string> locations;
+  bool committed = false;
+  ~MadeFiles() {
+    if (committed) return;
+    for (const auto& location : locations) (void)iceberg::FileIo::Delete(location);
+  }
+};
+
+/// What the summary of a run's snapshot tells of it.
+RunOutcome OutcomeOf(const iceberg::Snapshot& snapshot) {
+  auto text = [&](const char* key) {
+    auto found = snapshot.summary.find(key);
+    return found == snapshot.summary.end() ? std::string() : found->second;
+  };
+  return {std::strtoll(text("slipway.rows").c_str(), nullptr, 10), snapshot.snapshot_id, text("slipway.model-version"), true};
+}
+
+Event Progress(const StageCounts& counts) {
+  return {"progress", {{"read", counts.read}, {"scored", counts.scored}, {"written", counts.written}}, {}, {}};
+}
+
+/// Read → filter → score → write; the files that hold the predictions.
+Result<std::vector<iceberg::DataFile>> Score(const Plan& plan, const Job& job, iceberg::ScanReader& reader, Rerun& rerun,
+                                             MadeFiles& made, StageCounts& counts, const EventSink& events, const std::stop_token& stop) {
+  iceberg::PartitionedWriter writer(plan.target, job.run_id);
+  double last_event = 0;
+  Pipeline pipeline;
+  pipeline.source = [&]() -> Result<Batch> {
+    if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "the run was cancelled");
+    return reader.Next();
+  };
+  pipeline.stage = [&](const Batch& rows) { return MakePredictions(plan, job, rows, counts); };
+  pipeline.sink = [&](const Batch& rows) -> Result<> {
+    double started = ThreadCpuSeconds();
+    ASSIGN(auto admitted, rerun.Admit(rows));
+    auto written = writer.Write(admitted);
+    made.locations = writer.locations();
+    TRY(written);
+    counts.written += admitted->num_rows();
+    counts.write_seconds += ThreadCpuSeconds() - started;
+    if (MonotonicSeconds() - last_event >= kSecondsBetweenEvents) {
+      events(Progress(counts));
+      last_event = MonotonicSeconds();
+    }
+    return {};
+  };
+  TRY(pipeline.Run());
+  return writer.Finish();
+}
+
+Result<std::optional<RunOutcome>> FindCommit(const Job& job, iceberg::Catalog& catalog, bool delete_orphans) {
+  iceberg::TableIdentifier id{job.work.target.schema, job.work.target.table};
+  auto target = catalog.Load(id);
+  if (!target && target.error().kind != ErrorKind::kNotFound) return Failure(target.error());
+  if (delete_orphans) {
+    auto location = target ? target->metadata.location : catalog.NewTableLocation(id);
+    TRY(iceberg::DeleteOrphans(location, target ? &*target : nullptr, job.run_id));
+  }
+  const auto* snapshot = target ? target->metadata.FindRun(job.run_id) : nullptr;
+  if (snapshot == nullptr) return std::nullopt;
+  return OutcomeOf(*snapshot);
+}
+
+}  // namespace
+
+Result<std::optional<RunOutcome>> CleanUp(const Job& job, iceberg::Catalog& catalog) { return FindCommit(job, catalog, true); }
+
+Result<RunOutcome> Run(const Job& job, iceberg::Catalog& catalog, const Clock& clock, const EventSink& events, const std::stop_token& stop) {
+  ASSIGN(auto earlier, FindCommit(job, catalog, job.attempt > 1));
+  if (earlier) return *earlier;
+  auto planned = MakePlan(job.work, job.places, catalog, job.logical_date, clock);
+  if (!planned) return Failure(ToError(planned.error()));
+  const Plan& plan = *planned;
+  auto prune = plan.filter ? PruningPredicate(plan.filter->root(), plan.source.metadata.schema) : iceberg::Predicate::Always();
+  ASSIGN(auto scan, iceberg::PlanScan(plan.source, job.work.source.snapshot_id, prune));
+  events({"planned", {{"rows", scan.rows}, {"files", static_cast<int64_t>(scan.files.size())}, {"skipped_files", scan.skipped_files}},
+          {{"model_version", plan.model_version.version}}, {}});
+  Rerun rerun(plan, job);
+  TRY(rerun.Start());
+  auto reader = iceberg::ScanReader::Start(plan.source.metadata, scan, plan.read, {.batch_rows = kBatchRows});
+  MadeFiles made;
+  StageCounts counts;
+  ASSIGN(auto written, Score(plan, job, *reader, rerun, made, counts, events, stop));
+  events(Progress(counts));
+  iceberg::SnapshotUpdate update;
+  update.run_id = job.run_id;
+  update.added_files = [&](const iceberg::Table& base) { return rerun.FilesFor(base, written, made.locations); };
+  update.replaced_rows = rerun.ReplacedRows();
+  update.summary = {{"slipway.deployment", job.deployment}, {"slipway.rows", std::to_string(counts.written)},
+                    {"slipway.logical-date", FormatTimestamp(job.logical_date)}, {"slipway.model-name", plan.model_version.name},
+                    {"slipway.model-version", plan.model_version.version}};
+  if (scan.snapshot_id) update.summary["slipway.source-snapshot-id"] = std::to_string(*scan.snapshot_id);
+  if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "the run was cancelled");
+  auto committed = iceberg::Commit(catalog, plan.target, update, clock);
+  made.committed = committed || committed.error().kind == ErrorKind::kPerhapsCommitted;
+  if (!committed) return Failure(committed.error().Wrap("commit " + ToString(plan.target.id)));
+  if (committed->attempts > 1) TRY(CleanUp(job, catalog));  // files that were made again after a conflict
+  events({"stages", {{"rows", counts.written}}, {}, {{"decode", reader->cpu_seconds()}, {"filter", counts.filter_seconds},
+          {"score", counts.score_seconds}, {"write", counts.write_seconds}}});
+  return RunOutcome{counts.written, committed->snapshot_id, plan.model_version.version, committed->already_committed};
+}
+
+Result<std::unique_ptr<iceberg::Catalog>> OpenCatalog(const Places& places) {
+  return iceberg::OpenSqlCatalog(places.catalog_file, places.catalog_name, places.warehouse);
+}
+
+}  // namespace slipway::scoring

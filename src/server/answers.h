@@ -1,0 +1,27 @@
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "contract/description.h"
+#include "deployments/records.h"
+#include "server/http.h"
+
+namespace slipway::server {
+
+Response JsonAnswer(int status, const boost::json::value& body);
+
+/// `{"detail": "…"}` with the status that the error's kind means.
+Response ErrorAnswer(const Error& error);
+Response ErrorAnswer(int status, std::string_view detail);
+
+/// A 422 with FastAPI's `{"detail": [...]}`.
+Response ValidationAnswer(const std::vector<contract::ValidationError>& errors);
+
+/// The views of the contract: contract::DeploymentView and contract::RunView.
+boost::json::object ViewOf(const deployments::Run& run);
+boost::json::object ViewOf(const deployments::Deployment& deployment, const std::optional<deployments::Run>& last_run);
+
+}  // namespace slipway::server

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace slipway::server {
+
+/// A request as handlers see it: the path's segments and the query are decoded, header names are lower case.
+struct Request {
+  std::string method;
+  std::vector<std::string> path;
+  std::map<std::string, std::string> query, headers;
+  std::string body;
+  std::string request_id;
+
+  std::string_view Header(const std::string& name) const {
+    auto found = headers.find(name);
+    return found == headers.end() ? std::string_view{} : std::string_view(found->second);
+  }
+};
+
+struct Response {
+  int status = 200;
+  std::string body;
+  std::string content_type = "application/json";
+  std::map<std::string, std::string> headers;
+};
+
+struct HttpLimits {
+  size_t body_bytes = size_t{1} << 20;
+  size_t header_bytes = 16 << 10;
+  int read_seconds = 30;
+  int threads = 4;  ///< handlers at once
+};
+
+/// An HTTP/1.1 server on Boost.Beast. Handlers run on a pool of their own, so that a slow one holds up no connection.
+class HttpServer {
+ public:
+  using Handler = std::function<Response(const Request&)>;
+  /// Binds `host:port` (0: any free port); kInvalid for an address that is not loopback, kUnavailable when it is taken.
+  static Result<std::unique_ptr<HttpServer>> Listen(const std::string& host, int port, HttpLimits limits, Handler handler);
+  virtual ~HttpServer() = default;
+  virtual int port() const = 0;
+  /// Serves until Stop; answers in flight are finished.
+  virtual void Run() = 0;
+  virtual void Stop() = 0;  ///< from any thread, or a signal's
+};
+
+}  // namespace slipway::server

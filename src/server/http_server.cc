@@ -1,0 +1,171 @@
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "server/http.h"
+
+namespace slipway::server {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+using Message = http::request<http::string_body>;
+using Answer = http::response<http::string_body>;
+
+std::string LowerCase(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
+
+/// False for a target that is no valid path.
+bool Decode(const Message& message, Request& request) {
+  auto target = boost::urls::parse_origin_form(message.target());
+  if (!target) return false;
+  request.method = std::string(message.method_string());
+  for (auto segment : target->segments()) request.path.push_back(segment);
+  for (auto parameter : target->params()) request.query[parameter.key] = parameter.value;
+  for (const auto& field : message) request.headers[LowerCase(field.name_string())] = std::string(field.value());
+  request.body = message.body();
+  request.request_id = NewUuid();
+  return true;
+}
+
+Answer Encode(const Response& response, const Message& message, const std::string& request_id) {
+  Answer answer(static_cast<http::status>(response.status), message.version());
+  answer.set(http::field::content_type, response.content_type);
+  answer.set("X-Request-Id", request_id);
+  for (const auto& [name, value] : response.headers) answer.set(name, value);
+  answer.keep_alive(message.keep_alive());
+  answer.body() = response.body;
+  answer.prepare_payload();
+  return answer;
+}
+
+Response Plain(int status, std::string_view detail) { return {status, fmt::format(R"({{"detail":"{}"}})", detail)}; }
+
+class Server final : public HttpServer {
+ public:
+  Server(HttpLimits limits, Handler handler)
+      : limits_(limits), handler_(std::move(handler)), acceptor_(context_), pool_(static_cast<size_t>(limits.threads)) {}
+
+  Result<> Bind(const std::string& host, int port) {
+    boost::system::error_code code;
+    auto address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, code);
+    if (code) return Fail(ErrorKind::kInvalid, "'{}' is no address", host);
+    if (!address.is_loopback())
+      return Fail(ErrorKind::kInvalid, "{} is not loopback: without sign-in configured, Slipway listens on 127.0.0.1 or ::1 only", host);
+    tcp::endpoint endpoint(address, static_cast<unsigned short>(port));
+    acceptor_.open(endpoint.protocol(), code);
+    if (!code) acceptor_.set_option(asio::socket_base::reuse_address(true), code);
+    if (!code) acceptor_.bind(endpoint, code);
+    if (!code) acceptor_.listen(asio::socket_base::max_listen_connections, code);
+    if (code) return Fail(ErrorKind::kUnavailable, "listen on {}:{}: {}", host, port, code.message());
+    return {};
+  }
+
+  int port() const override { return acceptor_.local_endpoint().port(); }
+
+  void Run() override {
+    asio::co_spawn(context_, Accept(), asio::detached);
+    context_.run();
+    pool_.join();
+  }
+
+  void Stop() override {
+    asio::post(context_, [this] {
+      boost::system::error_code ignored;
+      acceptor_.close(ignored);
+      context_.stop();
+    });
+  }
+
+ private:
+  asio::awaitable<void> Accept() {
+    while (acceptor_.is_open()) {
+      boost::system::error_code code;
+      auto socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, code));
+      if (!code) asio::co_spawn(context_, Serve(beast::tcp_stream(std::move(socket))), asio::detached);
+    }
+  }
+
+  asio::awaitable<void> Serve(beast::tcp_stream stream) {
+    beast::flat_buffer buffer;
+    boost::system::error_code code;
+    auto token = asio::redirect_error(asio::use_awaitable, code);
+    bool open = true;
+    while (open) {
+      http::request_parser<http::string_body> parser;
+      parser.body_limit(limits_.body_bytes);
+      parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
+      stream.expires_after(std::chrono::seconds(limits_.read_seconds));
+      co_await http::async_read(stream, buffer, parser, token);
+      Answer answer;
+      if (code == http::error::body_limit || code == http::error::header_limit) {
+        bool body = code == http::error::body_limit;
+        answer = Encode(Plain(body ? 413 : 431, body ? "Request body too large" : "Request header too large"), parser.get(), NewUuid());
+        answer.keep_alive(false);
+      } else if (code) {
+        break;
+      } else {
+        answer = co_await Handle(parser.release());
+      }
+      open = answer.keep_alive();
+      stream.expires_after(std::chrono::seconds(limits_.read_seconds));
+      co_await http::async_write(stream, answer, token);
+      if (code) break;
+    }
+    stream.socket().shutdown(tcp::socket::shutdown_send, code);
+  }
+
+  /// On the pool, then back.
+  asio::awaitable<Answer> Handle(Message message) {
+    co_await asio::post(pool_, asio::use_awaitable);
+    Request request;
+    auto response = Decode(message, request) ? Call(request) : Plain(400, "The request's target is not valid");
+    co_await asio::post(context_, asio::use_awaitable);
+    co_return Encode(response, message, request.request_id);
+  }
+
+  Response Call(const Request& request) const {
+    try {
+      return handler_(request);
+    } catch (const std::exception& error) {
+      Log(LogLevel::kError, "handler_threw", {{"request_id", request.request_id}, {"error", error.what()}});
+      return Plain(500, "Internal Server Error");
+    }
+  }
+
+  HttpLimits limits_;
+  Handler handler_;
+  asio::io_context context_{1};
+  tcp::acceptor acceptor_;
+  asio::thread_pool pool_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::Listen(const std::string& host, int port, HttpLimits limits, Handler handler) {
+  auto server = std::make_unique<Server>(limits, std::move(handler));
+  TRY(server->Bind(host, port));
+  return server;
+}
+
+}  // namespace slipway::server

@@ -1,0 +1,79 @@
+#include "server/openapi.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+
+namespace slipway::server {
+namespace {
+
+json::object Reference(const std::string& name) { return {{"$ref", "#/components/schemas/" + name}}; }
+
+json::object Content(json::value schema, std::string_view description) {
+  return {{"description", description}, {"content", json::object{{"application/json", json::object{{"schema", std::move(schema)}}}}}};
+}
+
+void AddSchemas(const contract::ObjectDescription* description, json::object& schemas) {
+  if (description == nullptr || schemas.contains(description->name)) return;
+  schemas[description->name] = ToSchema(*description);
+  for (const auto& field : description->fields) AddSchemas(field.type.object, schemas);
+}
+
+json::array Parameters(const Operation& operation) {
+  json::array parameters;
+  for (size_t at = operation.path.find('{'); at != std::string::npos; at = operation.path.find('{', at + 1)) {
+    auto name = operation.path.substr(at + 1, operation.path.find('}', at) - at - 1);
+    parameters.push_back(json::object{{"name", name}, {"in", "path"}, {"required", true}, {"schema", json::object{{"type", "string"}}}});
+  }
+  for (const auto& name : operation.query)
+    parameters.push_back(json::object{{"name", name}, {"in", "query"}, {"required", false}, {"schema", json::object{{"type", name == "limit" ? "integer" : name == "validate_only" ? "boolean" : "string"}}}});
+  return parameters;
+}
+
+json::object PageSchema(const std::string& name) {
+  return {{"type", "object"},
+          {"required", json::array{"items", "next_cursor"}},
+          {"properties", json::object{{"items", json::object{{"type", "array"}, {"items", Reference(name)}}},
+                                      {"next_cursor", json::object{{"type", json::array{"string", "null"}}}}}}};
+}
+
+}  // namespace
+
+json::object OpenApiDocument(const std::vector<Operation>& operations) {
+  json::object paths, schemas{
+      {"Error", json::object{{"type", "object"}, {"required", json::array{"detail"}}, {"properties", json::object{{"detail", json::object{{"type", "string"}}}}}}},
+      {"ValidationErrors", json::object{{"type", "object"}, {"required", json::array{"detail"}},
+          {"properties", json::object{{"detail", json::object{{"type", "array"}, {"items", json::object{{"type", "object"},
+              {"required", json::array{"type", "loc", "msg"}}}}}}}}}}};
+  for (const auto& operation : operations) {
+    AddSchemas(operation.body, schemas);
+    AddSchemas(operation.answer, schemas);
+    json::object responses;
+    auto success = operation.answer == nullptr ? json::object{{"description", "OK"}}
+                   : Content(operation.list ? json::value(PageSchema(operation.answer->name)) : json::value(Reference(operation.answer->name)), "OK");
+    responses[std::to_string(operation.success)] = std::move(success);
+    json::object described{{"summary", operation.summary}, {"parameters", Parameters(operation)}};
+    if (operation.guarded) {
+      for (const char* status : {"401", "404"}) responses[status] = Content(Reference("Error"), "an error");
+      described["security"] = json::array{json::object{{"bearer", json::array{}}}, json::object{{"psk", json::array{}}}};
+    }
+    if (operation.body != nullptr) {
+      responses["409"] = Content(Reference("Error"), "a conflict");
+      responses["422"] = Content(Reference("ValidationErrors"), "the body does not validate");
+      described["requestBody"] = json::object{{"content", json::object{{"application/json", json::object{{"schema", Reference(operation.body->name)}}}}}};
+    }
+    described["responses"] = std::move(responses);
+    std::string method = operation.method;
+    std::ranges::transform(method, method.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (!paths.contains(operation.path)) paths[operation.path] = json::object{};
+    paths[operation.path].as_object()[method] = std::move(described);
+  }
+  return {{"openapi", "3.1.0"},
+          {"info", json::object{{"title", "Slipway"}, {"version", "0.1.0"}}},
+          {"paths", std::move(paths)},
+          {"components", json::object{{"schemas", std::move(schemas)},
+              {"securitySchemes", json::object{{"bearer", json::object{{"type", "http"}, {"scheme", "bearer"}}},
+                                               {"psk", json::object{{"type", "apiKey"}, {"in", "header"}, {"name", "Authorization-PSK"}}}}}}}};
+}
+
+}  // namespace slipway::server

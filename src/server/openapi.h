@@ -1,0 +1,25 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <vector>
+
+#include "contract/description.h"
+
+namespace slipway::server {
+
+/// What the OpenAPI document says of one route.
+struct Operation {
+  std::string method, path, summary;
+  const contract::ObjectDescription* body = nullptr;
+  const contract::ObjectDescription* answer = nullptr;  ///< absent: a plain answer
+  int success = 200;
+  bool list = false;     ///< the answer is a page of `answer`
+  bool guarded = true;   ///< needs credentials
+  std::vector<std::string> query;
+};
+
+/// An OpenAPI 3.1 document, from the same descriptions that validate.
+boost::json::object OpenApiDocument(const std::vector<Operation>& operations);
+
+}  // namespace slipway::server

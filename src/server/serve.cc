@@ -1,0 +1,50 @@
+#include "server/serve.h"
+
+#include <signal.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "auth/platform_psk.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "scoring/run.h"
+#include "server/api.h"
+
+namespace slipway::server {
+
+Result<> Serve(const ServeOptions& options, const std::function<void(int port)>& ready) {
+  // Blocked here, before any thread starts, so that the waiting thread alone takes them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  auto data_dir = std::filesystem::absolute(options.data_dir).lexically_normal().string();
+  if (data_dir.ends_with('/')) data_dir.pop_back();
+  TRY(CreateFolders(data_dir));
+  ASSIGN(auto lock, Wrap(FileLock::TryTake(data_dir + "/server.lock"), "another server uses this data directory"));
+  ASSIGN(auto psk, auth::LoadOrMakePlatformPsk(data_dir + "/platform.psk"));
+  auto places = scoring::Places::In(data_dir);
+  ASSIGN(auto catalog, scoring::OpenCatalog(places));
+  ASSIGN(auto store, deployments::Store::Open(data_dir + "/slipway.db"));
+  SystemClock clock;
+  dispatch::Dispatcher dispatcher(*store, clock, {options.program, data_dir, places});
+  Api api({*store, dispatcher, *catalog, clock, places, psk});
+  ASSIGN(auto http, HttpServer::Listen(options.host, options.port, {}, [&](const Request& request) { return api.Answer(request); }));
+  dispatcher.Start();
+  std::jthread stopper([&](const std::stop_token& done) {
+    timespec pause{0, 100'000'000};
+    while (!done.stop_requested())
+      if (sigtimedwait(&signals, nullptr, &pause) > 0) return http->Stop();
+  });
+  ready(http->port());
+  Log(LogLevel::kInfo, "server_started", {{"data_dir", data_dir}, {"port", std::to_string(http->port())}});
+  http->Run();
+  Log(LogLevel::kInfo, "server_stopped");
+  return {};
+}
+
+}  // namespace slipway::server
