@@ -1,0 +1,51 @@
+#include <arrow/compute/initialize.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/commands.h"
+
+namespace slipway::cli {
+
+int Main(int argc, char** argv) {
+  if (auto status = arrow::compute::Initialize(); !status.ok()) {
+    fmt::print(stderr, "slipway: {}\n", status.ToString());
+    return 1;
+  }
+  Context context;
+  std::error_code code;
+  context.program = std::filesystem::read_symlink("/proc/self/exe", code).string();
+  CLI::App app{"Slipway deploys registered models onto data tables."};
+  app.name("slipway");
+  app.set_version_flag("--version", "slipway 0.1.0");
+  app.require_subcommand(1);
+  app.footer("A first deployment:\n"
+             "  slipway serve &\n"
+             "  slipway models register churn ./model --alias champion\n"
+             "  slipway deploy deployment.yaml\n"
+             "  slipway trigger churn churn-daily --wait");
+  app.add_option("--server", context.server, "the server's URL")->envname("SLIPWAY_SERVER")->capture_default_str();
+  app.add_option("--data-dir", context.data_dir, "the server's data directory, for commands that work on it directly")->envname("SLIPWAY_DATA_DIR")->capture_default_str();
+  app.add_option("--psk-file", context.psk_file, "the file with the platform PSK (default: platform.psk in the data directory)");
+  app.add_flag("--json", context.json, "print JSON, for programs");
+  app.fallthrough();
+  AddServe(app, context);
+  AddDeployments(app, context);
+  AddScore(app, context);
+  AddModels(app, context);
+  AddTables(app, context);
+  AddCompletion(app, context);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  auto done = context.chosen();
+  if (done) return 0;
+  if (!done.error().message.empty()) fmt::print(stderr, "slipway: {}\n", done.error().message);
+  return done.error().kind == ErrorKind::kInvalid ? 2 : done.error().kind == ErrorKind::kNotFound ? 3 : 1;
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+
+#include "base/error.h"
+
+namespace slipway::cli {
+
+/// What all commands share.
+struct Context {
+  std::string program;                      ///< the path of this binary
+  std::string server = "http://127.0.0.1:8080";
+  std::string data_dir = "./slipway-data";
+  std::string psk_file;                     ///< default: platform.psk in the data directory
+  bool json = false;                        ///< for programs: JSON instead of tables
+  std::function<Result<>()> chosen;         ///< the command that the arguments name
+};
+
+void AddServe(CLI::App& app, Context& context);
+void AddDeployments(CLI::App& app, Context& context);  ///< deploy, deployments, trigger, runs
+void AddScore(CLI::App& app, Context& context);
+void AddModels(CLI::App& app, Context& context);
+void AddTables(CLI::App& app, Context& context);
+void AddCompletion(CLI::App& app, Context& context);
+
+/// The whole program; its exit status: 0, 1 for a failure, 2 for wrong arguments, 3 for something that is not there.
+int Main(int argc, char** argv);
+
+}  // namespace slipway::cli

@@ -1,0 +1,73 @@
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+#include <filesystem>
+#include <iostream>
+
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/terminal.h"
+#include "registry/folder_registry.h"
+
+namespace slipway::cli {
+namespace {
+
+registry::FolderRegistry Registry(const Context& context) {
+  return registry::FolderRegistry(std::filesystem::absolute(context.data_dir) / "models");
+}
+
+Result<> List(const Context& context) {
+  ASSIGN(auto models, Registry(context).List());
+  json::array all;
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& model : models) {
+    std::string versions, aliases;
+    json::object names;
+    for (const auto& version : model.versions) versions += (versions.empty() ? "" : " ") + version;
+    for (const auto& [alias, version] : model.aliases) {
+      aliases += (aliases.empty() ? "" : " ") + alias + "=" + version;
+      names[alias] = version;
+    }
+    rows.push_back({model.name, versions, aliases});
+    all.push_back(json::object{{"name", model.name}, {"versions", json::array(model.versions.begin(), model.versions.end())}, {"aliases", names}});
+  }
+  if (context.json) std::cout << json::serialize(all) << "\n";
+  else PrintTable({"NAME", "VERSIONS", "ALIASES"}, rows);
+  return {};
+}
+
+}  // namespace
+
+void AddModels(CLI::App& app, Context& context) {
+  struct Arguments {
+    std::string name, path, alias, version;
+  };
+  auto args = std::make_shared<Arguments>();
+  auto* models = app.add_subcommand("models", "the embedded model registry");
+  models->require_subcommand(1);
+  auto* add = models->add_subcommand("register", "copy an MLflow model as the next version");
+  add->add_option("name", args->name, "the model's name")->required();
+  add->add_option("path", args->path, "the folder that save_model wrote")->required();
+  add->add_option("--alias", args->alias, "point this alias at the new version");
+  add->footer("Example:\n  slipway models register churn ./model --alias champion");
+  add->callback([&context, args] {
+    context.chosen = [&context, args]() -> Result<> {
+      ASSIGN(auto version, Registry(context).Register(args->name, args->path, SystemClock()));
+      if (!args->alias.empty()) TRY(Registry(context).SetAlias(args->name, args->alias, version.version));
+      if (context.json) std::cout << json::serialize(json::object{{"name", version.name}, {"version", version.version}, {"digest", version.digest}}) << "\n";
+      else fmt::print("{} version {} (sha256 {})\n", version.name, version.version, version.digest.substr(0, 12));
+      return {};
+    };
+  });
+  auto* alias = models->add_subcommand("alias", "point an alias at a version");
+  alias->add_option("name", args->name, "the model's name")->required();
+  alias->add_option("alias", args->alias, "the alias")->required();
+  alias->add_option("version", args->version, "the version")->required();
+  alias->callback([&context, args] {
+    context.chosen = [&context, args] { return Registry(context).SetAlias(args->name, args->alias, args->version); };
+  });
+  auto* list = models->add_subcommand("list", "all models with their versions and aliases");
+  list->callback([&context] { context.chosen = [&context] { return List(context); }; });
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "scoring/run.h"
+
+namespace slipway::cli {
+namespace {
+
+/// One run; events go to standard output as JSON lines. A lock beside the job tells others that the run lives.
+Result<> Score(const std::string& file) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::stop_source stop;
+  std::jthread waiter([&](const std::stop_token& done) {
+    timespec pause{0, 50'000'000};
+    while (!done.stop_requested())
+      if (sigtimedwait(&signals, nullptr, &pause) > 0) stop.request_stop();
+  });
+  auto emit = [](const scoring::Event& event) {
+    fmt::print("{}\n", ToLine(event));
+    std::fflush(stdout);
+  };
+  auto run = [&]() -> Result<scoring::RunOutcome> {
+    ASSIGN(auto lock, FileLock::TryTake(std::filesystem::absolute(file).parent_path() / "lock"));
+    ASSIGN(auto text, ReadFile(file, size_t{1} << 20));
+    ASSIGN(auto job, scoring::ParseJob(text));
+    ASSIGN(auto catalog, scoring::OpenCatalog(job.places));
+    return scoring::Run(job, *catalog, SystemClock(), emit, stop.get_token());
+  };
+  auto outcome = run();
+  if (!outcome) {
+    emit({"failed", {}, {{"kind", std::string(ToString(outcome.error().kind))}, {"message", outcome.error().message}}, {}});
+    return Failure(outcome.error());
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  emit({"committed", {{"rows", outcome->rows}, {"snapshot_id", outcome->snapshot_id}, {"peak_kib", usage.ru_maxrss}, {"already_committed", outcome->already_committed}},
+        {{"model_version", outcome->model_version}}, {}});
+  return {};
+}
+
+}  // namespace
+
+void AddScore(CLI::App& app, Context& context) {
+  auto* score = app.add_subcommand("score", "execute one run from its job file; events as JSON lines on standard output");
+  auto file = std::make_shared<std::string>();
+  score->add_option("--job", *file, "the job file")->required();
+  score->footer("Example:\n  slipway score --job slipway-data/runs/<run id>/job.json");
+  score->callback([&context, file] { context.chosen = [file] { return Score(*file); }; });
+}
+
+}  // namespace slipway::cli

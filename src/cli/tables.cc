@@ -1,0 +1,129 @@
+#include <arrow/array.h>
+#include <arrow/record_batch.h>
+#include <arrow/scalar.h>
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+#include <filesystem>
+#include <iostream>
+
+#include "base/format.h"
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/terminal.h"
+#include "expression/filter.h"
+#include "iceberg/scan_reader.h"
+#include "scoring/pruning.h"
+#include "scoring/run.h"
+
+namespace slipway::cli {
+namespace {
+
+Result<std::unique_ptr<iceberg::Catalog>> Open(const Context& context) {
+  auto data_dir = std::filesystem::absolute(context.data_dir).lexically_normal().string();
+  if (!std::filesystem::exists(data_dir)) return Fail(ErrorKind::kNotFound, "no data directory {}; give one with --data-dir", data_dir);
+  return scoring::OpenCatalog(scoring::Places::In(data_dir));
+}
+
+Result<iceberg::Table> Load(const Context& context, const std::string& name) {
+  auto dot = name.rfind('.');
+  if (dot == std::string::npos) return Fail(ErrorKind::kInvalid, "'{}' is no table: write schema.table", name);
+  ASSIGN(auto catalog, Open(context));
+  return catalog->Load({name.substr(0, dot), name.substr(dot + 1)});
+}
+
+Result<> List(const Context& context) {
+  ASSIGN(auto catalog, Open(context));
+  ASSIGN(auto tables, catalog->List());
+  json::array names;
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& id : tables) {
+    names.emplace_back(ToString(id));
+    rows.push_back({id.schema, id.table});
+  }
+  if (context.json) std::cout << json::serialize(names) << "\n";
+  else PrintTable({"SCHEMA", "TABLE"}, rows);
+  return {};
+}
+
+Result<> Show(const Context& context, const std::string& name) {
+  ASSIGN(auto table, Load(context, name));
+  if (context.json) {
+    std::cout << json::serialize(table.metadata.raw) << "\n";
+    return {};
+  }
+  std::vector<std::vector<std::string>> columns, snapshots;
+  for (const auto& field : table.metadata.schema.fields) columns.push_back({std::to_string(field.id), field.name, ToString(field.type), field.required ? "required" : ""});
+  PrintTable({"ID", "COLUMN", "TYPE", ""}, columns);
+  for (const auto& snapshot : table.metadata.snapshots) {
+    auto text = [&](const char* key) { auto f = snapshot.summary.find(key); return f == snapshot.summary.end() ? std::string("-") : f->second; };
+    snapshots.push_back({std::to_string(snapshot.snapshot_id), FormatTimestamp(Timestamp{std::chrono::milliseconds{snapshot.timestamp_ms}}), text("operation"),
+                         text("total-records"), text("slipway.run-id")});
+  }
+  fmt::print("\n");
+  PrintTable({"SNAPSHOT", "WRITTEN", "OPERATION", "ROWS", "RUN"}, snapshots);
+  return {};
+}
+
+Result<> Preview(const Context& context, const std::string& name, const std::string& filter_sql, int rows) {
+  ASSIGN(auto table, Load(context, name));
+  std::vector<iceberg::Field> fields;
+  for (const auto& field : table.metadata.schema.fields)
+    if (field.type.id != iceberg::TypeId::kNested) fields.push_back(field);
+  ASSIGN(auto schema, iceberg::ToArrow(fields));
+  std::optional<expression::Filter> filter;
+  if (!filter_sql.empty()) {
+    ASSIGN(filter, Wrap(expression::Filter::Parse(filter_sql, *schema, SystemClock().Now()), "--filter"));
+  }
+  auto prune = filter ? scoring::PruningPredicate(filter->root(), table.metadata.schema) : iceberg::Predicate::Always();
+  ASSIGN(auto scan, iceberg::PlanScan(table, std::nullopt, prune));
+  auto reader = iceberg::ScanReader::Start(table.metadata, scan, fields, {.batch_rows = 4096});
+  std::vector<std::string> header;
+  for (const auto& field : fields) header.push_back(field.name);
+  std::vector<std::vector<std::string>> cells;
+  while (static_cast<int>(cells.size()) < rows) {
+    ASSIGN(auto batch, reader->Next());
+    if (batch == nullptr) break;
+    if (filter) {
+      ASSIGN(batch, filter->Apply(batch));
+    }
+    for (int64_t row = 0; row < batch->num_rows() && static_cast<int>(cells.size()) < rows; ++row) {
+      auto& line = cells.emplace_back();
+      for (const auto& column : batch->columns()) {
+        auto scalar = column->GetScalar(row);
+        line.push_back(scalar.ok() && (*scalar)->is_valid ? (*scalar)->ToString() : "-");
+      }
+    }
+  }
+  if (!context.json) return PrintTable(header, cells), Result<>();
+  for (const auto& line : cells) {
+    json::object object;
+    for (size_t i = 0; i < header.size(); ++i) object[header[i]] = line[i] == "-" ? json::value(nullptr) : json::value(line[i]);
+    std::cout << json::serialize(object) << "\n";
+  }
+  return {};
+}
+
+}  // namespace
+
+void AddTables(CLI::App& app, Context& context) {
+  struct Arguments {
+    std::string name, filter;
+    int rows = 10;
+  };
+  auto args = std::make_shared<Arguments>();
+  auto* tables = app.add_subcommand("tables", "the tables of the embedded catalog");
+  tables->require_subcommand(1);
+  tables->add_subcommand("list", "all tables")->callback([&context] { context.chosen = [&context] { return List(context); }; });
+  auto* show = tables->add_subcommand("show", "columns and snapshots of a table");
+  show->add_option("table", args->name, "schema.table")->required();
+  show->callback([&context, args] { context.chosen = [&context, args] { return Show(context, args->name); }; });
+  auto* preview = tables->add_subcommand("preview", "the first rows of a table");
+  preview->add_option("table", args->name, "schema.table")->required();
+  preview->add_option("--filter", args->filter, "a condition, as in filter_sql");
+  preview->add_option("--rows", args->rows, "how many")->capture_default_str()->check(CLI::Range(1, 10000));
+  preview->footer("Example:\n  slipway tables preview ml.churn_scores --filter \"prediction > 0.9\"");
+  preview->callback([&context, args] { context.chosen = [&context, args] { return Preview(context, args->name, args->filter, args->rows); }; });
+}
+
+}  // namespace slipway::cli
