@@ -39,6 +39,5 @@ target_link_libraries(arrow_compute INTERFACE arrow)
 
 # Binaries find Arrow relative to themselves, so that a moved checkout goes on working.
 file(RELATIVE_PATH pyarrow_from_bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${SLIPWAY_PYARROW})
-set(CMAKE_BUILD_RPATH "$ORIGIN/${pyarrow_from_bin}")
-set(CMAKE_SKIP_RPATH OFF)
-set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+set(CMAKE_SKIP_BUILD_RPATH ON)
+add_link_options("LINKER:-rpath,$ORIGIN/${pyarrow_from_bin}")

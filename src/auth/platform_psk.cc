@@ -14,7 +14,7 @@ Result<std::string> LoadOrMakePlatformPsk(const std::filesystem::path& file) {
     TRY(WriteFileAtomically(file, key + "\n", 0600));
     return key;
   }
-  struct stat about {};
+  struct stat about{};
   if (::stat(file.c_str(), &about) != 0 || (about.st_mode & 077) != 0)
     return Fail(ErrorKind::kDenied, "{} can be read by others: chmod 600 it, and replace the key if it may have been seen", file.string());
   ASSIGN(auto key, ReadFile(file, 4096));

@@ -17,7 +17,9 @@ Error FromArrow(const arrow::Status& status) {
     case arrow::StatusCode::KeyError: kind = ErrorKind::kNotFound; break;
     default: break;
   }
-  return {kind, status.message()};
+  auto message = status.message();
+  if (status.detail() != nullptr) message += " (" + status.detail()->ToString() + ")";  // errno's words, for one
+  return {kind, std::move(message)};
 }
 
 }  // namespace slipway

@@ -19,9 +19,9 @@ Result<T> FromArrow(arrow::Result<T> result) {
 
 }  // namespace slipway
 
-#define ARROW_TRY(expr)                                                             \
-  do {                                                                              \
-    ::arrow::Status slipway_status = (expr);                                        \
+#define ARROW_TRY(expr)                                                                        \
+  do {                                                                                         \
+    ::arrow::Status slipway_status = (expr);                                                   \
     if (!slipway_status.ok()) return ::slipway::Failure(::slipway::FromArrow(slipway_status)); \
   } while (false)
 

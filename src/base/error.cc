@@ -19,8 +19,6 @@ std::string_view ToString(ErrorKind kind) {
   return "internal";
 }
 
-Error Error::Wrap(std::string_view context) const {
-  return {kind, std::string(context) + ": " + message};
-}
+Error Error::Wrap(std::string_view context) const { return {kind, std::string(context) + ": " + message}; }
 
 }  // namespace slipway

@@ -53,16 +53,15 @@ Result<T> Wrap(Result<T> result, std::string_view context) {
 #define SLIPWAY_CONCAT(a, b) SLIPWAY_CONCAT_INNER(a, b)
 
 /// Returns the error of `expr` from this function, if it has one.
-#define TRY(expr)                                                        \
-  do {                                                                   \
-    auto&& slipway_result = (expr);                                      \
+#define TRY(expr)                                                           \
+  do {                                                                      \
+    auto&& slipway_result = (expr);                                         \
     if (!slipway_result) return ::slipway::Failure(slipway_result.error()); \
   } while (false)
 
 /// `ASSIGN(auto table, catalog.Load(id));`: the value of `expr`, or its error returned from this function.
-#define ASSIGN(declaration, ...) \
-  SLIPWAY_ASSIGN_INNER(SLIPWAY_CONCAT(slipway_result_, __LINE__), declaration, __VA_ARGS__)
-#define SLIPWAY_ASSIGN_INNER(name, declaration, ...)        \
-  auto name = (__VA_ARGS__);                                \
-  if (!name) return ::slipway::Failure(name.error());       \
+#define ASSIGN(declaration, ...) SLIPWAY_ASSIGN_INNER(SLIPWAY_CONCAT(slipway_result_, __LINE__), declaration, __VA_ARGS__)
+#define SLIPWAY_ASSIGN_INNER(name, declaration, ...)  \
+  auto name = (__VA_ARGS__);                          \
+  if (!name) return ::slipway::Failure(name.error()); \
   declaration = std::move(*name)

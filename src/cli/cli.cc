@@ -21,13 +21,16 @@ int Main(int argc, char** argv) {
   app.name("slipway");
   app.set_version_flag("--version", "slipway 0.1.0");
   app.require_subcommand(1);
-  app.footer("A first deployment:\n"
-             "  slipway serve &\n"
-             "  slipway models register churn ./model --alias champion\n"
-             "  slipway deploy deployment.yaml\n"
-             "  slipway trigger churn churn-daily --wait");
+  app.footer(
+      "A first deployment:\n"
+      "  slipway serve &\n"
+      "  slipway models register churn ./model --alias champion\n"
+      "  slipway deploy deployment.yaml\n"
+      "  slipway trigger churn churn-daily --wait");
   app.add_option("--server", context.server, "the server's URL")->envname("SLIPWAY_SERVER")->capture_default_str();
-  app.add_option("--data-dir", context.data_dir, "the server's data directory, for commands that work on it directly")->envname("SLIPWAY_DATA_DIR")->capture_default_str();
+  app.add_option("--data-dir", context.data_dir, "the server's data directory, for commands that work on it directly")
+      ->envname("SLIPWAY_DATA_DIR")
+      ->capture_default_str();
   app.add_option("--psk-file", context.psk_file, "the file with the platform PSK (default: platform.psk in the data directory)");
   app.add_flag("--json", context.json, "print JSON, for programs");
   app.fallthrough();

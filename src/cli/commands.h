@@ -11,12 +11,12 @@ namespace slipway::cli {
 
 /// What all commands share.
 struct Context {
-  std::string program;                      ///< the path of this binary
+  std::string program;  ///< the path of this binary
   std::string server = "http://127.0.0.1:8080";
   std::string data_dir = "./slipway-data";
-  std::string psk_file;                     ///< default: platform.psk in the data directory
-  bool json = false;                        ///< for programs: JSON instead of tables
-  std::function<Result<>()> chosen;         ///< the command that the arguments name
+  std::string psk_file;              ///< default: platform.psk in the data directory
+  bool json = false;                 ///< for programs: JSON instead of tables
+  std::function<Result<>()> chosen;  ///< the command that the arguments name
 };
 
 void AddServe(CLI::App& app, Context& context);

@@ -124,7 +124,8 @@ void AddDeployments(CLI::App& app, Context& context) {
       const auto* model = value.is_object() ? value.get_object().if_contains("model") : nullptr;
       const auto* name = model != nullptr && model->is_object() ? model->get_object().if_contains("model_name") : nullptr;
       if (name == nullptr || !name->is_string()) return Fail(ErrorKind::kInvalid, "{}: model.model_name is missing", args->file);
-      auto path = "/api/models/" + Segment(std::string(name->get_string())) + "/deployments" + (args->validate_only ? "?validate_only=true" : "");
+      auto path =
+          "/api/models/" + Segment(std::string(name->get_string())) + "/deployments" + (args->validate_only ? "?validate_only=true" : "");
       ASSIGN(auto answer, CallApi(context, "POST", path, body));
       Print(context, answer);
       return {};
@@ -135,7 +136,9 @@ void AddDeployments(CLI::App& app, Context& context) {
   list->add_option("name", args->name, "the deployment");
   list->callback([&context, args] {
     context.chosen = [&context, args]() -> Result<> {
-      auto path = args->model.empty() ? "/api/deployments" : args->name.empty() ? "/api/models/" + Segment(args->model) + "/deployments" : Path(args->model, args->name);
+      auto path = args->model.empty()  ? "/api/deployments"
+                  : args->name.empty() ? "/api/models/" + Segment(args->model) + "/deployments"
+                                       : Path(args->model, args->name);
       ASSIGN(auto answer, CallApi(context, "GET", path));
       if (!args->name.empty()) return Print(context, answer), Result<>();
       PrintList(context, answer, {"model", "name", "status", "schedule", "resolved_model_version", "last_run", "owner"});

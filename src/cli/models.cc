@@ -29,10 +29,13 @@ Result<> List(const Context& context) {
       names[alias] = version;
     }
     rows.push_back({model.name, versions, aliases});
-    all.push_back(json::object{{"name", model.name}, {"versions", json::array(model.versions.begin(), model.versions.end())}, {"aliases", names}});
+    all.push_back(
+        json::object{{"name", model.name}, {"versions", json::array(model.versions.begin(), model.versions.end())}, {"aliases", names}});
   }
-  if (context.json) std::cout << json::serialize(all) << "\n";
-  else PrintTable({"NAME", "VERSIONS", "ALIASES"}, rows);
+  if (context.json)
+    std::cout << json::serialize(all) << "\n";
+  else
+    PrintTable({"NAME", "VERSIONS", "ALIASES"}, rows);
   return {};
 }
 
@@ -54,8 +57,11 @@ void AddModels(CLI::App& app, Context& context) {
     context.chosen = [&context, args]() -> Result<> {
       ASSIGN(auto version, Registry(context).Register(args->name, args->path, SystemClock()));
       if (!args->alias.empty()) TRY(Registry(context).SetAlias(args->name, args->alias, version.version));
-      if (context.json) std::cout << json::serialize(json::object{{"name", version.name}, {"version", version.version}, {"digest", version.digest}}) << "\n";
-      else fmt::print("{} version {} (sha256 {})\n", version.name, version.version, version.digest.substr(0, 12));
+      if (context.json)
+        std::cout << json::serialize(json::object{{"name", version.name}, {"version", version.version}, {"digest", version.digest}})
+                  << "\n";
+      else
+        fmt::print("{} version {} (sha256 {})\n", version.name, version.version, version.digest.substr(0, 12));
       return {};
     };
   });

@@ -44,8 +44,13 @@ Result<> Score(const std::string& file) {
   }
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  emit({"committed", {{"rows", outcome->rows}, {"snapshot_id", outcome->snapshot_id}, {"peak_kib", usage.ru_maxrss}, {"already_committed", outcome->already_committed}},
-        {{"model_version", outcome->model_version}}, {}});
+  emit({"committed",
+        {{"rows", outcome->rows},
+         {"snapshot_id", outcome->snapshot_id},
+         {"peak_kib", usage.ru_maxrss},
+         {"already_committed", outcome->already_committed}},
+        {{"model_version", outcome->model_version}},
+        {}});
   return {};
 }
 

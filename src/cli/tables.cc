@@ -41,8 +41,10 @@ Result<> List(const Context& context) {
     names.emplace_back(ToString(id));
     rows.push_back({id.schema, id.table});
   }
-  if (context.json) std::cout << json::serialize(names) << "\n";
-  else PrintTable({"SCHEMA", "TABLE"}, rows);
+  if (context.json)
+    std::cout << json::serialize(names) << "\n";
+  else
+    PrintTable({"SCHEMA", "TABLE"}, rows);
   return {};
 }
 
@@ -53,12 +55,16 @@ Result<> Show(const Context& context, const std::string& name) {
     return {};
   }
   std::vector<std::vector<std::string>> columns, snapshots;
-  for (const auto& field : table.metadata.schema.fields) columns.push_back({std::to_string(field.id), field.name, ToString(field.type), field.required ? "required" : ""});
+  for (const auto& field : table.metadata.schema.fields)
+    columns.push_back({std::to_string(field.id), field.name, ToString(field.type), field.required ? "required" : ""});
   PrintTable({"ID", "COLUMN", "TYPE", ""}, columns);
   for (const auto& snapshot : table.metadata.snapshots) {
-    auto text = [&](const char* key) { auto f = snapshot.summary.find(key); return f == snapshot.summary.end() ? std::string("-") : f->second; };
-    snapshots.push_back({std::to_string(snapshot.snapshot_id), FormatTimestamp(Timestamp{std::chrono::milliseconds{snapshot.timestamp_ms}}), text("operation"),
-                         text("total-records"), text("slipway.run-id")});
+    auto text = [&](const char* key) {
+      auto f = snapshot.summary.find(key);
+      return f == snapshot.summary.end() ? std::string("-") : f->second;
+    };
+    snapshots.push_back({std::to_string(snapshot.snapshot_id), FormatTimestamp(Timestamp{std::chrono::milliseconds{snapshot.timestamp_ms}}),
+                         text("operation"), text("total-records"), text("slipway.run-id")});
   }
   fmt::print("\n");
   PrintTable({"SNAPSHOT", "WRITTEN", "OPERATION", "ROWS", "RUN"}, snapshots);
@@ -123,7 +129,8 @@ void AddTables(CLI::App& app, Context& context) {
   preview->add_option("--filter", args->filter, "a condition, as in filter_sql");
   preview->add_option("--rows", args->rows, "how many")->capture_default_str()->check(CLI::Range(1, 10000));
   preview->footer("Example:\n  slipway tables preview ml.churn_scores --filter \"prediction > 0.9\"");
-  preview->callback([&context, args] { context.chosen = [&context, args] { return Preview(context, args->name, args->filter, args->rows); }; });
+  preview->callback(
+      [&context, args] { context.chosen = [&context, args] { return Preview(context, args->name, args->filter, args->rows); }; });
 }
 
 }  // namespace slipway::cli

@@ -43,12 +43,11 @@ void ProgressBar::Show(int64_t done, int64_t total, const std::string& text) {
   if (isatty(STDERR_FILENO) == 0) return;
   constexpr int kWidth = 30;
   auto filled = total <= 0 ? 0 : static_cast<int>(std::min<int64_t>(done, total) * kWidth / total);
-  fmt::print(stderr, "\r[{}{}] {}\033[K", std::string(static_cast<size_t>(filled), '#'), std::string(static_cast<size_t>(kWidth - filled), ' '), text);
+  fmt::print(stderr, "\r[{}{}] {}\033[K", std::string(static_cast<size_t>(filled), '#'),
+             std::string(static_cast<size_t>(kWidth - filled), ' '), text);
   std::fflush(stderr);
 }
 
-void ProgressBar::Finish(const std::string& text) {
-  fmt::print(stderr, "{}{}\n", isatty(STDERR_FILENO) == 0 ? "" : "\r\033[K", text);
-}
+void ProgressBar::Finish(const std::string& text) { fmt::print(stderr, "{}{}\n", isatty(STDERR_FILENO) == 0 ? "" : "\r\033[K", text); }
 
 }  // namespace slipway::cli

@@ -45,7 +45,8 @@ std::optional<int64_t> IntegerInText(std::string_view text) {
   }
   std::string digits;
   for (size_t i = 0; i < text.size(); ++i) {
-    bool between = i > 0 && i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i - 1])) && std::isdigit(static_cast<unsigned char>(text[i + 1]));
+    bool between = i > 0 && i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i - 1])) &&
+                   std::isdigit(static_cast<unsigned char>(text[i + 1]));
     if (text[i] == '_' && between) continue;
     if (text[i] == '+' && i == 0 && text.size() > 1 && text[1] != '-') continue;
     digits += text[i];
@@ -58,7 +59,8 @@ std::optional<int64_t> IntegerInText(std::string_view text) {
 
 json::value ParseInteger(const json::value& input, const Loc& loc, Errors& errors) {
   if (input.is_int64()) return input;
-  if (input.is_uint64()) return Refuse(errors, loc, "value_error", "Value error, the number is beyond 64 bits", input, json::object{{"error", json::object{}}});
+  if (input.is_uint64())
+    return Refuse(errors, loc, "value_error", "Value error, the number is beyond 64 bits", input, json::object{{"error", json::object{}}});
   if (input.is_bool()) return input.get_bool() ? 1 : 0;
   if (input.is_double()) {
     double value = input.get_double();
@@ -154,7 +156,8 @@ json::object TypeSchema(const TypeDescription& type) {
 }  // namespace
 
 json::value ToJson(const ValidationError& error) {
-  json::object object{{"type", error.type}, {"loc", json::array(error.loc.begin(), error.loc.end())}, {"msg", error.msg}, {"input", error.input}};
+  json::object object{
+      {"type", error.type}, {"loc", json::array(error.loc.begin(), error.loc.end())}, {"msg", error.msg}, {"input", error.input}};
   if (error.ctx) object["ctx"] = *error.ctx;
   return object;
 }
@@ -165,7 +168,8 @@ ValidationError ValueError(std::vector<std::string> loc, std::string message, js
   return error;
 }
 
-json::object Parse(const ObjectDescription& description, const json::value& input, Loc loc, Errors& errors, std::vector<std::string>* ignored) {
+json::object Parse(const ObjectDescription& description, const json::value& input, Loc loc, Errors& errors,
+                   std::vector<std::string>* ignored) {
   json::object result;
   if (!input.is_object()) {
     Refuse(errors, loc, "model_attributes_type", "Input should be a valid dictionary or object to extract fields from", input);
@@ -177,9 +181,12 @@ json::object Parse(const ObjectDescription& description, const json::value& inpu
     auto at = loc;
     at.emplace_back(field.name);
     const auto* value = object.if_contains(field.name);
-    if (value != nullptr) result[field.name] = ParseType(field.type, *value, at, errors);
-    else if (field.fallback) result[field.name] = *field.fallback;
-    else Refuse(errors, at, "missing", "Field required", input);
+    if (value != nullptr)
+      result[field.name] = ParseType(field.type, *value, at, errors);
+    else if (field.fallback)
+      result[field.name] = *field.fallback;
+    else
+      Refuse(errors, at, "missing", "Field required", input);
   }
   if (ignored != nullptr) {
     for (const auto& member : object) {
@@ -199,8 +206,10 @@ json::object ToSchema(const ObjectDescription& description) {
   json::array required;
   for (const auto& field : description.fields) {
     auto schema = TypeSchema(field.type);
-    if (field.fallback) schema["default"] = *field.fallback;
-    else required.emplace_back(field.name);
+    if (field.fallback)
+      schema["default"] = *field.fallback;
+    else
+      required.emplace_back(field.name);
     if (!field.text.empty()) schema["description"] = field.text;
     properties[field.name] = std::move(schema);
   }

@@ -30,9 +30,9 @@ struct TypeDescription {
   Kind kind = Kind::kString;
   bool nullable = false;
   std::optional<size_t> max_length;
-  std::string pattern;                                ///< shown; `matches` decides
+  std::string pattern;  ///< shown; `matches` decides
   bool (*matches)(std::string_view) = nullptr;
-  std::vector<std::string> literals;                  ///< kLiteral
+  std::vector<std::string> literals;                 ///< kLiteral
   const struct ObjectDescription* object = nullptr;  ///< kObject
 };
 

@@ -68,7 +68,8 @@ class Parser {
     auto digit = [&](size_t i) { return i < text_.size() && text_[i] >= '0' && text_[i] <= '9'; };
     if (at < text_.size() && text_[at] == '-') ++at;
     if (!digit(at)) Raise(start, "Expecting value");
-    if (text_[at] == '0') ++at;
+    if (text_[at] == '0')
+      ++at;
     else
       while (digit(at)) ++at;
     bool integer = true;
@@ -104,10 +105,15 @@ class Parser {
   }
 
   static void AppendUtf8(uint32_t c, std::string& out) {
-    if (c < 0x80) out += static_cast<char>(c);
-    else if (c < 0x800) out += {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
-    else if (c < 0x10000) out += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
-    else out += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)), static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
+    if (c < 0x80)
+      out += static_cast<char>(c);
+    else if (c < 0x800)
+      out += {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
+    else if (c < 0x10000)
+      out += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
+    else
+      out += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
+              static_cast<char>(0x80 | (c & 0x3f))};
   }
 
   void Escape(std::string& out) {
@@ -126,8 +132,10 @@ class Parser {
       auto mark = at_;
       at_ += 2;
       auto low = Hex4(mark + 1);
-      if (low >= 0xdc00 && low < 0xe000) point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
-      else at_ = mark;
+      if (low >= 0xdc00 && low < 0xe000)
+        point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
+      else
+        at_ = mark;
     }
     AppendUtf8(point >= 0xd800 && point < 0xe000 ? 0xfffd : point, out);  // a lone surrogate cannot be sent back
   }
@@ -140,8 +148,10 @@ class Parser {
       char c = text_[at_++];
       if (c == '"') return out;
       if (static_cast<uint8_t>(c) < 0x20) Raise(at_ - 1, "Invalid control character at");
-      if (c == '\\') Escape(out);
-      else out += c;
+      if (c == '\\')
+        Escape(out);
+      else
+        out += c;
     }
   }
 

@@ -30,7 +30,8 @@ constexpr const char* kMigrations[] = {
 };
 
 constexpr auto kDeploymentColumns =
-    "sequence, deployment_id, model, name, status, body, schedule, next_tick, resolved_model_version, error_message, created_at, updated_at ";
+    "sequence, deployment_id, model, name, status, body, schedule, next_tick, resolved_model_version, error_message, created_at, "
+    "updated_at ";
 constexpr auto kRunColumns =
     "sequence, run_id, deployment_id, logical_date, status, attempt, rows_scored, snapshot_id, model_version, error_message, started_at, "
     "finished_at ";
@@ -132,7 +133,9 @@ struct Store::Session {
     try {
       return work();
     } catch (const soci::sqlite3_soci_error& error) {
-      auto kind = error.result() == SQLITE_BUSY ? ErrorKind::kUnavailable : error.result() == SQLITE_CONSTRAINT ? ErrorKind::kConflict : ErrorKind::kIo;
+      auto kind = error.result() == SQLITE_BUSY         ? ErrorKind::kUnavailable
+                  : error.result() == SQLITE_CONSTRAINT ? ErrorKind::kConflict
+                                                        : ErrorKind::kIo;
       return Fail(kind, "the store: {}", error.what());
     } catch (const std::exception& error) {
       return Fail(ErrorKind::kIo, "the store: {}", error.what());
@@ -170,8 +173,9 @@ Result<> Store::CreateDeployment(const Deployment& d) {
     auto next_tick = BindTime(d.next_tick);
     long long created = Micros(d.created_at), updated = Micros(d.updated_at);
     soci::statement insert =
-        (session_->sql.prepare << "INSERT OR IGNORE INTO deployments (deployment_id, model, name, status, owner, domain, body, schedule, "
-                                  "next_tick, resolved_model_version, created_at, updated_at) VALUES (:i, :m, :n, :s, :o, :d, :b, :c, :t, :v, :x, :y)",
+        (session_->sql.prepare
+             << "INSERT OR IGNORE INTO deployments (deployment_id, model, name, status, owner, domain, body, schedule, "
+                "next_tick, resolved_model_version, created_at, updated_at) VALUES (:i, :m, :n, :s, :o, :d, :b, :c, :t, :v, :x, :y)",
          soci::use(d.deployment_id), soci::use(d.model), soci::use(d.name), soci::use(status), soci::use(owner), soci::use(domain),
          soci::use(body), soci::use(schedule.value, schedule.indicator), soci::use(next_tick.value, next_tick.indicator),
          soci::use(version.value, version.indicator), soci::use(created), soci::use(updated));
@@ -194,8 +198,9 @@ Result<Deployment> Store::FindDeployment(const std::string& model, const std::st
 
 Result<Deployment> Store::FindDeploymentById(const std::string& id) {
   return session_->Do([&]() -> Result<Deployment> {
-    ASSIGN(auto found, session_->Select<Deployment>(std::string("SELECT ") + kDeploymentColumns + "FROM deployments WHERE deployment_id = :i",
-                                                    ReadDeployment, soci::use(id)));
+    ASSIGN(auto found,
+           session_->Select<Deployment>(std::string("SELECT ") + kDeploymentColumns + "FROM deployments WHERE deployment_id = :i",
+                                        ReadDeployment, soci::use(id)));
     if (found.empty()) return Fail(ErrorKind::kNotFound, "no deployment {}", id);
     return std::move(found.front());
   });
@@ -250,7 +255,8 @@ Result<> Store::CreateRun(const Run& run, std::optional<Timestamp> next_tick) {
 
 Result<Run> Store::FindRun(const std::string& run_id) {
   return session_->Do([&]() -> Result<Run> {
-    ASSIGN(auto found, session_->Select<Run>(std::string("SELECT ") + kRunColumns + "FROM runs WHERE run_id = :r", ReadRun, soci::use(run_id)));
+    ASSIGN(auto found,
+           session_->Select<Run>(std::string("SELECT ") + kRunColumns + "FROM runs WHERE run_id = :r", ReadRun, soci::use(run_id)));
     if (found.empty()) return Fail(ErrorKind::kNotFound, "no run {}", run_id);
     return std::move(found.front());
   });
@@ -281,16 +287,18 @@ Result<Page<Run>> Store::ListRuns(const std::string& deployment_id, int limit, s
 Result<std::vector<Run>> Store::RunsInStatus(RunStatus status) {
   return session_->Do([&]() -> Result<std::vector<Run>> {
     std::string text(ToString(status));
-    return session_->Select<Run>(std::string("SELECT ") + kRunColumns + "FROM runs WHERE status = :s ORDER BY sequence", ReadRun, soci::use(text));
+    return session_->Select<Run>(std::string("SELECT ") + kRunColumns + "FROM runs WHERE status = :s ORDER BY sequence", ReadRun,
+                                 soci::use(text));
   });
 }
 
 Result<std::optional<Run>> Store::NextQueuedRun() {
   return session_->Do([&]() -> Result<std::optional<Run>> {
-    ASSIGN(auto found, session_->Select<Run>(std::string("SELECT ") + kRunColumns +
-                                                 "FROM runs q WHERE status = 'queued' AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.status = "
-                                                 "'running' AND r.deployment_id = q.deployment_id) ORDER BY sequence LIMIT 1",
-                                             ReadRun));
+    ASSIGN(auto found,
+           session_->Select<Run>(std::string("SELECT ") + kRunColumns +
+                                     "FROM runs q WHERE status = 'queued' AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.status = "
+                                     "'running' AND r.deployment_id = q.deployment_id) ORDER BY sequence LIMIT 1",
+                                 ReadRun));
     if (found.empty()) return std::nullopt;
     return std::move(found.front());
   });
@@ -299,7 +307,8 @@ Result<std::optional<Run>> Store::NextQueuedRun() {
 Result<> Store::ChangeRun(const std::string& run_id, const RunChange& change) {
   return session_->Do([&]() -> Result<> {
     soci::transaction transaction(session_->sql);
-    ASSIGN(auto found, session_->Select<Run>(std::string("SELECT ") + kRunColumns + "FROM runs WHERE run_id = :r", ReadRun, soci::use(run_id)));
+    ASSIGN(auto found,
+           session_->Select<Run>(std::string("SELECT ") + kRunColumns + "FROM runs WHERE run_id = :r", ReadRun, soci::use(run_id)));
     if (found.empty()) return Fail(ErrorKind::kNotFound, "no run {}", run_id);
     const auto& run = found.front();
     if (!CanChange(run.status, change.status))
@@ -310,9 +319,10 @@ Result<> Store::ChangeRun(const std::string& run_id, const RunChange& change) {
     Bound<long long> snapshot(change.snapshot_id ? std::optional<long long>(*change.snapshot_id) : std::nullopt);
     Bound<std::string> version(change.model_version), error(change.error_message);
     auto started = BindTime(change.started_at), finished = BindTime(change.finished_at);
-    session_->sql << "UPDATE runs SET status = :s, attempt = :a, rows_scored = COALESCE(:r, rows_scored), snapshot_id = COALESCE(:p, snapshot_id), "
-                     "model_version = COALESCE(:v, model_version), error_message = :e, started_at = COALESCE(:b, started_at), "
-                     "finished_at = COALESCE(:f, finished_at) WHERE run_id = :i",
+    session_->sql
+        << "UPDATE runs SET status = :s, attempt = :a, rows_scored = COALESCE(:r, rows_scored), snapshot_id = COALESCE(:p, snapshot_id), "
+           "model_version = COALESCE(:v, model_version), error_message = :e, started_at = COALESCE(:b, started_at), "
+           "finished_at = COALESCE(:f, finished_at) WHERE run_id = :i",
         soci::use(status), soci::use(attempt), soci::use(rows.value, rows.indicator), soci::use(snapshot.value, snapshot.indicator),
         soci::use(version.value, version.indicator), soci::use(error.value, error.indicator), soci::use(started.value, started.indicator),
         soci::use(finished.value, finished.indicator), soci::use(run_id);

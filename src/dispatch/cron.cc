@@ -79,7 +79,7 @@ Result<uint64_t> ParseField(std::string_view text, const FieldRule& rule) {
 
 std::string_view Expand(std::string_view text) {
   static constexpr std::pair<std::string_view, std::string_view> kNames[] = {
-      {"@hourly", "0 * * * *"}, {"@daily", "0 0 * * *"},  {"@midnight", "0 0 * * *"}, {"@weekly", "0 0 * * 0"},
+      {"@hourly", "0 * * * *"},  {"@daily", "0 0 * * *"},  {"@midnight", "0 0 * * *"}, {"@weekly", "0 0 * * 0"},
       {"@monthly", "0 0 1 * *"}, {"@yearly", "0 0 1 1 *"}, {"@annually", "0 0 1 1 *"}};
   for (const auto& [name, meaning] : kNames)
     if (name == text) return meaning;
@@ -100,7 +100,8 @@ Result<Cron> Cron::Parse(std::string_view original) {
     at = end + 1;
   }
   if (fields.size() != 5)
-    return Fail(ErrorKind::kInvalid, "'{}' is no cron expression: five fields (minute hour day month weekday) or @daily and the like", original);
+    return Fail(ErrorKind::kInvalid, "'{}' is no cron expression: five fields (minute hour day month weekday) or @daily and the like",
+                original);
   Cron cron;
   uint64_t* bits[] = {&cron.minutes_, &cron.hours_, &cron.days_, &cron.months_, &cron.weekdays_};
   for (size_t i = 0; i < 5; ++i) {

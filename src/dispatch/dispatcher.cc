@@ -170,7 +170,9 @@ struct Dispatcher::State {
   Result<> Conclude(const Watched& w) {
     if (w.last && w.last->name == "committed") {
       auto counts = w.last->counts;
-      return End(w.run, {.status = RunStatus::kSucceeded, .rows_scored = counts["rows"], .snapshot_id = counts["snapshot_id"],
+      return End(w.run, {.status = RunStatus::kSucceeded,
+                         .rows_scored = counts["rows"],
+                         .snapshot_id = counts["snapshot_id"],
                          .model_version = w.last->texts.at("model_version")});
     }
     if (w.last && w.last->name == "failed") return End(w.run, Failed(w.last->texts.at("message")));
@@ -181,7 +183,9 @@ struct Dispatcher::State {
     auto committed = CleanUp(w.run);
     if (!committed) Report(Failure(committed.error()), "cleanup_failed");
     if (committed && *committed)
-      return End(w.run, {.status = RunStatus::kSucceeded, .rows_scored = (*committed)->rows, .snapshot_id = (*committed)->snapshot_id,
+      return End(w.run, {.status = RunStatus::kSucceeded,
+                         .rows_scored = (*committed)->rows,
+                         .snapshot_id = (*committed)->snapshot_id,
                          .model_version = (*committed)->model_version});
     return End(w.run, Failed(fmt::format("the scoring process was lost {} times; see stderr.log of the run", w.run.attempt)));
   }
@@ -196,8 +200,8 @@ struct Dispatcher::State {
   Result<> End(const Run& run, RunChange change) {
     change.finished_at = clock.Now();
     TRY(store.ChangeRun(run.run_id, change));
-    Log(LogLevel::kInfo, "run_ended", {{"run_id", run.run_id}, {"status", std::string(ToString(change.status))},
-                                       {"error", change.error_message.value_or("")}});
+    Log(LogLevel::kInfo, "run_ended",
+        {{"run_id", run.run_id}, {"status", std::string(ToString(change.status))}, {"error", change.error_message.value_or("")}});
     return {};
   }
 };

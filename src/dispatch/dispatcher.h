@@ -13,8 +13,8 @@ struct DispatchOptions {
   std::string program;   ///< the slipway binary that executes `score`
   std::string data_dir;  ///< `runs/<run id>/` below it holds job, events and lock of each run
   scoring::Places places;
-  int processes = 1;     ///< runs at once
-  int attempts = 3;      ///< of a run whose process was lost
+  int processes = 1;  ///< runs at once
+  int attempts = 3;   ///< of a run whose process was lost
 };
 
 /// The local dispatcher: starts a run for every tick of the cron clock and every queued run, each in a child process that

@@ -3,6 +3,7 @@
 #include <arrow/scalar.h>
 #include <arrow/type.h>
 
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 
@@ -15,10 +16,15 @@ namespace {
 
 using Op = Expr::Op;
 
-constexpr std::pair<std::string_view, std::string_view> kRefused[] = {
-    {"SubLink", "subqueries"},      {"WindowFunc", "window functions"}, {"ParamRef", "parameters ($1)"},
-    {"A_ArrayExpr", "arrays"},      {"A_Indirection", "field or array access"}, {"RowExpr", "rows"},
-    {"CollateClause", "COLLATE"},   {"GroupingFunc", "GROUPING"},       {"XmlExpr", "XML"}};
+constexpr std::pair<std::string_view, std::string_view> kRefused[] = {{"SubLink", "subqueries"},
+                                                                      {"WindowFunc", "window functions"},
+                                                                      {"ParamRef", "parameters ($1)"},
+                                                                      {"A_ArrayExpr", "arrays"},
+                                                                      {"A_Indirection", "field or array access"},
+                                                                      {"RowExpr", "rows"},
+                                                                      {"CollateClause", "COLLATE"},
+                                                                      {"GroupingFunc", "GROUPING"},
+                                                                      {"XmlExpr", "XML"}};
 
 int PositionOf(const json::object& node, const Scope& scope) {
   const auto* location = node.if_contains("location");
@@ -96,12 +102,26 @@ Result<Expr> BindColumn(const json::object& node, const Scope& scope) {
   return Expr{Op::kColumn, *type, {}, name, nullptr, {}, position};
 }
 
+/// libpg_query's JSON leaves out integers that are not above 0, so -3 looks like 0: the statement itself tells which.
+Result<Expr> IntegerInText(const Scope& scope, int position) {
+  auto at = static_cast<size_t>(std::max(0, position + scope.offset));
+  auto text = scope.statement.substr(std::min(at, scope.statement.size()));
+  bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  int64_t value = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc{})
+    return FailAt(position, "write the number directly behind its sign");
+  return Constant(SqlType::kInt, arrow::MakeScalar(negative ? -value : value), position);
+}
+
 Result<Expr> BindConstant(const json::object& node, const Scope& scope) {
   auto position = PositionOf(node, scope);
   if (node.contains("isnull")) return Constant(SqlType::kNull, nullptr, position);
   if (const auto* v = node.if_contains("ival")) {
-    const auto* number = v->get_object().if_contains("ival");  // left out where it is 0
-    return Constant(SqlType::kInt, arrow::MakeScalar(number == nullptr ? int64_t{0} : number->get_int64()), position);
+    const auto* number = v->get_object().if_contains("ival");
+    if (number != nullptr) return Constant(SqlType::kInt, arrow::MakeScalar(number->get_int64()), position);
+    return IntegerInText(scope, position);
   }
   if (const auto* v = node.if_contains("boolval")) {
     const auto* flag = v->get_object().if_contains("boolval");
@@ -125,9 +145,10 @@ Result<Expr> BindLike(const json::object& node, Op op, const std::string& name, 
   ASSIGN(auto right, BindChild(node, "rexpr", scope));
   auto position = PositionOf(node, scope);
   ASSIGN(left, Coerce(std::move(left), SqlType::kString));
-  if (right.op != Op::kConstant || right.type != SqlType::kString)
-    return FailAt(right.position, "the pattern of LIKE must be quoted text");
-  Expr like{op, SqlType::kBool, {std::move(left)}, {}, nullptr, std::static_pointer_cast<arrow::StringScalar>(right.constant)->ToString(), position};
+  if (right.op != Op::kConstant || right.type != SqlType::kString) return FailAt(right.position, "the pattern of LIKE must be quoted text");
+  Expr like{op,      SqlType::kBool, {std::move(left)},
+            {},      nullptr,        std::static_pointer_cast<arrow::StringScalar>(right.constant)->ToString(),
+            position};
   if (!name.starts_with('!')) return like;
   return Expr{Op::kNot, SqlType::kBool, {std::move(like)}, {}, nullptr, {}, position};
 }
@@ -203,7 +224,8 @@ Result<Expr> BindOperation(const json::object& node, const Scope& scope) {
     if (name == "+") return right;
     if (name != "-") return FailAt(position, fmt::format("no operator '{}' with one operand", name));
     if (right.type == SqlType::kNull) return right;
-    if (right.type != SqlType::kInt && right.type != SqlType::kDouble) return FailAt(position, fmt::format("- of {}", ToString(right.type)));
+    if (right.type != SqlType::kInt && right.type != SqlType::kDouble)
+      return FailAt(position, fmt::format("- of {}", ToString(right.type)));
     auto type = right.type;
     return Expr{Op::kNegate, type, {std::move(right)}, {}, nullptr, {}, position};
   }
@@ -216,8 +238,8 @@ Result<Expr> BindOperation(const json::object& node, const Scope& scope) {
 
 Result<Expr> BindBoolean(const json::object& node, const Scope& scope) {
   std::string_view kind = node.at("boolop").as_string();
-  Expr expr{kind == "AND_EXPR" ? Op::kAnd : kind == "OR_EXPR" ? Op::kOr : Op::kNot, SqlType::kBool, {}, {}, nullptr, {},
-            PositionOf(node, scope)};
+  Expr expr{
+      kind == "AND_EXPR" ? Op::kAnd : kind == "OR_EXPR" ? Op::kOr : Op::kNot, SqlType::kBool, {}, {}, nullptr, {}, PositionOf(node, scope)};
   ASSIGN(auto args, BindList(node, "args", scope));
   for (auto& arg : args) {
     ASSIGN(auto condition, Coerce(std::move(arg), SqlType::kBool));
@@ -238,11 +260,21 @@ Result<Expr> BindBooleanTest(const json::object& node, const Scope& scope) {
 }
 
 Result<Expr> BindCast(const json::object& node, const Scope& scope) {
-  static constexpr std::pair<std::string_view, SqlType> kTypes[] = {
-      {"bool", SqlType::kBool},   {"int2", SqlType::kInt},      {"int4", SqlType::kInt},       {"int8", SqlType::kInt},
-      {"bigint", SqlType::kInt},  {"float4", SqlType::kDouble}, {"float8", SqlType::kDouble},  {"double", SqlType::kDouble},
-      {"text", SqlType::kString}, {"varchar", SqlType::kString}, {"string", SqlType::kString}, {"date", SqlType::kDate},
-      {"timestamp", SqlType::kTimestamp}, {"timestamptz", SqlType::kTimestamp}, {"interval", SqlType::kInterval}};
+  static constexpr std::pair<std::string_view, SqlType> kTypes[] = {{"bool", SqlType::kBool},
+                                                                    {"int2", SqlType::kInt},
+                                                                    {"int4", SqlType::kInt},
+                                                                    {"int8", SqlType::kInt},
+                                                                    {"bigint", SqlType::kInt},
+                                                                    {"float4", SqlType::kDouble},
+                                                                    {"float8", SqlType::kDouble},
+                                                                    {"double", SqlType::kDouble},
+                                                                    {"text", SqlType::kString},
+                                                                    {"varchar", SqlType::kString},
+                                                                    {"string", SqlType::kString},
+                                                                    {"date", SqlType::kDate},
+                                                                    {"timestamp", SqlType::kTimestamp},
+                                                                    {"timestamptz", SqlType::kTimestamp},
+                                                                    {"interval", SqlType::kInterval}};
   auto position = PositionOf(node, scope);
   ASSIGN(auto arg, BindChild(node, "arg", scope));
   const auto& type_name = node.at("typeName").as_object();
@@ -375,9 +407,15 @@ Result<Expr> Coerce(Expr expr, SqlType type) {
 }
 
 Result<Expr> BindOperator(const std::string& name, Expr left, Expr right, int position) {
-  static constexpr std::pair<std::string_view, Op> kComparisons[] = {
-      {"=", Op::kEqual}, {"<>", Op::kNotEqual}, {"<", Op::kLess}, {"<=", Op::kLessEqual}, {">", Op::kGreater},
-      {">=", Op::kGreaterEqual}, {"IS DISTINCT FROM", Op::kDistinct}, {"IS NOT DISTINCT FROM", Op::kNotDistinct}, {"NULLIF", Op::kNullIf}};
+  static constexpr std::pair<std::string_view, Op> kComparisons[] = {{"=", Op::kEqual},
+                                                                     {"<>", Op::kNotEqual},
+                                                                     {"<", Op::kLess},
+                                                                     {"<=", Op::kLessEqual},
+                                                                     {">", Op::kGreater},
+                                                                     {">=", Op::kGreaterEqual},
+                                                                     {"IS DISTINCT FROM", Op::kDistinct},
+                                                                     {"IS NOT DISTINCT FROM", Op::kNotDistinct},
+                                                                     {"NULLIF", Op::kNullIf}};
   static constexpr std::pair<std::string_view, Op> kArithmetic[] = {
       {"+", Op::kAdd}, {"-", Op::kSubtract}, {"*", Op::kMultiply}, {"/", Op::kDivide}, {"%", Op::kModulo}};
   for (const auto& [text, op] : kComparisons) {

@@ -12,7 +12,8 @@ namespace slipway::expression {
 struct Scope {
   const arrow::Schema* schema = nullptr;
   Timestamp logical_date;
-  int offset = 0;  ///< subtracted from the parser's positions
+  std::string_view statement;  ///< what the parser read
+  int offset = 0;              ///< subtracted from the parser's positions
 };
 
 /// Binds a node of libpg_query's parse tree. Errors are as Filter::Parse tells.

@@ -57,8 +57,10 @@ Result<Datum> Map(const Datum& input, const std::shared_ptr<arrow::DataType>& ty
   OutBuilder builder(type, arrow::default_memory_pool());
   ARROW_TRY(builder.Reserve(typed.length()));
   for (int64_t i = 0; i < typed.length(); ++i) {
-    if (typed.IsNull(i)) builder.UnsafeAppendNull();
-    else builder.UnsafeAppend(f(typed.Value(i)));
+    if (typed.IsNull(i))
+      builder.UnsafeAppendNull();
+    else
+      builder.UnsafeAppend(f(typed.Value(i)));
   }
   std::shared_ptr<arrow::Array> result;
   ARROW_TRY(builder.Finish(&result));
@@ -163,8 +165,8 @@ class Evaluator {
         Interval interval;
         std::memcpy(&interval, scalar.value->data(), sizeof interval);
         int sign = e.op == Op::kDateAdd ? 1 : -1;
-        return Map<arrow::TimestampArray, arrow::TimestampBuilder>(
-            args[0], timestamp, [&](int64_t micros) { return AddInterval(micros, interval, sign); });
+        return Map<arrow::TimestampArray, arrow::TimestampBuilder>(args[0], timestamp,
+                                                                   [&](int64_t micros) { return AddInterval(micros, interval, sign); });
       }
       case Op::kDaysAdd: {
         ASSIGN(auto days, CastTo(args[0], arrow::int32()));
@@ -218,8 +220,7 @@ class Evaluator {
   static Result<Datum> Substring(const std::vector<Datum>& args) {
     if (!args[1].is_scalar() || (args.size() > 2 && !args[2].is_scalar()))
       return Fail(ErrorKind::kUnsupported, "substr with a start or length that differs by row");
-    if (!args[1].scalar()->is_valid || (args.size() > 2 && !args[2].scalar()->is_valid))
-      return Datum(arrow::MakeNullScalar(arrow::utf8()));
+    if (!args[1].scalar()->is_valid || (args.size() > 2 && !args[2].scalar()->is_valid)) return Datum(arrow::MakeNullScalar(arrow::utf8()));
     auto from = static_cast<const arrow::Int64Scalar&>(*args[1].scalar()).value;
     int64_t stop = INT64_MAX;
     if (args.size() > 2) {
@@ -238,8 +239,8 @@ class Evaluator {
       return CastTo(rounded, arrow::int64());
     }
     if (from == SqlType::kTimestamp && e.type == SqlType::kDate) {
-      ASSIGN(auto day, Map<arrow::TimestampArray, arrow::TimestampBuilder>(
-                           value, ArrowType(SqlType::kTimestamp), [](int64_t micros) { return Truncate(micros, "day"); }));
+      ASSIGN(auto day, Map<arrow::TimestampArray, arrow::TimestampBuilder>(value, ArrowType(SqlType::kTimestamp),
+                                                                           [](int64_t micros) { return Truncate(micros, "day"); }));
       return CastTo(day, arrow::date32());
     }
     return CastTo(value, ArrowType(e.type), e.type != SqlType::kDouble);

@@ -28,9 +28,7 @@ void CollectColumns(const Expr& expr, std::vector<std::string>& columns) {
 
 /// The condition of `SELECT WHERE …`, when the statement is nothing but that.
 Result<const json::value*> FindCondition(const json::value& tree) {
-  auto refuse = [](std::string_view what) -> Failure {
-    return Fail(ErrorKind::kUnsupported, "only a condition is allowed, not {}", what);
-  };
+  auto refuse = [](std::string_view what) -> Failure { return Fail(ErrorKind::kUnsupported, "only a condition is allowed, not {}", what); };
   ASSIGN(auto root, JsonObject::From(tree, "parse tree"));
   ASSIGN(auto statements, root.Array("stmts"));
   if (statements->size() != 1) return refuse("several statements");
@@ -38,6 +36,7 @@ Result<const json::value*> FindCondition(const json::value& tree) {
   if (select == nullptr) return refuse("another statement");
   for (const auto& member : select->get_object()) {
     if (member.key() == "whereClause" || member.key() == "limitOption" || member.key() == "op") continue;
+    if (member.key() == "larg" || member.key() == "rarg" || member.key() == "all") return refuse("UNION, INTERSECT or EXCEPT");
     return refuse(member.key() == "sortClause" ? "ORDER BY" : member.key() == "groupClause" ? "GROUP BY" : std::string_view(member.key()));
   }
   const auto* where = select->get_object().if_contains("whereClause");
@@ -55,14 +54,15 @@ Result<Filter> Filter::Parse(std::string_view text, const arrow::Schema& schema,
   if (text.size() > kLargestFilter) return Fail(ErrorKind::kInvalid, "the filter is longer than {} bytes", kLargestFilter);
   if (text.find('\0') != std::string_view::npos) return Failure(AtPosition(static_cast<int>(text.find('\0')) + 1, "a NUL byte"));
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Failure(AtPosition(1, "the filter is empty"));
-  ParseResult parsed{pg_query_parse((std::string(kPrefix) + std::string(text)).c_str())};
+  auto statement = std::string(kPrefix) + std::string(text);
+  ParseResult parsed{pg_query_parse(statement.c_str())};
   if (const auto* error = parsed.value.error)
     return Failure(AtPosition(error->cursorpos - static_cast<int>(kPrefix.size()), error->message));
   auto tree = ParseJson(parsed.value.parse_tree, kDeepestTree);
   if (!tree) return Fail(ErrorKind::kInvalid, "the filter is nested too deeply");
   ASSIGN(const auto* condition, FindCondition(*tree));
   Filter filter;
-  ASSIGN(auto bound, Bind(*condition, Scope{&schema, logical_date, static_cast<int>(kPrefix.size())}));
+  ASSIGN(auto bound, Bind(*condition, Scope{&schema, logical_date, statement, static_cast<int>(kPrefix.size())}));
   auto type = bound.type;
   auto position = bound.position;
   if (type != SqlType::kBool && type != SqlType::kNull && !(bound.op == Expr::Op::kConstant && type == SqlType::kString))

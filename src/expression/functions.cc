@@ -27,13 +27,18 @@ struct Signature {
 const std::vector<Signature>& Signatures() {
   using enum SqlType;
   static const std::vector<Signature> kSignatures = {
-      {"lower", Op::kLower, kString, {kString}},      {"upper", Op::kUpper, kString, {kString}},
-      {"btrim", Op::kTrim, kString, {kString}},       {"trim", Op::kTrim, kString, {kString}},
-      {"ltrim", Op::kLeftTrim, kString, {kString}},   {"rtrim", Op::kRightTrim, kString, {kString}},
-      {"length", Op::kLength, kInt, {kString}},       {"char_length", Op::kLength, kInt, {kString}},
+      {"lower", Op::kLower, kString, {kString}},
+      {"upper", Op::kUpper, kString, {kString}},
+      {"btrim", Op::kTrim, kString, {kString}},
+      {"trim", Op::kTrim, kString, {kString}},
+      {"ltrim", Op::kLeftTrim, kString, {kString}},
+      {"rtrim", Op::kRightTrim, kString, {kString}},
+      {"length", Op::kLength, kInt, {kString}},
+      {"char_length", Op::kLength, kInt, {kString}},
       {"substr", Op::kSubstring, kString, {kString, kInt, kInt}, 1},
       {"substring", Op::kSubstring, kString, {kString, kInt, kInt}, 1},
-      {"floor", Op::kFloor, kDouble, {kDouble}},      {"ceil", Op::kCeil, kDouble, {kDouble}},
+      {"floor", Op::kFloor, kDouble, {kDouble}},
+      {"ceil", Op::kCeil, kDouble, {kDouble}},
       {"ceiling", Op::kCeil, kDouble, {kDouble}},
   };
   return kSignatures;
@@ -57,8 +62,9 @@ Result<Expr> BindUnitFunction(Op op, std::vector<Expr> args, int position) {
 }
 
 bool IsAggregate(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"count", "sum", "avg", "min", "max", "array_agg", "string_agg", "bool_and",
-                                                "bool_or", "stddev", "variance", "row_number", "rank", "lag", "lead"};
+  static constexpr std::string_view kNames[] = {"count",     "sum",        "avg",      "min",     "max",
+                                                "array_agg", "string_agg", "bool_and", "bool_or", "stddev",
+                                                "variance",  "row_number", "rank",     "lag",     "lead"};
   return std::ranges::find(kNames, name) != std::end(kNames);
 }
 
@@ -123,8 +129,10 @@ Result<Expr> ReadText(const std::string& text, SqlType type, int position) {
     }
     case SqlType::kBool: {
       std::ranges::transform(word, word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      if (word == "t" || word == "true" || word == "yes" || word == "on" || word == "1") return Constant(type, arrow::MakeScalar(true), position);
-      if (word == "f" || word == "false" || word == "no" || word == "off" || word == "0") return Constant(type, arrow::MakeScalar(false), position);
+      if (word == "t" || word == "true" || word == "yes" || word == "on" || word == "1")
+        return Constant(type, arrow::MakeScalar(true), position);
+      if (word == "f" || word == "false" || word == "no" || word == "off" || word == "0")
+        return Constant(type, arrow::MakeScalar(false), position);
       return bad();
     }
     case SqlType::kDate: {
@@ -135,8 +143,9 @@ Result<Expr> ReadText(const std::string& text, SqlType type, int position) {
     case SqlType::kTimestamp: {
       auto instant = ParseTimestamp(word);
       if (!instant) return bad();
-      return Constant(type, std::make_shared<arrow::TimestampScalar>(instant->time_since_epoch().count(),
-                                                                     arrow::timestamp(arrow::TimeUnit::MICRO)), position);
+      return Constant(
+          type, std::make_shared<arrow::TimestampScalar>(instant->time_since_epoch().count(), arrow::timestamp(arrow::TimeUnit::MICRO)),
+          position);
     }
     case SqlType::kInterval: {
       auto interval = ParseInterval(word);

@@ -21,10 +21,10 @@ struct Schema {
     std::shared_ptr<const Schema> type;
   };
   Kind kind = Kind::kNull;
-  std::vector<Field> fields;                             ///< record
+  std::vector<Field> fields;                            ///< record
   std::vector<std::shared_ptr<const Schema>> branches;  ///< union
-  std::shared_ptr<const Schema> items;                   ///< array, map
-  size_t size = 0;                                       ///< fixed
+  std::shared_ptr<const Schema> items;                  ///< array, map
+  size_t size = 0;                                      ///< fixed
 };
 
 /// Parses a schema; depth is limited. kCorrupt otherwise.

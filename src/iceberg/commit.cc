@@ -24,8 +24,7 @@ struct Changes {
 /// One attempt to put an update onto one state of the table. Remembers the files it made, to delete them.
 class Attempt {
  public:
-  Attempt(const Table& base, const SnapshotUpdate& update, int number, int64_t now_ms)
-      : base_(base), update_(update), number_(number) {
+  Attempt(const Table& base, const SnapshotUpdate& update, int number, int64_t now_ms) : base_(base), update_(update), number_(number) {
     snapshot_.snapshot_id = NewSnapshotId();
     snapshot_.parent_snapshot_id = base.metadata.current_snapshot_id;
     snapshot_.timestamp_ms = now_ms;
@@ -52,8 +51,8 @@ class Attempt {
       all.push_back(std::move(manifest));
     }
     all.insert(all.end(), manifests.begin(), manifests.end());
-    snapshot_.manifest_list = fmt::format("{}/metadata/snap-{}-{}-{}.avro", base_.metadata.location, snapshot_.snapshot_id,
-                                          number_, update_.run_id);
+    snapshot_.manifest_list =
+        fmt::format("{}/metadata/snap-{}-{}-{}.avro", base_.metadata.location, snapshot_.snapshot_id, number_, update_.run_id);
     ManifestListContext context{base_.metadata.format_version, snapshot_.snapshot_id, snapshot_.parent_snapshot_id,
                                 snapshot_.sequence_number};
     TRY(WriteFile(snapshot_.manifest_list, WriteManifestList(context, all)));
@@ -130,12 +129,11 @@ class Attempt {
   }
 
   Result<ManifestFile> Write(int spec_id, const std::vector<ManifestEntry>& entries) {
-    ManifestContext context{base_.metadata.format_version, &base_.metadata.schema,
-                            boost::json::serialize(ToJson(base_.metadata.schema)), base_.metadata.FindSpec(spec_id)};
+    ManifestContext context{base_.metadata.format_version, &base_.metadata.schema, boost::json::serialize(ToJson(base_.metadata.schema)),
+                            base_.metadata.FindSpec(spec_id)};
     ASSIGN(auto bytes, WriteManifest(context, entries));
     auto manifest = Summarize(context, entries);
-    manifest.manifest_path =
-        fmt::format("{}/metadata/{}-{}-m{}.avro", base_.metadata.location, update_.run_id, RandomHex(4), manifests_++);
+    manifest.manifest_path = fmt::format("{}/metadata/{}-{}-m{}.avro", base_.metadata.location, update_.run_id, RandomHex(4), manifests_++);
     manifest.manifest_length = static_cast<int64_t>(bytes.size());
     manifest.added_snapshot_id = snapshot_.snapshot_id;
     manifest.sequence_number = manifest.min_sequence_number = snapshot_.sequence_number;
@@ -231,16 +229,18 @@ Result<CommitOutcome> Commit(Catalog& catalog, const Table& first_base, const Sn
       return Failure(last);
     }
     base = std::move(*now);
-    if (base.metadata.FindRun(update.run_id) == nullptr) attempt.Undo();
-    else continue;
+    if (base.metadata.FindRun(update.run_id) == nullptr)
+      attempt.Undo();
+    else
+      continue;
     if (last.kind != ErrorKind::kConflict && last.kind != ErrorKind::kPerhapsCommitted) return Failure(last);
   }
   return Failure(last.Wrap(fmt::format("gave up after {} attempts", kMaxAttempts)));
 }
 
 std::string NewDataFileLocation(const Table& table, const std::string& partition_path, const std::string& run_id) {
-  return fmt::format("{}/data/{}{}{}-{}.parquet", table.metadata.location, partition_path, partition_path.empty() ? "" : "/",
-                     run_id, RandomHex(6));
+  return fmt::format("{}/data/{}{}{}-{}.parquet", table.metadata.location, partition_path, partition_path.empty() ? "" : "/", run_id,
+                     RandomHex(6));
 }
 
 namespace {

@@ -98,8 +98,7 @@ class Writer final : public DataFileWriter {
     ASSIGN(file_.file_size_in_bytes, Named(output_->Tell()));
     if (auto status = output_->Close(); !status.ok()) return Named(status);
     TRY(FileIo::Sync(path_));
-    for (int group = 0; group < writer_->metadata()->num_row_groups(); ++group)
-      TRY(AddStatistics(*writer_->metadata()->RowGroup(group)));
+    for (int group = 0; group < writer_->metadata()->num_row_groups(); ++group) TRY(AddStatistics(*writer_->metadata()->RowGroup(group)));
     TRY(SetBounds());
     return std::move(file_);
   }

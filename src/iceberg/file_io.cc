@@ -16,8 +16,7 @@ constexpr size_t kLargestFile = size_t{2} << 30;
 
 Result<std::string> FileIo::LocalPath(std::string_view location) {
   if (location.starts_with('/')) return std::string(location);
-  if (!location.starts_with("file:"))
-    return Fail(ErrorKind::kUnsupported, "the location '{}' is not on a local disk", location);
+  if (!location.starts_with("file:")) return Fail(ErrorKind::kUnsupported, "the location '{}' is not on a local disk", location);
   location.remove_prefix(5);
   if (location.starts_with("//")) location.remove_prefix(location.substr(2).find('/') == 0 ? 2 : 0);
   if (!location.starts_with('/')) return Fail(ErrorKind::kInvalid, "the location 'file:{}' is not absolute", location);

@@ -127,9 +127,7 @@ void ReadDataFile(Decoder& in, const avro::Schema& schema, const PartitionSpec& 
       case 137: file.nan_value_counts = ReadCounts(in, type); break;
       case 125: file.lower_bounds = ReadBounds(in, type); break;
       case 128: file.upper_bounds = ReadBounds(in, type); break;
-      case 132:
-        ReadArray(in, type, [&](const avro::Schema& item) { file.split_offsets.push_back(ReadLong(in, item).value_or(0)); });
-        break;
+      case 132: ReadArray(in, type, [&](const avro::Schema& item) { file.split_offsets.push_back(ReadLong(in, item).value_or(0)); }); break;
       case 140:
         if (auto order = ReadLong(in, type)) file.sort_order_id = static_cast<int>(*order);
         break;
@@ -168,11 +166,16 @@ ManifestFile ReadManifestFile(Decoder& in, const avro::Schema& schema) {
         ReadArray(in, type, [&](const avro::Schema& item) {
           FieldSummary summary;
           ReadRecord(in, item, [&](int field, const avro::Schema& value) {
-            if (field == 509) summary.contains_null = ReadBoolean(in, value).value_or(true);
-            else if (field == 518) summary.contains_nan = ReadBoolean(in, value);
-            else if (field == 510) summary.lower_bound = ReadBytes(in, value);
-            else if (field == 511) summary.upper_bound = ReadBytes(in, value);
-            else in.Skip(value);
+            if (field == 509)
+              summary.contains_null = ReadBoolean(in, value).value_or(true);
+            else if (field == 518)
+              summary.contains_nan = ReadBoolean(in, value);
+            else if (field == 510)
+              summary.lower_bound = ReadBytes(in, value);
+            else if (field == 511)
+              summary.upper_bound = ReadBytes(in, value);
+            else
+              in.Skip(value);
           });
           m.partitions.push_back(std::move(summary));
         });
@@ -200,8 +203,7 @@ Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes) {
   }
 }
 
-Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest,
-                                                const PartitionSpec& spec) {
+Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest, const PartitionSpec& spec) {
   ASSIGN(auto reader, avro::ContainerReader::Open(std::move(bytes)));
   std::vector<ManifestEntry> entries;
   while (true) {

@@ -40,12 +40,9 @@ json::value AvroType(const Type& type) {
     case TypeId::kTime: return json::object{{"type", "long"}, {"logicalType", "time-micros"}};
     case TypeId::kTimestamp:
     case TypeId::kTimestamptz:
-      return json::object{{"type", "long"}, {"logicalType", "timestamp-micros"},
-                          {"adjust-to-utc", type.id == TypeId::kTimestamptz}};
-    case TypeId::kUuid:
-      return json::object{{"type", "fixed"}, {"size", 16}, {"logicalType", "uuid"}, {"name", "uuid_fixed"}};
-    case TypeId::kFixed:
-      return json::object{{"type", "fixed"}, {"size", type.length}, {"name", fmt::format("fixed_{}", type.length)}};
+      return json::object{{"type", "long"}, {"logicalType", "timestamp-micros"}, {"adjust-to-utc", type.id == TypeId::kTimestamptz}};
+    case TypeId::kUuid: return json::object{{"type", "fixed"}, {"size", 16}, {"logicalType", "uuid"}, {"name", "uuid_fixed"}};
+    case TypeId::kFixed: return json::object{{"type", "fixed"}, {"size", type.length}, {"name", fmt::format("fixed_{}", type.length)}};
     case TypeId::kString: return "string";
     default: return "bytes";
   }
@@ -75,8 +72,7 @@ std::string ManifestSchema(const ManifestContext& context) {
   file.push_back(Optional("nan_value_counts", 137, MapType(138, 139, "long")));
   file.push_back(Optional("lower_bounds", 125, MapType(126, 127, "bytes")));
   file.push_back(Optional("upper_bounds", 128, MapType(129, 130, "bytes")));
-  file.push_back(
-      Optional("split_offsets", 132, json::object{{"type", "array"}, {"items", "long"}, {"element-id", 133}}));
+  file.push_back(Optional("split_offsets", 132, json::object{{"type", "array"}, {"items", "long"}, {"element-id", 133}}));
   file.push_back(Optional("sort_order_id", 140, "int"));
   json::array entry{Named("status", 0, "int"), v2 ? Optional("snapshot_id", 1, "long") : Named("snapshot_id", 1, "long")};
   if (v2) {
@@ -108,12 +104,16 @@ void WriteMap(Encoder& out, const Map& map, F&& value) {
 void WritePartitionValue(Encoder& out, const Literal& value, const Type& type) {
   out.Branch(IsNull(value) ? 0 : 1);
   if (IsNull(value)) return;
-  if (const auto* number = std::get_if<int64_t>(&value)) out.Long(*number);
-  else if (const auto* flag = std::get_if<bool>(&value)) out.Boolean(*flag);
+  if (const auto* number = std::get_if<int64_t>(&value))
+    out.Long(*number);
+  else if (const auto* flag = std::get_if<bool>(&value))
+    out.Boolean(*flag);
   else if (const auto* real = std::get_if<double>(&value))
     type.id == TypeId::kFloat ? out.Float(static_cast<float>(*real)) : out.Double(*real);
-  else if (type.id == TypeId::kFixed || type.id == TypeId::kUuid) out.Fixed(std::get<std::string>(value));
-  else out.Bytes(std::get<std::string>(value));
+  else if (type.id == TypeId::kFixed || type.id == TypeId::kUuid)
+    out.Fixed(std::get<std::string>(value));
+  else
+    out.Bytes(std::get<std::string>(value));
 }
 
 void WriteEntry(Encoder& out, const ManifestContext& context, const ManifestEntry& entry) {
@@ -157,8 +157,7 @@ std::string ManifestListSchema(bool v2) {
                        {"name", "r508"},
                        {"fields", json::array{Named("contains_null", 509, "boolean"), Optional("contains_nan", 518, "boolean"),
                                               Optional("lower_bound", 510, "bytes"), Optional("upper_bound", 511, "bytes")}}};
-  json::array fields{Named("manifest_path", 500, "string"), Named("manifest_length", 501, "long"),
-                     Named("partition_spec_id", 502, "int")};
+  json::array fields{Named("manifest_path", 500, "string"), Named("manifest_length", 501, "long"), Named("partition_spec_id", 502, "int")};
   if (v2) {
     fields.push_back(Named("content", 517, "int"));
     fields.push_back(Named("sequence_number", 515, "long"));
@@ -166,17 +165,18 @@ std::string ManifestListSchema(bool v2) {
   }
   fields.push_back(Named("added_snapshot_id", 503, "long"));
   constexpr std::tuple<const char*, int, const char*> kCounts[] = {
-      {"added_files_count", 504, "int"},  {"existing_files_count", 505, "int"},  {"deleted_files_count", 506, "int"},
+      {"added_files_count", 504, "int"}, {"existing_files_count", 505, "int"}, {"deleted_files_count", 506, "int"},
       {"added_rows_count", 512, "long"}, {"existing_rows_count", 513, "long"}, {"deleted_rows_count", 514, "long"}};
-  for (const auto& [name, id, type] : kCounts)
-    fields.push_back(v2 ? Named(name, id, type) : Optional(name, id, type));
+  for (const auto& [name, id, type] : kCounts) fields.push_back(v2 ? Named(name, id, type) : Optional(name, id, type));
   fields.push_back(Optional("partitions", 507, json::object{{"type", "array"}, {"items", summary}, {"element-id", 508}}));
   return json::serialize(json::object{{"type", "record"}, {"name", "manifest_file"}, {"fields", fields}});
 }
 
 void WriteCount(Encoder& out, bool v2, int64_t count) {
-  if (v2) out.Long(std::max<int64_t>(count, 0));
-  else WriteOptionalLong(out, count < 0 ? std::nullopt : std::optional(count));
+  if (v2)
+    out.Long(std::max<int64_t>(count, 0));
+  else
+    WriteOptionalLong(out, count < 0 ? std::nullopt : std::optional(count));
 }
 
 void WriteOptionalBytes(Encoder& out, const std::optional<std::string>& value) {
@@ -191,13 +191,12 @@ Result<std::string> WriteManifest(const ManifestContext& context, const std::vec
     if (entry.file.partition.size() != context.spec->fields.size())
       return Fail(ErrorKind::kInternal, "{} has another partition spec than its manifest", entry.file.file_path);
   }
-  avro::ContainerWriter writer(ManifestSchema(context),
-                               {{"schema", context.schema_json},
-                                {"schema-id", std::to_string(context.schema->schema_id)},
-                                {"partition-spec", json::serialize(FieldsToJson(*context.spec))},
-                                {"partition-spec-id", std::to_string(context.spec->spec_id)},
-                                {"format-version", std::to_string(context.format_version)},
-                                {"content", "data"}});
+  avro::ContainerWriter writer(ManifestSchema(context), {{"schema", context.schema_json},
+                                                         {"schema-id", std::to_string(context.schema->schema_id)},
+                                                         {"partition-spec", json::serialize(FieldsToJson(*context.spec))},
+                                                         {"partition-spec-id", std::to_string(context.spec->spec_id)},
+                                                         {"format-version", std::to_string(context.format_version)},
+                                                         {"content", "data"}});
   for (const auto& entry : entries) {
     WriteEntry(writer.encoder(), context, entry);
     writer.Added();
@@ -224,8 +223,10 @@ ManifestFile Summarize(const ManifestContext& context, const std::vector<Manifes
     for (size_t i = 0; i < m.partitions.size(); ++i) {
       const auto& value = entry.file.partition[i];
       const auto* real = std::get_if<double>(&value);
-      if (IsNull(value)) m.partitions[i].contains_null = true;
-      else if (real != nullptr && *real != *real) m.partitions[i].contains_nan = true;
+      if (IsNull(value))
+        m.partitions[i].contains_null = true;
+      else if (real != nullptr && *real != *real)
+        m.partitions[i].contains_nan = true;
       else {
         if (IsNull(lower[i]) || Compare(value, lower[i]) < 0) lower[i] = value;
         if (IsNull(upper[i]) || Compare(value, upper[i]) > 0) upper[i] = value;
@@ -246,8 +247,7 @@ std::string WriteManifestList(const ManifestListContext& context, const std::vec
   bool v2 = context.format_version >= 2;
   std::map<std::string, std::string> metadata{{"snapshot-id", std::to_string(context.snapshot_id)},
                                               {"format-version", std::to_string(context.format_version)}};
-  metadata["parent-snapshot-id"] =
-      context.parent_snapshot_id ? std::to_string(*context.parent_snapshot_id) : std::string("null");
+  metadata["parent-snapshot-id"] = context.parent_snapshot_id ? std::to_string(*context.parent_snapshot_id) : std::string("null");
   if (v2) metadata["sequence-number"] = std::to_string(context.sequence_number);
   avro::ContainerWriter writer(ManifestListSchema(v2), std::move(metadata));
   for (const auto& m : manifests) {
@@ -261,8 +261,8 @@ std::string WriteManifestList(const ManifestListContext& context, const std::vec
       out.Long(m.min_sequence_number);
     }
     out.Long(m.added_snapshot_id);
-    for (int64_t count : {int64_t{m.added_files_count}, int64_t{m.existing_files_count}, int64_t{m.deleted_files_count},
-                          m.added_rows_count, m.existing_rows_count, m.deleted_rows_count})
+    for (int64_t count : {int64_t{m.added_files_count}, int64_t{m.existing_files_count}, int64_t{m.deleted_files_count}, m.added_rows_count,
+                          m.existing_rows_count, m.deleted_rows_count})
       WriteCount(out, v2, count);
     out.Branch(1);
     if (!m.partitions.empty()) {

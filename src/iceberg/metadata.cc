@@ -83,9 +83,7 @@ const Snapshot* TableMetadata::FindSnapshot(int64_t snapshot_id) const {
   return nullptr;
 }
 
-const Snapshot* TableMetadata::CurrentSnapshot() const {
-  return current_snapshot_id ? FindSnapshot(*current_snapshot_id) : nullptr;
-}
+const Snapshot* TableMetadata::CurrentSnapshot() const { return current_snapshot_id ? FindSnapshot(*current_snapshot_id) : nullptr; }
 
 const Snapshot* TableMetadata::FindRun(std::string_view run_id) const {
   for (const auto& snapshot : snapshots) {
@@ -129,27 +127,26 @@ Result<TableMetadata> NewMetadata(std::string location, const Schema& schema, co
   int last_column = 0, last_partition = 999;
   for (const auto& field : schema.fields) last_column = std::max(last_column, field.id);
   for (const auto& field : spec.fields) last_partition = std::max(last_partition, field.field_id);
-  json::object raw{
-      {"format-version", 2},
-      {"table-uuid", NewUuid()},
-      {"location", location},
-      {"last-sequence-number", 0},
-      {"last-updated-ms", now_ms},
-      {"last-column-id", last_column},
-      {"schemas", json::array{ToJson(schema)}},
-      {"current-schema-id", schema.schema_id},
-      {"partition-specs", json::array{json::object{{"spec-id", spec.spec_id}, {"fields", FieldsToJson(spec)}}}},
-      {"default-spec-id", spec.spec_id},
-      {"last-partition-id", last_partition},
-      {"sort-orders", json::array{json::object{{"order-id", 0}, {"fields", json::array{}}}}},
-      {"default-sort-order-id", 0},
-      {"properties", json::object{{"write.parquet.compression-codec", "zstd"}}},
-      {"snapshots", json::array{}},
-      {"snapshot-log", json::array{}},
-      {"metadata-log", json::array{}},
-      {"refs", json::object{}},
-      {"statistics", json::array{}},
-      {"partition-statistics", json::array{}}};
+  json::object raw{{"format-version", 2},
+                   {"table-uuid", NewUuid()},
+                   {"location", location},
+                   {"last-sequence-number", 0},
+                   {"last-updated-ms", now_ms},
+                   {"last-column-id", last_column},
+                   {"schemas", json::array{ToJson(schema)}},
+                   {"current-schema-id", schema.schema_id},
+                   {"partition-specs", json::array{json::object{{"spec-id", spec.spec_id}, {"fields", FieldsToJson(spec)}}}},
+                   {"default-spec-id", spec.spec_id},
+                   {"last-partition-id", last_partition},
+                   {"sort-orders", json::array{json::object{{"order-id", 0}, {"fields", json::array{}}}}},
+                   {"default-sort-order-id", 0},
+                   {"properties", json::object{{"write.parquet.compression-codec", "zstd"}}},
+                   {"snapshots", json::array{}},
+                   {"snapshot-log", json::array{}},
+                   {"metadata-log", json::array{}},
+                   {"refs", json::object{}},
+                   {"statistics", json::array{}},
+                   {"partition-statistics", json::array{}}};
   return ParseMetadata(json::serialize(raw));
 }
 

@@ -35,15 +35,12 @@ class Reader final : public ParquetReader {
   Result<> Bind(const DataFile& file, const PartitionSpec& spec) {
     const auto* parquet_schema = reader_->parquet_reader()->metadata()->schema();
     bool any_id = parquet_schema->num_columns() == 0;
-    for (int i = 0; i < parquet_schema->num_columns(); ++i)
-      any_id |= parquet_schema->GetColumnRoot(i)->field_id() >= 0;
-    if (!any_id)
-      return Fail(ErrorKind::kUnsupported, "{}: the Parquet file has no field ids (name mapping is not supported)", path_);
+    for (int i = 0; i < parquet_schema->num_columns(); ++i) any_id |= parquet_schema->GetColumnRoot(i)->field_id() >= 0;
+    if (!any_id) return Fail(ErrorKind::kUnsupported, "{}: the Parquet file has no field ids (name mapping is not supported)", path_);
     for (const auto& column : columns_) {
       Source source;
       for (int i = 0; i < parquet_schema->num_columns(); ++i)
-        if (parquet_schema->GetColumnRoot(i)->is_primitive() && parquet_schema->GetColumnRoot(i)->field_id() == column.id)
-          source.leaf = i;
+        if (parquet_schema->GetColumnRoot(i)->is_primitive() && parquet_schema->GetColumnRoot(i)->field_id() == column.id) source.leaf = i;
       if (source.leaf < 0) {
         for (size_t i = 0; i < spec.fields.size(); ++i)
           if (spec.fields[i].source_id == column.id && spec.fields[i].transform.kind == TransformKind::kIdentity)
@@ -99,8 +96,8 @@ class Reader final : public ParquetReader {
       if (!array->type()->Equals(type)) {
         auto cast = arrow::compute::Cast(*array, type);
         if (!cast.ok())
-          return Fail(ErrorKind::kCorrupt, "read {}: column '{}' is {} in the file, but {} in the table", path_,
-                      columns_[i].name, array->type()->ToString(), type->ToString());
+          return Fail(ErrorKind::kCorrupt, "read {}: column '{}' is {} in the file, but {} in the table", path_, columns_[i].name,
+                      array->type()->ToString(), type->ToString());
         array = *cast;
       }
       arrays.push_back(std::move(array));
@@ -118,8 +115,7 @@ class Reader final : public ParquetReader {
 
 }  // namespace
 
-Result<std::unique_ptr<ParquetReader>> ParquetReader::Open(const DataFile& file, const PartitionSpec& spec,
-                                                           std::vector<Field> columns) {
+Result<std::unique_ptr<ParquetReader>> ParquetReader::Open(const DataFile& file, const PartitionSpec& spec, std::vector<Field> columns) {
   ASSIGN(auto path, FileIo::LocalPath(file.file_path));
   ASSIGN(auto schema, ToArrow(columns));
   auto corrupt = [&](std::string_view why) { return Fail(ErrorKind::kCorrupt, "read {}: {}", path, why); };

@@ -22,8 +22,7 @@ class ParquetReader {
   virtual Result<BatchSource> ReadRowGroup(int row_group, int64_t batch_rows) = 0;
 
   /// kCorrupt with the file's name and the reason for a damaged file; kUnsupported for one without field ids.
-  static Result<std::unique_ptr<ParquetReader>> Open(const DataFile& file, const PartitionSpec& spec,
-                                                     std::vector<Field> columns);
+  static Result<std::unique_ptr<ParquetReader>> Open(const DataFile& file, const PartitionSpec& spec, std::vector<Field> columns);
 };
 
 }  // namespace slipway::iceberg

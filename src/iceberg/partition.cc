@@ -90,9 +90,12 @@ int64_t StartOf(TransformKind kind, bool is_date, int64_t value) {
 std::string UrlQuotePlus(std::string_view text) {
   std::string quoted;
   for (char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) || std::strchr("_.-~", c) != nullptr) quoted += c;
-    else if (c == ' ') quoted += '+';
-    else quoted += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    if (std::isalnum(static_cast<unsigned char>(c)) || std::strchr("_.-~", c) != nullptr)
+      quoted += c;
+    else if (c == ' ')
+      quoted += '+';
+    else
+      quoted += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return quoted;
 }
@@ -198,8 +201,8 @@ Result<PartitionSpec> ParsePartitionSpec(const json::value& value) {
 json::array FieldsToJson(const PartitionSpec& spec) {
   json::array fields;
   for (const auto& field : spec.fields) {
-    fields.push_back(json::object{{"source-id", field.source_id}, {"field-id", field.field_id}, {"name", field.name},
-                                  {"transform", ToString(field.transform)}});
+    fields.push_back(json::object{
+        {"source-id", field.source_id}, {"field-id", field.field_id}, {"name", field.name}, {"transform", ToString(field.transform)}});
   }
   return fields;
 }
@@ -210,8 +213,7 @@ std::string PartitionPath(const PartitionSpec& spec, const Schema& schema, const
     const auto& field = spec.fields[i];
     const auto* source = schema.Find(field.source_id);
     if (!path.empty()) path += '/';
-    path += UrlQuotePlus(field.name) + "=" +
-            UrlQuotePlus(ToPathText(field.transform, source == nullptr ? Type{} : source->type, tuple[i]));
+    path += UrlQuotePlus(field.name) + "=" + UrlQuotePlus(ToPathText(field.transform, source == nullptr ? Type{} : source->type, tuple[i]));
   }
   return path;
 }

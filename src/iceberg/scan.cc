@@ -25,8 +25,7 @@ ColumnRange FromStatistics(const DataFile& file, const Field& field) {
   range.lower = Bound(file.lower_bounds, field);
   range.upper = Bound(file.upper_bounds, field);
   range.may_have_nan = IsFloat(field.type);
-  if (auto nans = file.nan_value_counts.find(field.id); nans != file.nan_value_counts.end())
-    range.may_have_nan = nans->second != 0;
+  if (auto nans = file.nan_value_counts.find(field.id); nans != file.nan_value_counts.end()) range.may_have_nan = nans->second != 0;
   auto nulls = file.null_value_counts.find(field.id);
   if (nulls != file.null_value_counts.end()) {
     range.may_have_null = nulls->second != 0;
@@ -64,8 +63,7 @@ RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& 
     auto range = FromStatistics(file, *source);
     for (size_t i = 0; i < spec.fields.size(); ++i) {
       const auto& field = spec.fields[i];
-      if (field.source_id != field_id || field.transform.kind == TransformKind::kVoid || source->type.id == TypeId::kDecimal)
-        continue;
+      if (field.source_id != field_id || field.transform.kind == TransformKind::kVoid || source->type.id == TypeId::kDecimal) continue;
       const auto& value = file.partition[i];
       const auto* real = std::get_if<double>(&value);
       if (IsNull(value)) {
@@ -83,8 +81,7 @@ RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& 
 
 Result<std::vector<ManifestFile>> LoadManifests(const Snapshot& snapshot) {
   if (snapshot.manifest_list.empty())
-    return Fail(ErrorKind::kUnsupported, "snapshot {} has no manifest list (written by a very old version 1 writer)",
-                snapshot.snapshot_id);
+    return Fail(ErrorKind::kUnsupported, "snapshot {} has no manifest list (written by a very old version 1 writer)", snapshot.snapshot_id);
   ASSIGN(auto bytes, Wrap(FileIo::Read(snapshot.manifest_list), "manifest list"));
   ASSIGN(auto manifests, Wrap(ReadManifestList(std::move(bytes)), snapshot.manifest_list));
   for (const auto& manifest : manifests) {

@@ -10,9 +10,9 @@
 namespace slipway::iceberg {
 
 struct ScanOptions {
-  int threads = 2;            ///< decoders; they work on different row groups at once
-  int64_t batch_rows = 65536; ///< rows of a batch at most
-  int batches_ahead = 2;      ///< batches that each decoder may have waiting
+  int threads = 2;             ///< decoders; they work on different row groups at once
+  int64_t batch_rows = 65536;  ///< rows of a batch at most
+  int batches_ahead = 2;       ///< batches that each decoder may have waiting
 };
 
 /// The rows of a plan as batches in the order of its files, decoded ahead in parallel. Memory is bounded by

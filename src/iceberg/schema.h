@@ -14,8 +14,21 @@ namespace slipway::iceberg {
 
 /// Iceberg spec, "Schemas and Data Types". Struct, list and map are kNested: carried along, neither read nor written.
 enum class TypeId {
-  kBoolean, kInt, kLong, kFloat, kDouble, kDecimal, kDate, kTime, kTimestamp, kTimestamptz, kString, kUuid, kFixed,
-  kBinary, kNested
+  kBoolean,
+  kInt,
+  kLong,
+  kFloat,
+  kDouble,
+  kDecimal,
+  kDate,
+  kTime,
+  kTimestamp,
+  kTimestamptz,
+  kString,
+  kUuid,
+  kFixed,
+  kBinary,
+  kNested
 };
 
 struct Type {

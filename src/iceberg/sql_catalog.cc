@@ -67,10 +67,9 @@ class SqlCatalog final : public Catalog {
       sql_ << "INSERT OR IGNORE INTO iceberg_namespace_properties (catalog_name, namespace, property_key, "
               "property_value) VALUES (:c, :n, 'exists', 'true')",
           soci::use(name_), soci::use(id.schema);
-      soci::statement insert =
-          (sql_.prepare << "INSERT OR IGNORE INTO iceberg_tables (catalog_name, table_namespace, table_name, "
-                           "metadata_location, iceberg_type) VALUES (:c, :n, :t, :m, 'TABLE')",
-           soci::use(name_), soci::use(id.schema), soci::use(id.table), soci::use(metadata_location));
+      soci::statement insert = (sql_.prepare << "INSERT OR IGNORE INTO iceberg_tables (catalog_name, table_namespace, table_name, "
+                                                "metadata_location, iceberg_type) VALUES (:c, :n, :t, :m, 'TABLE')",
+                                soci::use(name_), soci::use(id.schema), soci::use(id.table), soci::use(metadata_location));
       insert.execute(true);
       if (insert.get_affected_rows() != 1) return Fail(ErrorKind::kConflict, "the table {} exists already", ToString(id));
       transaction.commit();
@@ -86,13 +85,11 @@ class SqlCatalog final : public Catalog {
            soci::use(new_location), soci::use(old_location), soci::use(name_), soci::use(id.schema), soci::use(id.table),
            soci::use(old_location));
       update.execute(true);
-      if (update.get_affected_rows() != 1)
-        return Fail(ErrorKind::kConflict, "{} was changed by another writer", ToString(id));
+      if (update.get_affected_rows() != 1) return Fail(ErrorKind::kConflict, "{} was changed by another writer", ToString(id));
       return {};
     });
     // SQLite answers for a statement as a whole, but an I/O error while it syncs says nothing of what is on the disk.
-    if (!swapped && swapped.error().kind == ErrorKind::kIo)
-      return Failure(Error{ErrorKind::kPerhapsCommitted, swapped.error().message});
+    if (!swapped && swapped.error().kind == ErrorKind::kIo) return Failure(Error{ErrorKind::kPerhapsCommitted, swapped.error().message});
     return swapped;
   }
 
@@ -118,8 +115,7 @@ class SqlCatalog final : public Catalog {
 
 }  // namespace
 
-Result<std::unique_ptr<Catalog>> OpenSqlCatalog(const std::string& file, const std::string& name,
-                                                const std::string& warehouse) {
+Result<std::unique_ptr<Catalog>> OpenSqlCatalog(const std::string& file, const std::string& name, const std::string& warehouse) {
   try {
     return std::make_unique<SqlCatalog>(file, name, warehouse);
   } catch (const std::exception& error) {

@@ -36,8 +36,7 @@ std::vector<int> Versions(const fs::path& folder) {
 }  // namespace
 
 Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs::path& folder, const Clock& clock) const {
-  if (!IsName(name))
-    return Fail(ErrorKind::kInvalid, "'{}' is no model name: letters, digits, '.', '-' and '_', at most 128", name);
+  if (!IsName(name)) return Fail(ErrorKind::kInvalid, "'{}' is no model name: letters, digits, '.', '-' and '_', at most 128", name);
   if (!fs::exists(folder / "MLmodel"))
     return Fail(ErrorKind::kInvalid, "{} has no MLmodel file: give the folder that mlflow's save_model wrote", folder.string());
   auto versions = root_ / name / "versions";

@@ -25,7 +25,7 @@ struct ModelVersion {
 
 struct RegisteredModel {
   std::string name;
-  std::vector<std::string> versions;                          ///< ascending
+  std::vector<std::string> versions;                         ///< ascending
   std::vector<std::pair<std::string, std::string>> aliases;  ///< alias → version
 };
 

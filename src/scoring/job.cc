@@ -24,8 +24,11 @@ json::object ToJson(const Work& work) {
   json::array entities;
   for (const auto& column : work.entity_columns) entities.emplace_back(column);
   return {{"model", json::object{{"name", work.model.name}, {"version", OrNull(work.model.version)}, {"alias", OrNull(work.model.alias)}}},
-          {"source", json::object{{"schema", work.source.schema}, {"table", work.source.table}, {"catalog", work.source.catalog},
-                                  {"filter_sql", OrNull(work.source.filter_sql)}, {"snapshot_id", OrNull(work.source.snapshot_id)}}},
+          {"source", json::object{{"schema", work.source.schema},
+                                  {"table", work.source.table},
+                                  {"catalog", work.source.catalog},
+                                  {"filter_sql", OrNull(work.source.filter_sql)},
+                                  {"snapshot_id", OrNull(work.source.snapshot_id)}}},
           {"target", json::object{{"schema", work.target.schema}, {"table", work.target.table}, {"catalog", work.target.catalog}}},
           {"entity_columns", std::move(entities)},
           {"rerun_behavior", work.rerun_behavior == RerunBehavior::kAppendDedup ? "append_dedup" : "overwrite_partition"},
@@ -64,8 +67,10 @@ json::object ToJson(const Job& job) {
           {"logical_date", FormatTimestamp(job.logical_date)},
           {"attempt", job.attempt},
           {"work", ToJson(job.work)},
-          {"places", json::object{{"catalog_file", job.places.catalog_file}, {"catalog_name", job.places.catalog_name},
-                                  {"warehouse", job.places.warehouse}, {"registry", job.places.registry}}}};
+          {"places", json::object{{"catalog_file", job.places.catalog_file},
+                                  {"catalog_name", job.places.catalog_name},
+                                  {"warehouse", job.places.warehouse},
+                                  {"registry", job.places.registry}}}};
 }
 
 Result<Job> ParseJob(std::string_view text) {

@@ -37,10 +37,10 @@ struct Work {
 
 /// Where tables and models are: the embedded catalog and registry of a data directory.
 struct Places {
-  std::string catalog_file;            ///< SQLite
+  std::string catalog_file;  ///< SQLite
   std::string catalog_name = "iceberg";
-  std::string warehouse;               ///< the folder of new tables
-  std::string registry;                ///< the folder of models
+  std::string warehouse;  ///< the folder of new tables
+  std::string registry;   ///< the folder of models
 
   /// The places below a server's data directory.
   static Places In(const std::string& data_dir);
@@ -48,10 +48,10 @@ struct Places {
 
 /// One run, completely: what `slipway score --job` executes. Holds no secrets.
 struct Job {
-  std::string run_id;       ///< a UUID
-  std::string deployment;   ///< for messages
+  std::string run_id;      ///< a UUID
+  std::string deployment;  ///< for messages
   Timestamp logical_date;
-  int attempt = 1;          ///< above 1: an earlier attempt may have left files
+  int attempt = 1;  ///< above 1: an earlier attempt may have left files
   Work work;
   Places places;
 };

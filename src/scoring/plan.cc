@@ -40,12 +40,15 @@ class Planner {
     std::set<std::string> seen;
     if (work_.entity_columns.empty()) Invalid({"entity_columns"}, "at least one entity column is needed");
     for (const auto& name : work_.entity_columns) {
-      if (name.empty()) Invalid({"entity_columns"}, "an entity column has no name");
-      else if (!seen.insert(name).second) Invalid({"entity_columns"}, fmt::format("the entity column '{}' is repeated", name));
+      if (name.empty())
+        Invalid({"entity_columns"}, "an entity column has no name");
+      else if (!seen.insert(name).second)
+        Invalid({"entity_columns"}, fmt::format("the entity column '{}' is repeated", name));
     }
     if (work_.source.catalog != places_.catalog_name) CatalogUnknown({"source", "catalog"}, work_.source.catalog);
     if (work_.target.catalog != places_.catalog_name) CatalogUnknown({"target", "catalog"}, work_.target.catalog);
-    if (work_.target.schema.empty() || work_.target.schema.find('/') != std::string::npos) Invalid({"target", "schema"}, "not a schema name");
+    if (work_.target.schema.empty() || work_.target.schema.find('/') != std::string::npos)
+      Invalid({"target", "schema"}, "not a schema name");
     if (work_.target.table.empty() || work_.target.table.find('/') != std::string::npos) Invalid({"target", "table"}, "not a table name");
   }
 
@@ -68,7 +71,8 @@ class Planner {
     auto table = catalog_.Load({work_.source.schema, work_.source.table});
     if (!table) return Add({"source", "table"}, table.error()), false;
     if (work_.source.snapshot_id && table->metadata.FindSnapshot(*work_.source.snapshot_id) == nullptr) {
-      Add({"source", "snapshot_id"}, {ErrorKind::kNotFound, fmt::format("table {} has no snapshot {}", ToString(table->id), *work_.source.snapshot_id)});
+      Add({"source", "snapshot_id"},
+          {ErrorKind::kNotFound, fmt::format("table {} has no snapshot {}", ToString(table->id), *work_.source.snapshot_id)});
       return false;
     }
     plan_.source = std::move(*table);
@@ -92,13 +96,17 @@ class Planner {
     for (const auto& name : work_.entity_columns) {
       if (name.empty()) continue;
       const auto* field = plan_.source.metadata.schema.Find(name);
-      if (field == nullptr) Invalid({"entity_columns"}, fmt::format("table {} has no column '{}'", ToString(plan_.source.id), name));
-      else if (field->type.id == iceberg::TypeId::kNested) Invalid({"entity_columns"}, fmt::format("the column '{}' is nested", name));
-      else Need(name);
+      if (field == nullptr)
+        Invalid({"entity_columns"}, fmt::format("table {} has no column '{}'", ToString(plan_.source.id), name));
+      else if (field->type.id == iceberg::TypeId::kNested)
+        Invalid({"entity_columns"}, fmt::format("the column '{}' is nested", name));
+      else
+        Need(name);
     }
     if (work_.partition_column == "scored_at") return;
     if (plan_.source.metadata.schema.Find(work_.partition_column) == nullptr)
-      return Invalid({"partition_column"}, fmt::format("'{}' is neither scored_at nor a column of {}", work_.partition_column, ToString(plan_.source.id)));
+      return Invalid({"partition_column"},
+                     fmt::format("'{}' is neither scored_at nor a column of {}", work_.partition_column, ToString(plan_.source.id)));
     Need(work_.partition_column);
   }
 
@@ -106,7 +114,8 @@ class Planner {
     for (const auto& input : plan_.model->inputs()) {
       const auto* field = plan_.source.metadata.schema.Find(input.name);
       if (field == nullptr) {
-        Invalid({"source", "table"}, fmt::format("the model needs the column '{}' ({}), which {} lacks", input.name, input.type, ToString(plan_.source.id)));
+        Invalid({"source", "table"},
+                fmt::format("the model needs the column '{}' ({}), which {} lacks", input.name, input.type, ToString(plan_.source.id)));
         continue;
       }
       auto type = iceberg::ToArrow(field->type);

@@ -25,7 +25,7 @@ struct OutputColumn {
   enum class From { kSource, kPrediction, kScoredAt, kModelName, kModelVersion, kRunId, kNull };
   iceberg::Field field;  ///< in the target's schema
   From from = From::kNull;
-  std::string name;      ///< of the source or prediction column
+  std::string name;  ///< of the source or prediction column
 };
 
 /// Everything that is decided before the first row is read. Create with `validate_only`, create and the run itself make the
@@ -35,10 +35,10 @@ struct Plan {
   std::unique_ptr<model::Model> model;
   iceberg::Table source;
   std::optional<expression::Filter> filter;
-  std::vector<iceberg::Field> read;        ///< the source columns that model, filter and output need
-  iceberg::Table target;                   ///< `metadata_location` is empty where the run will create it
-  std::vector<OutputColumn> output;        ///< in the order of the target's schema
-  int partition_field_id = 0;              ///< the target's column that says which rows a rerun replaces
+  std::vector<iceberg::Field> read;  ///< the source columns that model, filter and output need
+  iceberg::Table target;             ///< `metadata_location` is empty where the run will create it
+  std::vector<OutputColumn> output;  ///< in the order of the target's schema
+  int partition_field_id = 0;        ///< the target's column that says which rows a rerun replaces
 };
 
 /// Plans a run of `work` for `logical_date`. All problems that can be found at once come back together.

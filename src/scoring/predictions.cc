@@ -12,8 +12,8 @@ namespace {
 
 using From = OutputColumn::From;
 
-Result<std::shared_ptr<arrow::Array>> Column(const OutputColumn& column, const Plan& plan, const Job& job,
-                                             const arrow::RecordBatch& rows, const arrow::RecordBatch& scores) {
+Result<std::shared_ptr<arrow::Array>> Column(const OutputColumn& column, const Plan& plan, const Job& job, const arrow::RecordBatch& rows,
+                                             const arrow::RecordBatch& scores) {
   using iceberg::Literal;
   const auto& type = column.field.type;
   switch (column.from) {

@@ -19,7 +19,8 @@ using iceberg::TypeId;
 const Expr* ColumnOf(const Expr& expr) {
   const Expr* at = &expr;
   while (at->op == Expr::Op::kCast && at->args.size() == 1 &&
-         ((at->type == SqlType::kDouble && at->args[0].type == SqlType::kInt) || (at->type == SqlType::kTimestamp && at->args[0].type == SqlType::kDate)))
+         ((at->type == SqlType::kDouble && at->args[0].type == SqlType::kInt) ||
+          (at->type == SqlType::kTimestamp && at->args[0].type == SqlType::kDate)))
     at = &at->args[0];
   return at->op == Expr::Op::kColumn ? at : nullptr;
 }
@@ -114,7 +115,8 @@ Predicate PruningPredicate(const Expr& expr, const iceberg::Schema& schema) {
       return flag ? Predicate::Always() : Predicate::Never();  // false or null: no row
     }
     default:
-      if (expr.args.size() == 2 && expr.op != Expr::Op::kNotDistinct && OpOf(expr.op, false) != Predicate::Op::kAlways) return Comparison(expr, schema);
+      if (expr.args.size() == 2 && expr.op != Expr::Op::kNotDistinct && OpOf(expr.op, false) != Predicate::Op::kAlways)
+        return Comparison(expr, schema);
       return Predicate::Always();
   }
 }

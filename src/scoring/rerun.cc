@@ -67,8 +67,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> Rerun::Admit(const std::shared_ptr<a
   const auto* field = plan_.target.metadata.schema.Find(plan_.partition_field_id);
   for (int64_t row = 0; row < column->length(); ++row) {
     ASSIGN(auto value, iceberg::LiteralAt(*column, row));
-    if (IsNull(value)) null_value_ = true;
-    else values_.emplace(ToBytes(value, field->type), value);
+    if (IsNull(value))
+      null_value_ = true;
+    else
+      values_.emplace(ToBytes(value, field->type), value);
   }
   return batch;
 }

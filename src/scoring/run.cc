@@ -43,8 +43,8 @@ Event Progress(const StageCounts& counts) {
 }
 
 /// Read → filter → score → write; the files that hold the predictions.
-Result<std::vector<iceberg::DataFile>> Score(const Plan& plan, const Job& job, iceberg::ScanReader& reader, Rerun& rerun,
-                                             MadeFiles& made, StageCounts& counts, const EventSink& events, const std::stop_token& stop) {
+Result<std::vector<iceberg::DataFile>> Score(const Plan& plan, const Job& job, iceberg::ScanReader& reader, Rerun& rerun, MadeFiles& made,
+                                             StageCounts& counts, const EventSink& events, const std::stop_token& stop) {
   iceberg::PartitionedWriter writer(plan.target, job.run_id);
   double last_event = 0;
   Pipeline pipeline;
@@ -88,7 +88,8 @@ Result<std::optional<RunOutcome>> FindCommit(const Job& job, iceberg::Catalog& c
 
 Result<std::optional<RunOutcome>> CleanUp(const Job& job, iceberg::Catalog& catalog) { return FindCommit(job, catalog, true); }
 
-Result<RunOutcome> Run(const Job& job, iceberg::Catalog& catalog, const Clock& clock, const EventSink& events, const std::stop_token& stop) {
+Result<RunOutcome> Run(const Job& job, iceberg::Catalog& catalog, const Clock& clock, const EventSink& events,
+                       const std::stop_token& stop) {
   ASSIGN(auto earlier, FindCommit(job, catalog, job.attempt > 1));
   if (earlier) return *earlier;
   auto planned = MakePlan(job.work, job.places, catalog, job.logical_date, clock);
@@ -96,8 +97,10 @@ Result<RunOutcome> Run(const Job& job, iceberg::Catalog& catalog, const Clock& c
   const Plan& plan = *planned;
   auto prune = plan.filter ? PruningPredicate(plan.filter->root(), plan.source.metadata.schema) : iceberg::Predicate::Always();
   ASSIGN(auto scan, iceberg::PlanScan(plan.source, job.work.source.snapshot_id, prune));
-  events({"planned", {{"rows", scan.rows}, {"files", static_cast<int64_t>(scan.files.size())}, {"skipped_files", scan.skipped_files}},
-          {{"model_version", plan.model_version.version}}, {}});
+  events({"planned",
+          {{"rows", scan.rows}, {"files", static_cast<int64_t>(scan.files.size())}, {"skipped_files", scan.skipped_files}},
+          {{"model_version", plan.model_version.version}},
+          {}});
   Rerun rerun(plan, job);
   TRY(rerun.Start());
   auto reader = iceberg::ScanReader::Start(plan.source.metadata, scan, plan.read, {.batch_rows = kBatchRows});
@@ -109,8 +112,10 @@ Result<RunOutcome> Run(const Job& job, iceberg::Catalog& catalog, const Clock& c
   update.run_id = job.run_id;
   update.added_files = [&](const iceberg::Table& base) { return rerun.FilesFor(base, written, made.locations); };
   update.replaced_rows = rerun.ReplacedRows();
-  update.summary = {{"slipway.deployment", job.deployment}, {"slipway.rows", std::to_string(counts.written)},
-                    {"slipway.logical-date", FormatTimestamp(job.logical_date)}, {"slipway.model-name", plan.model_version.name},
+  update.summary = {{"slipway.deployment", job.deployment},
+                    {"slipway.rows", std::to_string(counts.written)},
+                    {"slipway.logical-date", FormatTimestamp(job.logical_date)},
+                    {"slipway.model-name", plan.model_version.name},
                     {"slipway.model-version", plan.model_version.version}};
   if (scan.snapshot_id) update.summary["slipway.source-snapshot-id"] = std::to_string(*scan.snapshot_id);
   if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "the run was cancelled");
@@ -118,8 +123,13 @@ Result<RunOutcome> Run(const Job& job, iceberg::Catalog& catalog, const Clock& c
   made.committed = committed || committed.error().kind == ErrorKind::kPerhapsCommitted;
   if (!committed) return Failure(committed.error().Wrap("commit " + ToString(plan.target.id)));
   if (committed->attempts > 1) TRY(CleanUp(job, catalog));  // files that were made again after a conflict
-  events({"stages", {{"rows", counts.written}}, {}, {{"decode", reader->cpu_seconds()}, {"filter", counts.filter_seconds},
-          {"score", counts.score_seconds}, {"write", counts.write_seconds}}});
+  events({"stages",
+          {{"rows", counts.written}},
+          {},
+          {{"decode", reader->cpu_seconds()},
+           {"filter", counts.filter_seconds},
+           {"score", counts.score_seconds},
+           {"write", counts.write_seconds}}});
   return RunOutcome{counts.written, committed->snapshot_id, plan.model_version.version, committed->already_committed};
 }
 

@@ -11,7 +11,7 @@
 namespace slipway::scoring {
 
 struct RunOutcome {
-  int64_t rows = 0;          ///< predictions in the run's snapshot
+  int64_t rows = 0;  ///< predictions in the run's snapshot
   int64_t snapshot_id = 0;
   std::string model_version;
   bool already_committed = false;  ///< an earlier attempt had done it
@@ -19,8 +19,7 @@ struct RunOutcome {
 
 /// One run from job to commit: resolve → plan → read → filter → score → write → commit. On failure or `stop` (kCancelled) the
 /// target is as it was, and the files of this run are deleted. A run whose id the target has already is not done again.
-Result<RunOutcome> Run(const Job& job, iceberg::Catalog& catalog, const Clock& clock, const EventSink& events,
-                       const std::stop_token& stop);
+Result<RunOutcome> Run(const Job& job, iceberg::Catalog& catalog, const Clock& clock, const EventSink& events, const std::stop_token& stop);
 
 /// Deletes what the attempts of a run have left behind; its commit, if one of them got that far. Nothing may be running for it.
 Result<std::optional<RunOutcome>> CleanUp(const Job& job, iceberg::Catalog& catalog);

@@ -18,8 +18,7 @@ Result<std::vector<OutputColumn>> WantedColumns(const Work& work, const iceberg:
   std::vector<OutputColumn> columns;
   auto add = [&](std::string name, Type type, From from, bool required) -> Result<> {
     auto same = [&](const OutputColumn& c) { return c.field.name == name; };
-    if (std::ranges::any_of(columns, same))
-      return Fail(ErrorKind::kInvalid, "the predictions would have two columns '{}'", name);
+    if (std::ranges::any_of(columns, same)) return Fail(ErrorKind::kInvalid, "the predictions would have two columns '{}'", name);
     columns.push_back({{static_cast<int>(columns.size()) + 1, name, required, type}, from, name});
     return {};
   };
@@ -54,13 +53,16 @@ Result<std::vector<OutputColumn>> FitInto(const iceberg::Table& target, const st
     auto same = [&](const OutputColumn& c) { return c.field.name == field.name; };
     auto found = std::ranges::find_if(wanted, same);
     if (found == wanted.end()) {
-      if (field.required) misfit(fmt::format("its column '{}' is required, but the predictions have none", field.name));
-      else if (field.type.id == TypeId::kNested) misfit(fmt::format("its column '{}' is nested, which cannot be written yet", field.name));
+      if (field.required)
+        misfit(fmt::format("its column '{}' is required, but the predictions have none", field.name));
+      else if (field.type.id == TypeId::kNested)
+        misfit(fmt::format("its column '{}' is nested, which cannot be written yet", field.name));
       output.push_back({field, From::kNull, ""});
       continue;
     }
     if (!Widens(found->field.type, field.type))
-      misfit(fmt::format("its column '{}' is {}, but the predictions have {}", field.name, ToString(field.type), ToString(found->field.type)));
+      misfit(
+          fmt::format("its column '{}' is {}, but the predictions have {}", field.name, ToString(field.type), ToString(found->field.type)));
     output.push_back({field, found->from, found->name});
   }
   for (const auto& column : wanted) {
@@ -72,8 +74,8 @@ Result<std::vector<OutputColumn>> FitInto(const iceberg::Table& target, const st
 
 }  // namespace
 
-Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& source, const model::Model& model,
-                                   iceberg::Catalog& catalog, const Clock& clock) {
+Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& source, const model::Model& model, iceberg::Catalog& catalog,
+                                   const Clock& clock) {
   ASSIGN(auto wanted, WantedColumns(work, source, model));
   iceberg::TableIdentifier id{work.target.schema, work.target.table};
   TargetPlan plan;
@@ -87,7 +89,9 @@ Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& sour
     const auto* partition = schema.Find(work.partition_column);
     bool by_day = work.partition_column == "scored_at";
     iceberg::PartitionSpec spec;
-    spec.fields.push_back({partition->id, 1000, by_day ? "scored_at_day" : partition->name,
+    spec.fields.push_back({partition->id,
+                           1000,
+                           by_day ? "scored_at_day" : partition->name,
                            {by_day ? iceberg::TransformKind::kDay : iceberg::TransformKind::kIdentity}});
     auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now().time_since_epoch()).count();
     ASSIGN(plan.table.metadata, iceberg::NewMetadata(catalog.NewTableLocation(id), schema, spec, now_ms));

@@ -13,8 +13,10 @@ using deployments::Run;
 template <typename T>
 json::value OrNull(const std::optional<T>& value) {
   if (!value) return nullptr;
-  if constexpr (std::is_same_v<T, Timestamp>) return json::value(FormatTimestamp(*value));
-  else return json::value(*value);
+  if constexpr (std::is_same_v<T, Timestamp>)
+    return json::value(FormatTimestamp(*value));
+  else
+    return json::value(*value);
 }
 
 int StatusOf(ErrorKind kind) {

@@ -46,7 +46,8 @@ bool IsUtf8(std::string_view text) {
     for (size_t k = 1; k < length; ++k)
       if ((static_cast<uint8_t>(text[i + k]) & 0xc0) != 0x80) return false;
     auto second = length > 2 ? static_cast<uint8_t>(text[i + 1]) : uint8_t{0};
-    if ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) || (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f)) return false;
+    if ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) || (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f))
+      return false;
     i += length;
   }
   return true;
@@ -59,8 +60,12 @@ std::expected<json::value, Response> ReadBody(const Request& request) {
   if (!IsUtf8(request.body)) return std::unexpected(ErrorAnswer(400, "There was an error parsing the body"));
   if (!IsJson(request.Header("content-type"))) return json::value(request.body);
   auto value = contract::ParseJsonText(request.body);
-  if (!value) return refuse({"json_invalid", {"body", value.error().position}, "JSON decode error", json::object{},
-                             json::object{{"error", value.error().message}}});
+  if (!value)
+    return refuse({"json_invalid",
+                   {"body", value.error().position},
+                   "JSON decode error",
+                   json::object{},
+                   json::object{{"error", value.error().message}}});
   return std::move(*value);
 }
 
@@ -125,7 +130,8 @@ struct Api::State {
         {{"GET", "/api/deployments", "all deployments", nullptr, &deployment, 200, true, true, page}, &State::List},
         {{"GET", one, "one deployment", nullptr, &deployment, 200, false, true, {}}, &State::GetOne},
         {{"POST", one + "/trigger", "start a run", &contract::TriggerBody(), &run, 202, false, true, {}}, &State::Trigger},
-        {{"GET", one + "/runs", "a deployment's runs, newest first", nullptr, &run, 200, true, true, {"limit", "cursor"}}, &State::ListRuns},
+        {{"GET", one + "/runs", "a deployment's runs, newest first", nullptr, &run, 200, true, true, {"limit", "cursor"}},
+         &State::ListRuns},
         {{"GET", one + "/runs/{run_id}", "one run", nullptr, &run, 200, false, true, {}}, &State::GetRun},
         {{"GET", "/openapi.json", "this document", nullptr, nullptr, 200, false, false, {}}, &State::OpenApi},
         {{"GET", "/healthz", "whether the server lives", nullptr, nullptr, 200, false, false, {}}, &State::Health},
@@ -144,8 +150,10 @@ struct Api::State {
       if (at > pattern.size()) return false;
       auto end = std::min(pattern.find('/', at), pattern.size());
       auto part = pattern.substr(at, end - at);
-      if (part.starts_with('{')) named[part] = segment;
-      else if (part != segment) return false;
+      if (part.starts_with('{'))
+        named[part] = segment;
+      else if (part != segment)
+        return false;
       at = end + 1;
     }
     if (at <= pattern.size()) return false;
@@ -172,7 +180,8 @@ struct Api::State {
   }
 
   static Response Unauthorized() {
-    auto response = ErrorAnswer(401, "Credentials are missing or not valid: send the platform PSK as a bearer token or in Authorization-PSK");
+    auto response =
+        ErrorAnswer(401, "Credentials are missing or not valid: send the platform PSK as a bearer token or in Authorization-PSK");
     response.headers["WWW-Authenticate"] = "Bearer";
     return response;
   }
@@ -205,7 +214,8 @@ struct Api::State {
     auto response = JsonAnswer(store ? 201 : 200, ViewOf(deployment, run));
     std::string names;
     for (const auto& name : ignored)
-      if (std::ranges::all_of(name, [](unsigned char c) { return c > 32 && c < 127 && c != ','; })) names += (names.empty() ? "" : ", ") + name;
+      if (std::ranges::all_of(name, [](unsigned char c) { return c > 32 && c < 127 && c != ','; }))
+        names += (names.empty() ? "" : ", ") + name;
     if (!names.empty()) response.headers["Slipway-Ignored-Fields"] = names;
     return response;
   }
@@ -214,13 +224,25 @@ struct Api::State {
   std::optional<Response> Plan(const json::object& body, const std::string& model, Timestamp now, Deployment& deployment) {
     std::vector<ValidationError> errors;
     std::string missing;
-    deployment = {0, NewUuid(), model, std::string(body.at("name").as_string()), DeploymentStatus::kActive, body, std::nullopt,
-                  std::nullopt, std::nullopt, std::nullopt, now, now};
+    deployment = {0,
+                  NewUuid(),
+                  model,
+                  std::string(body.at("name").as_string()),
+                  DeploymentStatus::kActive,
+                  body,
+                  std::nullopt,
+                  std::nullopt,
+                  std::nullopt,
+                  std::nullopt,
+                  now,
+                  now};
     if (const auto& schedule = body.at("schedule"); schedule.is_string()) {
       deployment.schedule = std::string(schedule.get_string());
       auto cron = dispatch::Cron::Parse(*deployment.schedule);
-      if (cron) deployment.next_tick = cron->Next(now);
-      else errors.push_back(contract::ValueError({"schedule"}, cron.error().message, schedule));
+      if (cron)
+        deployment.next_tick = cron->Next(now);
+      else
+        errors.push_back(contract::ValueError({"schedule"}, cron.error().message, schedule));
     }
     auto work = dispatch::WorkOf(body, model);
     if (!work) return ErrorAnswer(work.error());
@@ -231,8 +253,10 @@ struct Api::State {
       for (const auto& problem : plan.error()) {
         if (problem.kind == ErrorKind::kUnavailable || problem.kind == ErrorKind::kIo || problem.kind == ErrorKind::kInternal)
           return ErrorAnswer({problem.kind == ErrorKind::kInternal ? ErrorKind::kInternal : ErrorKind::kUnavailable, problem.message});
-        if (problem.kind == ErrorKind::kNotFound) missing += (missing.empty() ? "" : "; ") + problem.message;
-        else errors.push_back(contract::ValueError(problem.loc, problem.message, At(body, problem.loc)));
+        if (problem.kind == ErrorKind::kNotFound)
+          missing += (missing.empty() ? "" : "; ") + problem.message;
+        else
+          errors.push_back(contract::ValueError(problem.loc, problem.message, At(body, problem.loc)));
       }
     }
     if (!errors.empty()) return ValidationAnswer(errors);
@@ -242,7 +266,10 @@ struct Api::State {
 
   Response List(const Request& request) {
     deployments::DeploymentFilter filter;
-    auto text = [&](const std::string& name) { auto f = request.query.find(name); return f == request.query.end() ? std::nullopt : std::optional(f->second); };
+    auto text = [&](const std::string& name) {
+      auto f = request.query.find(name);
+      return f == request.query.end() ? std::nullopt : std::optional(f->second);
+    };
     filter.model = text("{model}");
     filter.owner = text("owner");
     filter.domain = text("domain");
@@ -259,7 +286,9 @@ struct Api::State {
     return PageAnswer(*page, [&](const Deployment& d) { return ViewOf(d, parts.store.LastRun(d.deployment_id).value_or(std::nullopt)); });
   }
 
-  Result<Deployment> Named(const Request& request) { return parts.store.FindDeployment(request.query.at("{model}"), request.query.at("{name}")); }
+  Result<Deployment> Named(const Request& request) {
+    return parts.store.FindDeployment(request.query.at("{model}"), request.query.at("{name}"));
+  }
 
   Response GetOne(const Request& request) {
     auto deployment = Named(request);
@@ -296,7 +325,8 @@ struct Api::State {
   Response ListRuns(const Request& request) {
     auto deployment = Named(request);
     if (!deployment) return ErrorAnswer(deployment.error());
-    auto limit = ReadNumber(request, "limit", kDefaultLimit, 1, kLargestLimit), cursor = ReadNumber(request, "cursor", INT64_MAX, 0, INT64_MAX);
+    auto limit = ReadNumber(request, "limit", kDefaultLimit, 1, kLargestLimit),
+         cursor = ReadNumber(request, "cursor", INT64_MAX, 0, INT64_MAX);
     if (!limit) return ErrorAnswer(limit.error());
     if (!cursor) return ErrorAnswer(cursor.error());
     auto page = parts.store.ListRuns(deployment->deployment_id, static_cast<int>(*limit), *cursor);

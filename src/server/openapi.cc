@@ -26,7 +26,12 @@ json::array Parameters(const Operation& operation) {
     parameters.push_back(json::object{{"name", name}, {"in", "path"}, {"required", true}, {"schema", json::object{{"type", "string"}}}});
   }
   for (const auto& name : operation.query)
-    parameters.push_back(json::object{{"name", name}, {"in", "query"}, {"required", false}, {"schema", json::object{{"type", name == "limit" ? "integer" : name == "validate_only" ? "boolean" : "string"}}}});
+    parameters.push_back(json::object{{"name", name},
+                                      {"in", "query"},
+                                      {"required", false},
+                                      {"schema", json::object{{"type", name == "limit"           ? "integer"
+                                                                       : name == "validate_only" ? "boolean"
+                                                                                                 : "string"}}}});
   return parameters;
 }
 
@@ -40,17 +45,26 @@ json::object PageSchema(const std::string& name) {
 }  // namespace
 
 json::object OpenApiDocument(const std::vector<Operation>& operations) {
-  json::object paths, schemas{
-      {"Error", json::object{{"type", "object"}, {"required", json::array{"detail"}}, {"properties", json::object{{"detail", json::object{{"type", "string"}}}}}}},
-      {"ValidationErrors", json::object{{"type", "object"}, {"required", json::array{"detail"}},
-          {"properties", json::object{{"detail", json::object{{"type", "array"}, {"items", json::object{{"type", "object"},
-              {"required", json::array{"type", "loc", "msg"}}}}}}}}}}};
+  json::object paths,
+      schemas{{"Error", json::object{{"type", "object"},
+                                     {"required", json::array{"detail"}},
+                                     {"properties", json::object{{"detail", json::object{{"type", "string"}}}}}}},
+              {"ValidationErrors",
+               json::object{
+                   {"type", "object"},
+                   {"required", json::array{"detail"}},
+                   {"properties",
+                    json::object{{"detail", json::object{{"type", "array"},
+                                                         {"items", json::object{{"type", "object"},
+                                                                                {"required", json::array{"type", "loc", "msg"}}}}}}}}}}};
   for (const auto& operation : operations) {
     AddSchemas(operation.body, schemas);
     AddSchemas(operation.answer, schemas);
     json::object responses;
     auto success = operation.answer == nullptr ? json::object{{"description", "OK"}}
-                   : Content(operation.list ? json::value(PageSchema(operation.answer->name)) : json::value(Reference(operation.answer->name)), "OK");
+                                               : Content(operation.list ? json::value(PageSchema(operation.answer->name))
+                                                                        : json::value(Reference(operation.answer->name)),
+                                                         "OK");
     responses[std::to_string(operation.success)] = std::move(success);
     json::object described{{"summary", operation.summary}, {"parameters", Parameters(operation)}};
     if (operation.guarded) {
@@ -60,7 +74,8 @@ json::object OpenApiDocument(const std::vector<Operation>& operations) {
     if (operation.body != nullptr) {
       responses["409"] = Content(Reference("Error"), "a conflict");
       responses["422"] = Content(Reference("ValidationErrors"), "the body does not validate");
-      described["requestBody"] = json::object{{"content", json::object{{"application/json", json::object{{"schema", Reference(operation.body->name)}}}}}};
+      described["requestBody"] =
+          json::object{{"content", json::object{{"application/json", json::object{{"schema", Reference(operation.body->name)}}}}}};
     }
     described["responses"] = std::move(responses);
     std::string method = operation.method;
@@ -71,9 +86,11 @@ json::object OpenApiDocument(const std::vector<Operation>& operations) {
   return {{"openapi", "3.1.0"},
           {"info", json::object{{"title", "Slipway"}, {"version", "0.1.0"}}},
           {"paths", std::move(paths)},
-          {"components", json::object{{"schemas", std::move(schemas)},
-              {"securitySchemes", json::object{{"bearer", json::object{{"type", "http"}, {"scheme", "bearer"}}},
-                                               {"psk", json::object{{"type", "apiKey"}, {"in", "header"}, {"name", "Authorization-PSK"}}}}}}}};
+          {"components",
+           json::object{{"schemas", std::move(schemas)},
+                        {"securitySchemes",
+                         json::object{{"bearer", json::object{{"type", "http"}, {"scheme", "bearer"}}},
+                                      {"psk", json::object{{"type", "apiKey"}, {"in", "header"}, {"name", "Authorization-PSK"}}}}}}}};
 }
 
 }  // namespace slipway::server

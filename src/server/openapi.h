@@ -14,8 +14,8 @@ struct Operation {
   const contract::ObjectDescription* body = nullptr;
   const contract::ObjectDescription* answer = nullptr;  ///< absent: a plain answer
   int success = 200;
-  bool list = false;     ///< the answer is a page of `answer`
-  bool guarded = true;   ///< needs credentials
+  bool list = false;    ///< the answer is a page of `answer`
+  bool guarded = true;  ///< needs credentials
   std::vector<std::string> query;
 };
 

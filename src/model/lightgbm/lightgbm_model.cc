@@ -106,16 +106,26 @@ class LightGbmModel final : public Model {
     auto stride = inputs_.size();
     const auto& codes = codes_[feature];
     auto type = column.type_id();
-    if (codes && type == arrow::Type::STRING) FillCodes(column, *codes, out, stride);
-    else if (codes) FillCodesOfNumbers(column, *codes, out, stride);
-    else if (type == arrow::Type::DOUBLE) Fill<arrow::DoubleArray>(column, out, stride);
-    else if (type == arrow::Type::FLOAT) Fill<arrow::FloatArray>(column, out, stride);
-    else if (type == arrow::Type::INT64) Fill<arrow::Int64Array>(column, out, stride);
-    else if (type == arrow::Type::INT32) Fill<arrow::Int32Array>(column, out, stride);
-    else if (type == arrow::Type::INT16) Fill<arrow::Int16Array>(column, out, stride);
-    else if (type == arrow::Type::INT8) Fill<arrow::Int8Array>(column, out, stride);
-    else if (type == arrow::Type::BOOL) Fill<arrow::BooleanArray>(column, out, stride);
-    else return Fail(ErrorKind::kInvalid, "the feature '{}' cannot be {}", inputs_[feature].name, column.type()->ToString());
+    if (codes && type == arrow::Type::STRING)
+      FillCodes(column, *codes, out, stride);
+    else if (codes)
+      FillCodesOfNumbers(column, *codes, out, stride);
+    else if (type == arrow::Type::DOUBLE)
+      Fill<arrow::DoubleArray>(column, out, stride);
+    else if (type == arrow::Type::FLOAT)
+      Fill<arrow::FloatArray>(column, out, stride);
+    else if (type == arrow::Type::INT64)
+      Fill<arrow::Int64Array>(column, out, stride);
+    else if (type == arrow::Type::INT32)
+      Fill<arrow::Int32Array>(column, out, stride);
+    else if (type == arrow::Type::INT16)
+      Fill<arrow::Int16Array>(column, out, stride);
+    else if (type == arrow::Type::INT8)
+      Fill<arrow::Int8Array>(column, out, stride);
+    else if (type == arrow::Type::BOOL)
+      Fill<arrow::BooleanArray>(column, out, stride);
+    else
+      return Fail(ErrorKind::kInvalid, "the feature '{}' cannot be {}", inputs_[feature].name, column.type()->ToString());
     return {};
   }
 
@@ -138,8 +148,10 @@ Result<std::vector<size_t>> CategoryFeatures(const LightGbmText& text, const std
   }
   if (texts.size() == count) return texts;
   if (categorical.size() == count) return categorical;
-  return Fail(ErrorKind::kUnsupported, "the model has the categories of {} columns, but {} text columns and {} categorical features: "
-              "which belong together cannot be told", count, texts.size(), categorical.size());
+  return Fail(ErrorKind::kUnsupported,
+              "the model has the categories of {} columns, but {} text columns and {} categorical features: "
+              "which belong together cannot be told",
+              count, texts.size(), categorical.size());
 }
 
 }  // namespace

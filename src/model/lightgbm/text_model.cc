@@ -49,8 +49,10 @@ class TreeLines {
     std::vector<T> values;
     auto found = lines_.find(key);
     if (found == lines_.end()) {
-      if (required && count > 0) Problem(fmt::format("'{}' is missing", key));
-      else values.resize(count);
+      if (required && count > 0)
+        Problem(fmt::format("'{}' is missing", key));
+      else
+        values.resize(count);
       return values;
     }
     for (auto word : Split(found->second)) {
@@ -153,7 +155,8 @@ Result<LightGbmTree> ReadTree(const Lines& text, size_t number, size_t features)
   if (tree.is_linear && lines.problem().empty()) ReadLinear(lines, tree, features);
   if (!lines.problem().empty()) return failed();
   for (size_t n = 0; n < inner; ++n) {
-    if (tree.split_feature[n] < 0 || static_cast<size_t>(tree.split_feature[n]) >= features) lines.Problem("'split_feature' names no feature");
+    if (tree.split_feature[n] < 0 || static_cast<size_t>(tree.split_feature[n]) >= features)
+      lines.Problem("'split_feature' names no feature");
     bool categorical = (tree.decision_type[n] & 1) != 0;
     if (categorical && !(tree.threshold[n] >= 0 && tree.threshold[n] + 1 < static_cast<double>(tree.cat_boundaries.size())))
       lines.Problem("a categorical split names no categories");
@@ -164,13 +167,23 @@ Result<LightGbmTree> ReadTree(const Lines& text, size_t number, size_t features)
 }
 
 Result<> ReadObjective(std::string_view text, LightGbmText& model) {
-  static constexpr std::pair<std::string_view, Objective> kObjectives[] = {
-      {"regression", Objective::kIdentity},   {"regression_l1", Objective::kIdentity}, {"huber", Objective::kIdentity},
-      {"fair", Objective::kIdentity},         {"quantile", Objective::kIdentity},      {"mape", Objective::kIdentity},
-      {"lambdarank", Objective::kIdentity},   {"rank_xendcg", Objective::kIdentity},   {"custom", Objective::kIdentity},
-      {"poisson", Objective::kExp},           {"gamma", Objective::kExp},              {"tweedie", Objective::kExp},
-      {"binary", Objective::kSigmoid},        {"cross_entropy", Objective::kSigmoid},  {"multiclass", Objective::kSoftmax},
-      {"multiclassova", Objective::kSigmoidPerClass}, {"cross_entropy_lambda", Objective::kLogOnePlusExp}};
+  static constexpr std::pair<std::string_view, Objective> kObjectives[] = {{"regression", Objective::kIdentity},
+                                                                           {"regression_l1", Objective::kIdentity},
+                                                                           {"huber", Objective::kIdentity},
+                                                                           {"fair", Objective::kIdentity},
+                                                                           {"quantile", Objective::kIdentity},
+                                                                           {"mape", Objective::kIdentity},
+                                                                           {"lambdarank", Objective::kIdentity},
+                                                                           {"rank_xendcg", Objective::kIdentity},
+                                                                           {"custom", Objective::kIdentity},
+                                                                           {"poisson", Objective::kExp},
+                                                                           {"gamma", Objective::kExp},
+                                                                           {"tweedie", Objective::kExp},
+                                                                           {"binary", Objective::kSigmoid},
+                                                                           {"cross_entropy", Objective::kSigmoid},
+                                                                           {"multiclass", Objective::kSoftmax},
+                                                                           {"multiclassova", Objective::kSigmoidPerClass},
+                                                                           {"cross_entropy_lambda", Objective::kLogOnePlusExp}};
   auto words = Split(text);
   if (words.empty()) return {};
   bool known = false;
@@ -180,7 +193,8 @@ Result<> ReadObjective(std::string_view text, LightGbmText& model) {
     known = true;
   }
   if (!known) return Fail(ErrorKind::kUnsupported, "the objective '{}' is not known", words[0]);
-  bool squares = words[0] == "regression" || words[0] == "regression_l1" || words[0] == "fair" || words[0] == "quantile" || words[0] == "mape";
+  bool squares =
+      words[0] == "regression" || words[0] == "regression_l1" || words[0] == "fair" || words[0] == "quantile" || words[0] == "mape";
   for (auto word : words) {
     if (word == "sqrt" && squares) model.objective = Objective::kSignedSquare;
     if (word.starts_with("sigmoid:") && (!ReadNumber(word.substr(8), model.sigmoid) || !(model.sigmoid > 0)))
@@ -197,11 +211,16 @@ Result<> ReadPandasCategorical(std::string_view text, LightGbmText& model) {
     if (!column.is_array()) return Fail(ErrorKind::kCorrupt, "pandas_categorical: not a list of lists");
     std::vector<std::string> categories;
     for (const auto& item : column.get_array()) {
-      if (item.is_string()) categories.emplace_back(item.get_string());
-      else if (item.is_int64()) categories.push_back(std::to_string(item.get_int64()));
-      else if (item.is_double()) categories.push_back(fmt::format("{}", item.get_double()));
-      else if (item.is_bool()) categories.push_back(item.get_bool() ? "true" : "false");
-      else return Fail(ErrorKind::kUnsupported, "pandas_categorical: a category that is neither text, number nor boolean");
+      if (item.is_string())
+        categories.emplace_back(item.get_string());
+      else if (item.is_int64())
+        categories.push_back(std::to_string(item.get_int64()));
+      else if (item.is_double())
+        categories.push_back(fmt::format("{}", item.get_double()));
+      else if (item.is_bool())
+        categories.push_back(item.get_bool() ? "true" : "false");
+      else
+        return Fail(ErrorKind::kUnsupported, "pandas_categorical: a category that is neither text, number nor boolean");
     }
     model.pandas_categorical.push_back(std::move(categories));
   }
@@ -253,8 +272,10 @@ Result<LightGbmText> ParseLightGbmText(std::string_view text) {
   bool open = true;
   while (!rest.empty()) {
     auto line = TakeLine(rest);
-    if (line == "parameters:") in_parameters = true;
-    else if (line == "end of parameters") in_parameters = false;
+    if (line == "parameters:")
+      in_parameters = true;
+    else if (line == "end of parameters")
+      in_parameters = false;
     if (in_parameters) continue;
     if (line.starts_with("pandas_categorical:")) {
       TRY(ReadPandasCategorical(line.substr(19), model));
@@ -269,7 +290,8 @@ Result<LightGbmText> ParseLightGbmText(std::string_view text) {
       continue;
     }
     auto equals = line.find('=');
-    if (open && !line.empty()) section[std::string(line.substr(0, equals))] = equals == std::string_view::npos ? "" : line.substr(equals + 1);
+    if (open && !line.empty())
+      section[std::string(line.substr(0, equals))] = equals == std::string_view::npos ? "" : line.substr(equals + 1);
   }
   if (open) return Fail(ErrorKind::kCorrupt, "the file is cut off: no 'end of trees' after {} trees", trees);
   if (model.trees.empty() || model.trees.size() % static_cast<size_t>(model.num_tree_per_iteration) != 0)

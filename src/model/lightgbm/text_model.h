@@ -14,11 +14,11 @@ namespace slipway::model {
 struct LightGbmTree {
   int num_leaves = 1;
   std::vector<int> split_feature, left_child, right_child;
-  std::vector<double> threshold;           ///< of a categorical split: the index into cat_boundaries
-  std::vector<int8_t> decision_type;       ///< bit 0 categorical, bit 1 default left, bits 2-3 missing: none, zero, NaN
+  std::vector<double> threshold;      ///< of a categorical split: the index into cat_boundaries
+  std::vector<int8_t> decision_type;  ///< bit 0 categorical, bit 1 default left, bits 2-3 missing: none, zero, NaN
   std::vector<double> leaf_value;
-  std::vector<int> cat_boundaries;         ///< where each categorical split's words start in cat_threshold
-  std::vector<uint32_t> cat_threshold;     ///< bit sets of the categories that go left
+  std::vector<int> cat_boundaries;      ///< where each categorical split's words start in cat_threshold
+  std::vector<uint32_t> cat_threshold;  ///< bit sets of the categories that go left
   bool is_linear = false;
   std::vector<double> leaf_const;
   std::vector<std::vector<int>> leaf_features;

@@ -1,0 +1,139 @@
+"""Fixtures: a lake in a temporary folder (PyIceberg's SqlCatalog on Slipway's embedded catalog file), models saved by MLflow, runs
+by `slipway score`, and a server on a free port. Nothing here reads what Slipway wrote with Slipway's own reader."""
+
+import json
+import os
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+import uuid
+import warnings
+from pathlib import Path
+
+import mlflow.lightgbm
+import pytest
+from mlflow.models import infer_signature
+from mlflow.models.signature import ModelSignature
+from mlflow.types import ColSpec, Schema
+from pyiceberg.catalog.sql import SqlCatalog
+
+warnings.filterwarnings("ignore")
+ROOT = Path(__file__).resolve().parent.parent
+BINARY = Path(os.environ.get("SLIPWAY_BINARY", ROOT / "build/release/bin/slipway"))
+
+
+class Lake:
+    def __init__(self, folder: Path):
+        self.dir = folder
+        self.catalog = SqlCatalog("iceberg", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/warehouse")
+        for schema in ("src", "ml"):
+            self.catalog.create_namespace(schema)
+        self.jobs = 0
+
+    def cli(self, *args: str, check: bool = True) -> subprocess.CompletedProcess:
+        done = subprocess.run([BINARY, "--data-dir", self.dir, *args], capture_output=True, text=True, timeout=120)
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def create(self, name: str, schema, partition=None, format_version="2"):
+        """An empty table; `partition` is (column, transform, name)."""
+        table = self.catalog.create_table(name, schema=schema, properties={"format-version": format_version})
+        if partition:
+            with table.update_spec() as update:
+                update.add_field(*partition)
+        return table
+
+    def table(self, name: str, arrow, partition=None, format_version="2"):
+        table = self.create(name, arrow.schema, partition, format_version)
+        table.append(arrow)
+        return table
+
+    def register(self, name: str, booster, rows=None, signature=None) -> None:
+        folder = self.dir / f"model-{uuid.uuid4().hex}"
+        if signature is None:
+            signature = infer_signature(rows, booster.predict(rows.head(2)))
+        mlflow.lightgbm.save_model(booster, folder, signature=signature)
+        self.cli("models", "register", name, str(folder))
+
+    def job(self, model: str = "m", source: str = "src.t", target: str = "ml.p", *, entities=("id",), filter_sql=None,
+            logical_date="2024-03-01T06:00:00Z", rerun="overwrite_partition", partition_column="scored_at", attempt=1,
+            run_id=None, snapshot_id=None, version="1") -> Path:
+        self.jobs += 1
+        folder = self.dir / "runs" / f"{self.jobs:03}"
+        folder.mkdir(parents=True)
+        (source_schema, source_table), (target_schema, target_table) = source.split("."), target.split(".")
+        job = {"version": 1, "run_id": run_id or str(uuid.uuid4()), "deployment": "m/d", "logical_date": logical_date, "attempt": attempt,
+               "work": {"model": {"name": model, "version": version, "alias": None},
+                        "source": {"schema": source_schema, "table": source_table, "catalog": "iceberg", "filter_sql": filter_sql,
+                                   "snapshot_id": snapshot_id},
+                        "target": {"schema": target_schema, "table": target_table, "catalog": "iceberg"},
+                        "entity_columns": list(entities), "rerun_behavior": rerun, "partition_column": partition_column},
+               "places": {"catalog_file": f"{self.dir}/catalog.db", "catalog_name": "iceberg", "warehouse": f"{self.dir}/warehouse",
+                          "registry": f"{self.dir}/models"}}
+        (folder / "job.json").write_text(json.dumps(job))
+        return folder / "job.json"
+
+    def score(self, job: Path | None = None, *, ok: bool = True, **kwargs) -> list[dict]:
+        """Runs a job to its end; the events."""
+        job = job or self.job(**kwargs)
+        done = subprocess.run([BINARY, "score", "--job", job], capture_output=True, text=True, timeout=300)
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert (done.returncode == 0) == ok, (done.stdout, done.stderr)
+        return events
+
+    def rows(self, name: str = "ml.p", sort: str = "id"):
+        return self.catalog.load_table(name).scan().to_pandas().sort_values(sort).reset_index(drop=True)
+
+    def files(self, name: str = "p") -> set[Path]:
+        folder = self.dir / "warehouse" / "ml" / name
+        return {p for p in folder.rglob("*") if p.is_file()} if folder.exists() else set()
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    return Lake(tmp_path)
+
+
+def signature_of(**columns: str) -> ModelSignature:
+    return ModelSignature(inputs=Schema([ColSpec(kind, name) for name, kind in columns.items()]))
+
+
+class Server:
+    def __init__(self, data_dir: Path):
+        self.data_dir = data_dir
+        self.log = open(data_dir / "server.log", "ab")
+        self.process = subprocess.Popen([BINARY, "--data-dir", data_dir, "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+                                        stderr=self.log, text=True)
+        self.url = self.process.stdout.readline().split()[-1]
+        self.psk = (data_dir / "platform.psk").read_text().strip()
+
+    def call(self, method: str, path: str, body=None, raw: bytes | None = None, psk: str | None = "", headers=None):
+        data = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        request.add_header("Content-Type", "application/json")
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        if psk is not None:
+            request.add_header("Authorization-PSK", psk or self.psk)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.loads(answer.read()), dict(answer.headers)
+        except urllib.error.HTTPError as answer:
+            return answer.code, json.loads(answer.read()), dict(answer.headers)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+
+@pytest.fixture
+def server(lake):
+    started = Server(lake.dir)
+    yield started
+    if started.process.poll() is None:
+        started.stop()

@@ -1,0 +1,118 @@
+"""Predictions equal LightGBM's own to the last bit."""
+
+import re
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import signature_of
+from models import numbers, train, with_ids
+
+OBJECTIVES = {
+    "binary": {"objective": "binary", "sigmoid": 1.7},
+    "regression": {"objective": "regression"},
+    "regression_sqrt": {"objective": "regression", "reg_sqrt": True},
+    "regression_l1": {"objective": "regression_l1"},
+    "huber": {"objective": "huber"},
+    "fair": {"objective": "fair"},
+    "quantile": {"objective": "quantile", "alpha": 0.3},
+    "mape": {"objective": "mape"},
+    "poisson": {"objective": "poisson"},
+    "gamma": {"objective": "gamma"},
+    "tweedie": {"objective": "tweedie"},
+    "cross_entropy": {"objective": "cross_entropy"},
+    "cross_entropy_lambda": {"objective": "cross_entropy_lambda"},
+    "multiclass": {"objective": "multiclass", "num_class": 3},
+    "multiclassova": {"objective": "multiclassova", "num_class": 3, "sigmoid": 0.8},
+    "random_forest": {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.6},
+    "dart": {"boosting": "dart"},
+    "zero_as_missing": {"zero_as_missing": True},
+    "no_missing": {"use_missing": False},
+    "linear_tree": {"objective": "regression", "linear_tree": True},
+}
+
+
+def edge_rows(booster: lightgbm.Booster, features: int) -> pd.DataFrame:
+    """Every threshold and its two neighbours in every feature, and the numbers that are special."""
+    text = booster.model_to_string()
+    thresholds = {float(v) for line in re.findall(r"^threshold=(.*)$", text, re.M) for v in line.split()}
+    values = [v for t in sorted(thresholds) for v in (t, np.nextafter(t, -np.inf), np.nextafter(t, np.inf))]
+    values += [np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, -5e-324, 1e-35, -1e-35, 1.1e-35, 1e-36, 1e308, -1e308]
+    rng = np.random.default_rng(5)
+    columns = {f"f{i}": rng.permutation(np.array(values)) for i in range(features)}
+    return pd.DataFrame(columns)
+
+
+def bits(values) -> np.ndarray:
+    return np.ascontiguousarray(values, dtype=np.float64).view(np.int64)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_equals_lightgbm(lake, name):
+    frame = numbers(600)
+    frame.loc[::11, "f1"] = 0.0
+    rng = np.random.default_rng(2)
+    labels = np.abs(frame["f0"].fillna(0).to_numpy()) + rng.random(600)
+    params = OBJECTIVES[name]
+    if params.get("num_class"):
+        labels = rng.integers(0, 3, 600)
+    elif params.get("objective", "binary").startswith(("binary", "cross_entropy")):
+        labels = (labels > 0.8).astype(float)
+    booster = train(frame, labels=labels, **params)
+    rows = pd.concat([frame, edge_rows(booster, 4)], ignore_index=True)
+    lake.table("src.t", with_ids(rows))
+    lake.register("m", booster, frame.astype("float64"), signature_of(f0="double", f1="double", f2="double", f3="double"))
+    lake.score()
+    got, want = lake.rows(), booster.predict(rows)
+    assert len(got) == len(rows)
+    if want.ndim == 1:
+        assert (bits(got["prediction"]) == bits(want)).all()
+    else:
+        for k in range(want.shape[1]):
+            assert (bits(got[f"prediction_{k}"]) == bits(want[:, k])).all()
+
+
+def test_pandas_categories_with_unseen_values_and_nulls(lake):
+    rng = np.random.default_rng(4)
+    frame = numbers(800, features=2)
+    frame["city"] = pd.Categorical(rng.choice(["Oslo", "Rome", "Lima", "Kyiv"], 800))
+    frame["plan"] = pd.Categorical(rng.choice(["free", "paid"], 800))
+    labels = ((frame["city"] == "Rome") ^ (frame["plan"] == "paid")).astype(float)
+    booster = train(frame, labels=labels, min_data_per_group=5, cat_smooth=1)
+    rows = frame.copy()
+    rows["city"] = rows["city"].astype(object)
+    rows["plan"] = rows["plan"].astype(object)
+    rows.loc[::9, "city"] = "Atlantis"
+    rows.loc[::7, "city"] = None
+    rows.loc[::5, "plan"] = ""
+    lake.table("src.t", with_ids(rows))
+    lake.register("m", booster, signature=signature_of(f0="double", f1="double", city="string", plan="string"))
+    lake.score()
+    coded = rows.copy()
+    for name in ("city", "plan"):
+        coded[name] = pd.Categorical(rows[name], categories=frame[name].cat.categories)
+    assert (bits(lake.rows()["prediction"]) == bits(booster.predict(coded))).all()
+
+
+def test_integer_float32_and_boolean_columns(lake):
+    rng = np.random.default_rng(6)
+    frame = pd.DataFrame({"i": rng.integers(-9, 9, 500).astype("int32"), "l": rng.integers(-(2**40), 2**40, 500), "x": rng.normal(size=500).astype("float32"),
+                          "b": rng.random(500) > 0.5})
+    booster = train(frame, labels=(frame["l"] > 0).astype(float) + frame["b"] * 1.0 > 1)
+    lake.table("src.t", with_ids(frame))
+    lake.register("m", booster, signature=signature_of(i="integer", l="long", x="float", b="boolean"))
+    lake.score()
+    assert (bits(lake.rows()["prediction"]) == bits(booster.predict(frame))).all()
+
+
+def test_large_categories_as_integers(lake):
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"c": rng.integers(0, 90, 2000).astype("int32"), "x": rng.normal(size=2000)})
+    booster = lightgbm.train({"objective": "regression", "verbose": -1, "min_data_per_group": 2, "max_cat_to_onehot": 1, "seed": 1},
+                             lightgbm.Dataset(frame, (frame["c"] % 7) * 1.0, categorical_feature=["c"]), 10)
+    rows = pd.concat([frame, pd.DataFrame({"c": [-1, -5, 91, 2**31 - 1, 64, 63], "x": 0.5})], ignore_index=True).astype({"c": "int32"})
+    lake.table("src.t", with_ids(rows))
+    lake.register("m", booster, signature=signature_of(c="integer", x="double"))
+    lake.score()
+    assert (bits(lake.rows()["prediction"]) == bits(booster.predict(rows))).all()

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Checks the structure: includes against tools/layers.toml, file sizes, and calls that only base/ may make.
+
+A header has at most 120 lines, a source 500. The clock, the environment and sleeping belong to base/; the exceptions below
+say why.
+"""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = tomllib.loads((ROOT / "tools/layers.toml").read_text())
+BANNED = re.compile(r"system_clock::now|\bgetenv\(|sleep_for|\busleep\(")
+ALLOWED = {
+    "src/dispatch/child.cc": "passes four variables on to the scoring process",
+    "src/cli/api_client.cc": "reads $SLIPWAY_PSK",
+    "src/cli/deployments.cc": "trigger --wait polls the API",
+}
+
+
+def problems() -> list[str]:
+    found = []
+    for path in sorted((ROOT / "src").rglob("*")):
+        if path.suffix not in (".h", ".cc"):
+            continue
+        name, layer = str(path.relative_to(ROOT)), path.relative_to(ROOT / "src").parts[0]
+        text = path.read_text()
+        lines = text.count("\n")
+        limit = 120 if path.suffix == ".h" else 500
+        if lines > limit:
+            found.append(f"{name}: {lines} lines, more than {limit}: two ideas in one file?")
+        for include in re.findall(r'^#include "([^"]+)"', text, re.M):
+            to = include.split("/")[0]
+            if to != layer and to not in LAYERS[layer]:
+                found.append(f"{name}: includes {include}, but {layer} may not depend on {to} (tools/layers.toml)")
+        if layer != "base" and name not in ALLOWED and BANNED.search(text):
+            found.append(f"{name}: uses {BANNED.search(text).group()}, which only base/ may")
+    return found
+
+
+if __name__ == "__main__":
+    issues = problems()
+    print("\n".join(issues) or f"structure: {len(LAYERS)} layers, no include against the direction")
+    sys.exit(1 if issues else 0)
