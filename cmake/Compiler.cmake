@@ -2,7 +2,6 @@ set(CMAKE_CXX_STANDARD 23)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
-set(CMAKE_BUILD_WITH_INSTALL_RPATH OFF)
 
 add_compile_options(-Wall -Wextra -Werror -Wno-missing-field-initializers)
 # g++ 12 reports these inside the standard library at -O2 (GCC bugs 105329, 105651, 107138).

@@ -39,5 +39,5 @@ target_link_libraries(arrow_compute INTERFACE arrow)
 
 # Binaries find Arrow relative to themselves, so that a moved checkout goes on working.
 file(RELATIVE_PATH pyarrow_from_bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${SLIPWAY_PYARROW})
-set(CMAKE_SKIP_BUILD_RPATH ON)
-add_link_options("LINKER:-rpath,$ORIGIN/${pyarrow_from_bin}")
+set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
+set(CMAKE_INSTALL_RPATH "$ORIGIN/${pyarrow_from_bin}")

@@ -64,6 +64,8 @@ def differences(server, raw: str, headers=None):
     if want.status_code == 422:
         if status != 422 or sorted(map(key, want.json()["detail"])) != sorted(map(key, got["detail"])):
             return f"{raw[:300]}\n  want {want.json()['detail']}\n  got  {status} {got['detail']}"
+    elif want.status_code == 500:  # the reference cannot write NaN into its own answer
+        return None if status == 422 else f"{raw!r}: want 422, got {status}"
     elif want.status_code == 400:
         return None if status == 400 else f"{raw!r}: want 400, got {status}"
     elif status == 422 and any(e["type"] != "value_error" for e in got["detail"]):

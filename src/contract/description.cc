@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <expected>
+#include <system_error>
 
 #include "base/format.h"
 
@@ -36,11 +38,12 @@ json::value ParseString(const TypeDescription& type, const json::value& input, c
 }
 
 /// Pydantic's lax integers in text: digits with an optional sign and single underscores, spaces around, zeros behind a point.
-std::optional<int64_t> IntegerInText(std::string_view text) {
+std::expected<int64_t, std::errc> IntegerInText(std::string_view text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
   if (auto point = text.find('.'); point != std::string_view::npos) {
-    if (text.find_first_not_of('0', point + 1) != std::string_view::npos || point + 1 == text.size()) return std::nullopt;
+    if (text.find_first_not_of('0', point + 1) != std::string_view::npos || point + 1 == text.size())
+      return std::unexpected(std::errc::invalid_argument);
     text = text.substr(0, point);
   }
   std::string digits;
@@ -53,14 +56,19 @@ std::optional<int64_t> IntegerInText(std::string_view text) {
   }
   int64_t value = 0;
   auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (code != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  if (end != digits.data() + digits.size() || digits.empty()) return std::unexpected(std::errc::invalid_argument);
+  if (code != std::errc{}) return std::unexpected(code);
   return value;
+}
+
+/// Python's integers have no end; a snapshot id has 64 bits.
+json::value BeyondInt64(Errors& errors, const Loc& loc, const json::value& input) {
+  return Refuse(errors, loc, "value_error", "Value error, the number is beyond 64 bits", input, json::object{{"error", json::object{}}});
 }
 
 json::value ParseInteger(const json::value& input, const Loc& loc, Errors& errors) {
   if (input.is_int64()) return input;
-  if (input.is_uint64())
-    return Refuse(errors, loc, "value_error", "Value error, the number is beyond 64 bits", input, json::object{{"error", json::object{}}});
+  if (input.is_uint64()) return BeyondInt64(errors, loc, input);
   if (input.is_bool()) return input.get_bool() ? 1 : 0;
   if (input.is_double()) {
     double value = input.get_double();
@@ -68,10 +76,12 @@ json::value ParseInteger(const json::value& input, const Loc& loc, Errors& error
     if (value != std::trunc(value))
       return Refuse(errors, loc, "int_from_float", "Input should be a valid integer, got a number with a fractional part", input);
     if (std::fabs(value) < 9.2e18) return static_cast<int64_t>(value);
-    return Refuse(errors, loc, "value_error", "Value error, the number is beyond 64 bits", input, json::object{{"error", json::object{}}});
+    return Refuse(errors, loc, "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size", input);
   }
   if (!input.is_string()) return Refuse(errors, loc, "int_type", "Input should be a valid integer", input);
-  if (auto value = IntegerInText(input.get_string())) return *value;
+  auto value = IntegerInText(input.get_string());
+  if (value) return *value;
+  if (value.error() == std::errc::result_out_of_range) return BeyondInt64(errors, loc, input);
   return Refuse(errors, loc, "int_parsing", "Input should be a valid integer, unable to parse string as an integer", input);
 }
 
@@ -155,9 +165,23 @@ json::object TypeSchema(const TypeDescription& type) {
 
 }  // namespace
 
+namespace {
+
+/// JSON has no NaN and no infinity: null stands for them in an answer.
+json::value Sendable(json::value value) {
+  if (value.is_double() && !std::isfinite(value.get_double())) return nullptr;
+  if (value.is_array())
+    for (auto& item : value.get_array()) item = Sendable(std::move(item));
+  if (value.is_object())
+    for (auto& member : value.get_object()) member.value() = Sendable(std::move(member.value()));
+  return value;
+}
+
+}  // namespace
+
 json::value ToJson(const ValidationError& error) {
   json::object object{
-      {"type", error.type}, {"loc", json::array(error.loc.begin(), error.loc.end())}, {"msg", error.msg}, {"input", error.input}};
+      {"type", error.type}, {"loc", json::array(error.loc.begin(), error.loc.end())}, {"msg", error.msg}, {"input", Sendable(error.input)}};
   if (error.ctx) object["ctx"] = *error.ctx;
   return object;
 }

@@ -70,7 +70,7 @@ TEST_F(StoreTest, PagesAreStableUnderInserts) {
 TEST_F(StoreTest, WhatIsFinalStaysAndOneRunAtATime) {
   auto d = Make("a");
   ASSERT_TRUE(store->CreateDeployment(d));
-  Run first{.run_id = NewUuid(), .deployment_id = d.deployment_id, .logical_date = now}, second = first;
+  deployments::Run first{.run_id = NewUuid(), .deployment_id = d.deployment_id, .logical_date = now}, second = first;
   second.run_id = NewUuid();
   ASSERT_TRUE(store->CreateRun(first));
   ASSERT_TRUE(store->CreateRun(second));

@@ -13,6 +13,7 @@
 #include <boost/url/url_view.hpp>
 
 #include <algorithm>
+#include <array>
 
 #include "base/format.h"
 #include "base/ids.h"
@@ -133,6 +134,16 @@ class Server final : public HttpServer {
       if (code) break;
     }
     stream.socket().shutdown(tcp::socket::shutdown_send, code);
+    co_await Linger(stream);
+  }
+
+  /// Reads what a client is still sending for a moment: closing at once would reset the connection before it saw the answer.
+  static asio::awaitable<void> Linger(beast::tcp_stream& stream) {
+    boost::system::error_code code;
+    std::array<char, 16384> ignored;
+    stream.expires_after(std::chrono::seconds(2));
+    for (size_t total = 0; !code && total < (size_t{8} << 20);)
+      total += co_await stream.async_read_some(asio::buffer(ignored), asio::redirect_error(asio::use_awaitable, code));
   }
 
   /// On the pool, then back.
