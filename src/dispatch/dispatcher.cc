@@ -23,7 +23,6 @@ namespace slipway::dispatch {
 namespace {
 
 namespace fs = std::filesystem;
-using deployments::Deployment;
 using deployments::Run;
 using deployments::RunChange;
 using deployments::RunStatus;

@@ -103,9 +103,9 @@ void ReadRecord(Decoder& in, const avro::Schema& schema, F&& field) {
 PartitionTuple ReadPartition(Decoder& in, const avro::Schema& schema, const PartitionSpec& spec) {
   PartitionTuple tuple(spec.fields.size());
   ReadRecord(in, schema, [&](int id, const avro::Schema& type) {
-    auto value = ReadLiteral(in, type);
+    const auto value = ReadLiteral(in, type);
     for (size_t i = 0; i < spec.fields.size(); ++i)
-      if (spec.fields[i].field_id == id) tuple[i] = std::move(value);
+      if (spec.fields[i].field_id == id) tuple[i] = value;
   });
   return tuple;
 }
