@@ -149,7 +149,7 @@ int64_t Decoder::BlockCount() {
   if (count < 0) {  // a negative count is followed by the block's size in bytes
     Long();
     if (count == INT64_MIN) ok_ = false;
-    count = -count;
+    count = ok_ ? -count : 0;
   }
   return ok_ ? count : 0;
 }
