@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -14,7 +16,11 @@ namespace slipway::cli {
 namespace {
 
 /// One run; events go to standard output as JSON lines. A lock beside the job tells others that the run lives.
-Result<> Score(const std::string& file) {
+Result<> Score(const std::string& file, int parent) {
+  if (parent != 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) return Fail(ErrorKind::kCancelled, "the process that started this run is gone");
+  }
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
@@ -60,8 +66,10 @@ void AddScore(CLI::App& app, Context& context) {
   auto* score = app.add_subcommand("score", "execute one run from its job file; events as JSON lines on standard output");
   auto file = std::make_shared<std::string>();
   score->add_option("--job", *file, "the job file")->required();
+  auto parent = std::make_shared<int>(0);
+  score->add_option("--while-parent", *parent, "end with the process of this number, which started this one");
   score->footer("Example:\n  slipway score --job slipway-data/runs/<run id>/job.json");
-  score->callback([&context, file] { context.chosen = [file] { return Score(*file); }; });
+  score->callback([&context, file, parent] { context.chosen = [file, parent] { return Score(*file, *parent); }; });
 }
 
 }  // namespace slipway::cli

@@ -2,20 +2,10 @@
 
 #include <algorithm>
 
+#include "contract/fields.h"
+
 namespace slipway::contract {
 namespace {
-
-using Kind = TypeDescription::Kind;
-
-FieldDescription Text(std::string name, std::string text) { return {std::move(name), {}, std::nullopt, std::move(text)}; }
-
-FieldDescription Defaulted(std::string name, TypeDescription type, json::value fallback, std::string text) {
-  return {std::move(name), std::move(type), std::move(fallback), std::move(text)};
-}
-
-FieldDescription Nullable(std::string name, Kind kind, std::string text) {
-  return {std::move(name), {.kind = kind, .nullable = true}, json::value(nullptr), std::move(text)};
-}
 
 const ObjectDescription& ModelBody() {
   static const ObjectDescription kBody{
@@ -77,12 +67,6 @@ const ObjectDescription& CreateDeploymentBody() {
        Defaulted("trigger_now", {.kind = Kind::kBoolean}, false, "start a run at once"),
        Nullable("allowed_roles", Kind::kStringList, "null or empty means platform PSK only")},
       {}};
-  return kBody;
-}
-
-const ObjectDescription& TriggerBody() {
-  static const ObjectDescription kBody{
-      "Trigger", {Nullable("logical_date", Kind::kString, "the instant the run stands for (RFC 3339); null means now")}, {}};
   return kBody;
 }
 

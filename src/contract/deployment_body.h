@@ -7,12 +7,31 @@ namespace slipway::contract {
 /// The body of POST /api/models/{model}/deployments.
 const ObjectDescription& CreateDeploymentBody();
 
-/// The body of POST .../trigger.
-const ObjectDescription& TriggerBody();
+/// The body of PATCH .../{name}; a field that is absent stays as it is.
+const ObjectDescription& PatchBody();
 
-/// What the API answers with: a deployment, and a run.
+/// The body of PUT .../allowed_roles.
+const ObjectDescription& AllowedRolesBody();
+
+/// The bodies of POST .../trigger, .../backfill, .../runs (the callback of a DAG) and /api/user/psk.
+const ObjectDescription& TriggerBody();
+const ObjectDescription& BackfillBody();
+const ObjectDescription& CallbackBody();
+const ObjectDescription& UserKeyBody();
+
+/// The query of create, of lists of deployments, and of other lists.
+const ObjectDescription& CreateQuery();
+const ObjectDescription& DeploymentsQuery();
+const ObjectDescription& PageQuery();
+const ObjectDescription& AuditQuery();
+
+/// What the API answers with.
 const ObjectDescription& DeploymentView();
 const ObjectDescription& RunView();
+const ObjectDescription& UserKeyView();
+const ObjectDescription& NewUserKeyView();
+const ObjectDescription& AuditView();
+const ObjectDescription& DeliveryView();
 
 /// Whether `text` is a DNS-1123 label without its length limit: ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$
 bool IsLabel(std::string_view text);

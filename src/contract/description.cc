@@ -85,6 +85,17 @@ json::value ParseInteger(const json::value& input, const Loc& loc, Errors& error
   return Refuse(errors, loc, "int_parsing", "Input should be a valid integer, unable to parse string as an integer", input);
 }
 
+json::value WithinBounds(const TypeDescription& type, const json::value& value, const json::value& input, const Loc& loc, Errors& errors) {
+  if (!value.is_int64()) return value;
+  if (type.least && value.get_int64() < *type.least)
+    return Refuse(errors, loc, "greater_than_equal", fmt::format("Input should be greater than or equal to {}", *type.least), input,
+                  json::object{{"ge", *type.least}});
+  if (type.most && value.get_int64() > *type.most)
+    return Refuse(errors, loc, "less_than_equal", fmt::format("Input should be less than or equal to {}", *type.most), input,
+                  json::object{{"le", *type.most}});
+  return value;
+}
+
 json::value ParseBoolean(const json::value& input, const Loc& loc, Errors& errors) {
   if (input.is_bool()) return input;
   auto unclear = [&] { return Refuse(errors, loc, "bool_parsing", "Input should be a valid boolean, unable to interpret input", input); };
@@ -138,7 +149,7 @@ json::value ParseType(const TypeDescription& type, const json::value& input, con
   if (type.nullable && input.is_null()) return nullptr;
   switch (type.kind) {
     case Kind::kString: return ParseString(type, input, loc, errors);
-    case Kind::kInteger: return ParseInteger(input, loc, errors);
+    case Kind::kInteger: return WithinBounds(type, ParseInteger(input, loc, errors), input, loc, errors);
     case Kind::kBoolean: return ParseBoolean(input, loc, errors);
     case Kind::kStringList: return ParseList(input, loc, errors);
     case Kind::kLiteral: return ParseLiteral(type, input, loc, errors);
@@ -151,7 +162,11 @@ json::object TypeSchema(const TypeDescription& type) {
   json::object schema;
   switch (type.kind) {
     case Kind::kString: schema["type"] = "string"; break;
-    case Kind::kInteger: schema = {{"type", "integer"}, {"format", "int64"}}; break;
+    case Kind::kInteger:
+      schema = {{"type", "integer"}, {"format", "int64"}};
+      schema["minimum"] = type.least.value_or(INT64_MIN);
+      schema["maximum"] = type.most.value_or(INT64_MAX);
+      break;
     case Kind::kBoolean: schema["type"] = "boolean"; break;
     case Kind::kStringList: schema = {{"type", "array"}, {"items", json::object{{"type", "string"}}}}; break;
     case Kind::kLiteral: schema = {{"type", "string"}, {"enum", json::array(type.literals.begin(), type.literals.end())}}; break;
@@ -209,7 +224,7 @@ json::object Parse(const ObjectDescription& description, const json::value& inpu
       result[field.name] = ParseType(field.type, *value, at, errors);
     else if (field.fallback)
       result[field.name] = *field.fallback;
-    else
+    else if (!field.optional)
       Refuse(errors, at, "missing", "Field required", input);
   }
   if (ignored != nullptr) {
@@ -232,7 +247,7 @@ json::object ToSchema(const ObjectDescription& description) {
     auto schema = TypeSchema(field.type);
     if (field.fallback)
       schema["default"] = *field.fallback;
-    else
+    else if (!field.optional)
       required.emplace_back(field.name);
     if (!field.text.empty()) schema["description"] = field.text;
     properties[field.name] = std::move(schema);

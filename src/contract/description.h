@@ -33,6 +33,7 @@ struct TypeDescription {
   std::string pattern;  ///< shown; `matches` decides
   bool (*matches)(std::string_view) = nullptr;
   std::vector<std::string> literals;                 ///< kLiteral
+  std::optional<int64_t> least, most;                ///< kInteger
   const struct ObjectDescription* object = nullptr;  ///< kObject
 };
 
@@ -41,6 +42,7 @@ struct FieldDescription {
   TypeDescription type;
   std::optional<json::value> fallback;  ///< absent: the field is required
   std::string text;                     ///< for people, in the OpenAPI document
+  bool optional = false;                ///< may be absent, and is then absent from what Parse returns
 };
 
 struct ObjectDescription {

@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include <algorithm>
+#include <cstdlib>
 
 #include "base/ids.h"
 #include "deployments/store.h"
@@ -11,12 +12,13 @@ namespace slipway::deployments {
 namespace {
 
 using enum RunStatus;
+using RunRecord = deployments::Run;  // testing::Test has a Run of its own
 
 TEST(RunStateMachine, EveryChange) {
   const bool allowed[4][4] = {
       // to queued, running, succeeded, failed
-      {false, true, false, true},    // queued
-      {true, false, true, true},     // running
+      {true, true, true, true},      // queued
+      {true, true, true, true},      // running
       {false, false, false, false},  // succeeded
       {false, false, false, false},  // failed
   };
@@ -25,66 +27,168 @@ TEST(RunStateMachine, EveryChange) {
       EXPECT_EQ(CanChange(static_cast<RunStatus>(from), static_cast<RunStatus>(to)), allowed[from][to]) << from << " to " << to;
 }
 
-struct StoreTest : testing::Test {
-  std::string file = testing::TempDir() + "store-" + NewUuid() + ".db";
-  std::unique_ptr<Store> store = Store::Open(file).value();
-  Timestamp now{std::chrono::sys_days{std::chrono::year{2024} / 1 / 1}};
+TEST(DeploymentStateMachine, EveryChange) {
+  const bool allowed[6][6] = {
+      // to pending, deploying, active, failed, stopped, archived
+      {true, true, true, true, true, true},        // pending
+      {false, true, true, true, true, true},       // deploying
+      {false, true, true, true, true, true},       // active
+      {false, true, true, true, true, true},       // failed
+      {false, true, true, false, true, true},      // stopped
+      {false, false, false, false, false, false},  // archived
+  };
+  for (int from = 0; from < 6; ++from)
+    for (int to = 0; to < 6; ++to)
+      EXPECT_EQ(CanChange(static_cast<DeploymentStatus>(from), static_cast<DeploymentStatus>(to)), allowed[from][to])
+          << from << " to " << to;
+}
 
-  Deployment Make(std::string name) {
+/// The same tests on SQLite, and on PostgreSQL where SLIPWAY_TEST_POSTGRESQL names an empty database.
+struct StoreTest : testing::TestWithParam<std::string> {
+  std::unique_ptr<Database> database;
+  std::unique_ptr<Store> store;
+  Timestamp now{std::chrono::sys_days{std::chrono::year{2024} / 1 / 1}};
+  std::string model = "m" + RandomHex(4);  // tests share a PostgreSQL database
+
+  void SetUp() override {
+    auto location = GetParam();
+    if (location == "sqlite") location = testing::TempDir() + "store-" + NewUuid() + ".db";
+    auto opened = Database::Open(location);
+    ASSERT_TRUE(opened) << opened.error().message;
+    database = std::move(*opened);
+    store = std::make_unique<Store>(*database, std::vector<std::string>{"pager"});
+  }
+
+  Deployment Make(std::string name, std::vector<std::string> roles = {}) {
     Deployment d{.deployment_id = NewUuid(),
-                 .model = "m",
+                 .model = model,
                  .name = std::move(name),
                  .status = DeploymentStatus::kActive,
+                 .created_by = "platform",
                  .created_at = now,
                  .updated_at = now};
-    d.body = {{"owner", "o"}, {"domain", "d"}};
+    boost::json::array allowed(roles.begin(), roles.end());
+    d.body = {{"owner", "o"}, {"domain", "d"}, {"allowed_roles", std::move(allowed)}};
     return d;
   }
+  RunRecord RunOf(const Deployment& d, RunCause cause = RunCause::kManual) {
+    return {.run_id = NewUuid(), .deployment_id = d.deployment_id, .cause = cause, .logical_date = now, .queued_at = now};
+  }
+  DeploymentFilter Mine() { return {.model = model}; }
 };
 
-TEST_F(StoreTest, NamesAreUniqueAmongThoseNotArchived) {
+TEST_P(StoreTest, NamesAreUniqueAmongThoseNotArchived) {
   auto first = Make("a");
   ASSERT_TRUE(store->CreateDeployment(first));
   auto again = store->CreateDeployment(Make("a"));
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().kind, ErrorKind::kConflict);
-  auto archived = Make("b");
-  archived.status = DeploymentStatus::kArchived;
-  ASSERT_TRUE(store->CreateDeployment(archived));
-  EXPECT_TRUE(store->CreateDeployment(Make("b")));
+  ASSERT_TRUE(
+      store->ChangeDeployment(first.deployment_id, [](Deployment& d) { return d.status = DeploymentStatus::kArchived, Result<>(); }));
+  EXPECT_FALSE(store->FindDeployment(model, "a"));
+  EXPECT_TRUE(store->CreateDeployment(Make("a")));
+  auto revived =
+      store->ChangeDeployment(first.deployment_id, [](Deployment& d) { return d.status = DeploymentStatus::kActive, Result<>(); });
+  ASSERT_FALSE(revived);
+  EXPECT_EQ(revived.error().kind, ErrorKind::kConflict);
 }
 
-TEST_F(StoreTest, PagesAreStableUnderInserts) {
+TEST_P(StoreTest, PagesAreStableUnderInserts) {
   for (auto name : {"a", "b", "c"}) ASSERT_TRUE(store->CreateDeployment(Make(name)));
-  auto page = store->ListDeployments({}, 2, std::nullopt).value();
+  auto page = store->ListDeployments(Mine(), 2, std::nullopt).value();
   ASSERT_EQ(page.items.size(), 2u);
   ASSERT_TRUE(store->CreateDeployment(Make("d")));
-  auto rest = store->ListDeployments({}, 2, page.next).value();
+  auto rest = store->ListDeployments(Mine(), 2, page.next).value();
   ASSERT_EQ(rest.items.size(), 2u);
-  EXPECT_EQ(rest.items[0].name, "c");
-  EXPECT_EQ(rest.items[1].name, "d");
+  EXPECT_EQ(rest.items[0].deployment.name, "c");
+  EXPECT_EQ(rest.items[1].deployment.name, "d");
   EXPECT_FALSE(rest.next);
-  EXPECT_TRUE(store->ListDeployments({.owner = "nobody"}, 2, std::nullopt).value().items.empty());
+  EXPECT_TRUE(store->ListDeployments({.model = model, .owner = "nobody"}, 2, std::nullopt).value().items.empty());
 }
 
-TEST_F(StoreTest, WhatIsFinalStaysAndOneRunAtATime) {
+TEST_P(StoreTest, ListsByRole) {
+  ASSERT_TRUE(store->CreateDeployment(Make("a", {"red", "blue"})));
+  ASSERT_TRUE(store->CreateDeployment(Make("b")));
+  auto names = [&](std::set<std::string> roles) {
+    std::string text;
+    auto page = store->ListDeployments({.model = model, .roles = std::move(roles)}, 9, std::nullopt).value();
+    for (const auto& item : page.items) text += item.deployment.name;
+    return text;
+  };
+  EXPECT_EQ(names({"blue", "green"}), "a");
+  EXPECT_EQ(names({"green"}), "");
+  EXPECT_EQ(names({}), "");
+}
+
+TEST_P(StoreTest, WhatIsFinalStaysAndOneRunAtATime) {
   auto d = Make("a");
-  ASSERT_TRUE(store->CreateDeployment(d));
-  deployments::Run first{.run_id = NewUuid(), .deployment_id = d.deployment_id, .logical_date = now}, second = first;
-  second.run_id = NewUuid();
-  ASSERT_TRUE(store->CreateRun(first));
-  ASSERT_TRUE(store->CreateRun(second));
-  EXPECT_EQ(store->NextQueuedRun().value()->run_id, first.run_id);
-  ASSERT_TRUE(store->ChangeRun(first.run_id, {.status = kRunning, .attempt = 1}));
-  EXPECT_FALSE(store->NextQueuedRun().value()) << "the second waits";
-  ASSERT_TRUE(store->ChangeRun(first.run_id, {.status = kSucceeded, .rows_scored = int64_t{5'000'000'000}, .snapshot_id = INT64_MAX}));
-  EXPECT_FALSE(store->ChangeRun(first.run_id, {.status = kFailed}));
-  auto stored = Store::Open(file).value()->FindRun(first.run_id).value();
+  auto first = RunOf(d), second = RunOf(d);
+  ASSERT_TRUE(store->CreateDeployment(d, first));
+  ASSERT_TRUE(store->CreateRuns({second}));
+  auto claim = [&] {  // other tests' runs are in the way on a shared database
+    while (true) {
+      auto run = store->ClaimRun("server", 30, now).value();
+      if (!run || run->deployment_id == d.deployment_id) return run;
+    }
+  };
+  auto claimed = claim();
+  ASSERT_TRUE(claimed);
+  EXPECT_EQ(claimed->run_id, first.run_id);
+  EXPECT_EQ(claimed->attempt, 1);
+  EXPECT_FALSE(claim()) << "the second waits";
+  auto end = [](RunRecord& run) -> Result<> {
+    run.status = kSucceeded;
+    run.rows_scored = 5'000'000'000;
+    run.snapshot_id = INT64_MAX;
+    run.model_version = "7";
+    return {};
+  };
+  ASSERT_TRUE(store->ChangeRun(first.run_id, end));
+  EXPECT_FALSE(store->ChangeRun(first.run_id, [](RunRecord& run) { return run.status = kFailed, Result<>(); }));
+  auto stored = store->FindRun(first.run_id).value();
   EXPECT_EQ(stored.status, kSucceeded);
   EXPECT_EQ(stored.rows_scored, 5'000'000'000);
   EXPECT_EQ(stored.snapshot_id, INT64_MAX);
-  EXPECT_EQ(store->NextQueuedRun().value()->run_id, second.run_id);
+  EXPECT_FALSE(stored.leased_by);
+  EXPECT_EQ(store->FindDeployment(model, "a")->deployment.resolved_model_version, "7");
+  EXPECT_EQ(store->FindDeployment(model, "a")->last_run->run_id, second.run_id);
+  EXPECT_EQ(claim()->run_id, second.run_id);
 }
+
+TEST_P(StoreTest, ATickFiresOnce) {
+  auto d = Make("a");
+  d.schedule = "* * * * *";
+  d.next_tick = now;
+  ASSERT_TRUE(store->CreateDeployment(d));
+  auto run = RunOf(d, RunCause::kSchedule);
+  auto next = now + std::chrono::minutes{1};
+  EXPECT_TRUE(store->FireTick(d, next, {run}).value());
+  EXPECT_FALSE(store->FireTick(d, next, {RunOf(d, RunCause::kSchedule)}).value()) << "another server read the same tick";
+  EXPECT_EQ(store->ListRuns(d.deployment_id, 9, std::nullopt)->items.size(), 1u);
+}
+
+TEST_P(StoreTest, ALeaseIsRenewedOrTakenOver) {
+  auto d = Make("a");
+  auto run = RunOf(d);
+  ASSERT_TRUE(store->CreateDeployment(d, run));
+  auto name = "one-" + RandomHex(4);
+  while (store->FindRun(run.run_id)->status == kQueued) ASSERT_TRUE(store->ClaimRun(name, 30, now));
+  auto has = [&](const std::vector<RunRecord>& runs) {
+    return std::ranges::any_of(runs, [&](const RunRecord& r) { return r.run_id == run.run_id; });
+  };
+  EXPECT_TRUE(has(store->RenewLeases(name, 30).value()));
+  EXPECT_FALSE(has(store->TakeOver("two", 30, false).value())) << "the lease holds";
+  EXPECT_TRUE(has(store->RenewLeases(name, -1).value())) << "expires now";
+  EXPECT_TRUE(has(store->TakeOver("two", 30, false).value()));
+  EXPECT_FALSE(has(store->RenewLeases(name, 30).value()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, StoreTest, testing::Values("sqlite"));
+INSTANTIATE_TEST_SUITE_P(Postgresql, StoreTest,
+                         testing::ValuesIn(std::getenv("SLIPWAY_TEST_POSTGRESQL") == nullptr
+                                               ? std::vector<std::string>{}
+                                               : std::vector<std::string>{std::getenv("SLIPWAY_TEST_POSTGRESQL")}));
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreTest);
 
 }  // namespace
 }  // namespace slipway::deployments

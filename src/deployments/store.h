@@ -1,11 +1,14 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "database/database.h"
 #include "deployments/records.h"
 
 namespace slipway::deployments {
@@ -14,6 +17,7 @@ namespace slipway::deployments {
 struct DeploymentFilter {
   std::optional<std::string> model, owner, domain;
   std::optional<DeploymentStatus> status;
+  std::optional<std::set<std::string>> roles;  ///< only those that allow one of these
 };
 
 /// A page: items in a fixed order, and where the next page starts. Inserts between two pages move nothing.
@@ -23,48 +27,59 @@ struct Page {
   std::optional<int64_t> next;
 };
 
-/// How a run changes. Only the given members are written.
-struct RunChange {
-  RunStatus status = RunStatus::kRunning;
-  std::optional<int> attempt;
-  std::optional<int64_t> rows_scored, snapshot_id;
-  std::optional<std::string> model_version, error_message;
-  std::optional<Timestamp> started_at, finished_at;
+struct DeploymentWithRun {
+  Deployment deployment;
+  std::optional<Run> last_run;
 };
 
-/// Deployments and runs in a SQLite file (WAL, migrated at open). Thread-safe; every change is durable when it returns.
+/// Deployments and runs in a database. Thread-safe; every change is durable when it returns, and goes through the state machines
+/// of records.h: kConflict where they do not allow it, and then nothing is changed.
 class Store {
  public:
-  static Result<std::unique_ptr<Store>> Open(const std::string& file);
-  ~Store();
+  /// `webhooks`: the names that a delivery is queued for, in the same transaction, whenever a run changes its state.
+  Store(Database& database, std::vector<std::string> webhooks) : database_(database), webhooks_(std::move(webhooks)) {}
 
-  /// kConflict: the name is taken among the model's deployments that are not archived.
-  Result<> CreateDeployment(const Deployment& deployment);
-  Result<Deployment> FindDeployment(const std::string& model, const std::string& name);
+  /// With its first run, if one is given. kConflict: the name is taken among the model's deployments that are not archived.
+  Result<> CreateDeployment(const Deployment& deployment, const std::optional<Run>& first_run = std::nullopt);
+  Result<DeploymentWithRun> FindDeployment(const std::string& model, const std::string& name);
   Result<Deployment> FindDeploymentById(const std::string& deployment_id);
   /// Oldest first, after `cursor`.
-  Result<Page<Deployment>> ListDeployments(const DeploymentFilter& filter, int limit, std::optional<int64_t> cursor);
+  Result<Page<DeploymentWithRun>> ListDeployments(const DeploymentFilter& filter, int limit, std::optional<int64_t> cursor);
+  /// Reads, changes and writes a deployment in one transaction; the new state.
+  Result<Deployment> ChangeDeployment(const std::string& deployment_id, const std::function<Result<>(Deployment&)>& change);
   /// Active deployments whose next tick is not after `now`.
   Result<std::vector<Deployment>> DueDeployments(Timestamp now);
 
-  /// Adds a queued run, and in the same transaction moves the deployment's next tick when one is given.
-  Result<> CreateRun(const Run& run, std::optional<Timestamp> next_tick = std::nullopt);
+  Result<> CreateRuns(const std::vector<Run>& runs);
+  /// Moves the deployment's next tick from the one that was read and adds the runs, or does neither: false when another server
+  /// has fired it, or the deployment has changed.
+  Result<bool> FireTick(const Deployment& deployment, std::optional<Timestamp> next_tick, const std::vector<Run>& runs);
   Result<Run> FindRun(const std::string& run_id);
-  Result<std::optional<Run>> LastRun(const std::string& deployment_id);
+  Result<std::optional<Run>> FindAirflowRun(const std::string& deployment_id, const std::string& airflow_run_id);
   /// Newest first, before `cursor`.
   Result<Page<Run>> ListRuns(const std::string& deployment_id, int limit, std::optional<int64_t> cursor);
-  Result<std::vector<Run>> RunsInStatus(RunStatus status);
-  /// The oldest queued run of a deployment that has none running, or nothing.
-  Result<std::optional<Run>> NextQueuedRun();
-  /// kConflict where the state machine does not allow it; then nothing is changed.
-  Result<> ChangeRun(const std::string& run_id, const RunChange& change);
+  /// Logical dates that have a run which is not failed, within [from, to].
+  Result<std::set<Timestamp>> CoveredDates(const std::string& deployment_id, Timestamp from, Timestamp to);
+  Result<int64_t> CountRuns(RunStatus status);
+  /// How long the oldest queued run has waited until `now`, in seconds; 0 without one.
+  Result<double> QueueAge(Timestamp now);
+  /// Reads, changes and writes a run in one transaction; the new state.
+  Result<Run> ChangeRun(const std::string& run_id, const std::function<Result<>(Run&)>& change);
+
+  /// A lease keeps a run to one server: it is renewed while the run goes on, and a run whose lease has expired may be taken over.
+  /// Claims the oldest queued run of a deployment that has none running, as running, with one attempt more; or nothing.
+  Result<std::optional<Run>> ClaimRun(const std::string& server, int lease_seconds, Timestamp now);
+  /// Renews the leases of a server; the runs that it still holds.
+  Result<std::vector<Run>> RenewLeases(const std::string& server, int lease_seconds);
+  /// Takes the runs whose lease has expired, or with `all` every run that another server holds; they are `server`'s now.
+  Result<std::vector<Run>> TakeOver(const std::string& server, int lease_seconds, bool all);
   /// Rows so far of a running run.
   Result<> ReportProgress(const std::string& run_id, int64_t rows_scored);
 
  private:
-  struct Session;
-  explicit Store(std::unique_ptr<Session> session);
-  std::unique_ptr<Session> session_;
+  Result<> QueueWebhooks(soci::session& session, const Run& run);
+  Database& database_;
+  std::vector<std::string> webhooks_;
 };
 
 }  // namespace slipway::deployments

@@ -11,11 +11,12 @@
 
 namespace slipway::dispatch {
 
-Result<int> StartChild(const std::vector<std::string>& arguments, const std::filesystem::path& output, const std::filesystem::path& error) {
+Result<int> StartChild(const std::vector<std::string>& arguments, const std::vector<std::string>& given,
+                       const std::filesystem::path& output, const std::filesystem::path& error) {
   std::vector<char*> argv, environment;
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  std::vector<std::string> kept;
+  std::vector<std::string> kept = given;
   for (const char* name : {"PATH", "HOME", "TZ", "LANG"})
     if (const char* value = std::getenv(name)) kept.push_back(std::string(name) + "=" + value);
   for (auto& item : kept) environment.push_back(item.data());

@@ -1,5 +1,7 @@
 #include "dispatch/cron.h"
 
+#include <date/tz.h>
+
 #include <algorithm>
 #include <charconv>
 #include <string>
@@ -108,6 +110,7 @@ Result<Cron> Cron::Parse(std::string_view original) {
     ASSIGN(*bits[i], Wrap(ParseField(fields[i], Rules()[i]), fmt::format("'{}'", original)));
   }
   if (Has(cron.weekdays_, 7)) cron.weekdays_ |= 1;
+  cron.every_hour_ = fields[1].starts_with('*');
   cron.both_days_ = fields[2].starts_with('*') || fields[4].starts_with('*');
   if (!cron.Find(sys_days{year{2000} / 1 / 1})) return Fail(ErrorKind::kInvalid, "'{}' never comes: no date is like that", original);
   return cron;
@@ -138,6 +141,47 @@ std::optional<Timestamp> Cron::Find(Timestamp t) const {
   return std::nullopt;
 }
 
-Timestamp Cron::Next(Timestamp t) const { return Find(t).value_or(t + years{41}); }
+Timestamp Cron::Next(Timestamp t, const date::time_zone* zone) const {
+  if (zone == nullptr) return Find(t).value_or(t + years{41});
+  return every_hour_ ? NextInPassingTime(t, *zone) : NextAtFixedHours(t, *zone);
+}
+
+// In the two below a Timestamp named `wall` counts what a clock on the wall shows, as if it were UTC.
+
+Timestamp Cron::NextAtFixedHours(Timestamp t, const date::time_zone& zone) const {
+  Timestamp wall{zone.to_local(t).time_since_epoch()};
+  while (true) {
+    auto next = Find(wall);
+    if (!next) return t + years{41};
+    auto info = zone.get_info(date::local_time<microseconds>{next->time_since_epoch()});
+    auto instant = info.result == date::local_info::nonexistent ? Timestamp{info.first.end} : *next - info.first.offset;
+    if (instant > t) return instant;
+    wall = *next;
+  }
+}
+
+Timestamp Cron::NextInPassingTime(Timestamp t, const date::time_zone& zone) const {
+  for (auto last = t + years{41}; t < last;) {
+    auto info = zone.get_info(t);
+    auto next = Find(t + info.offset);
+    if (!next) break;
+    if (*next - info.offset < info.end) return *next - info.offset;
+    t = Timestamp{info.end} - microseconds{1};
+    auto after = zone.get_info(Timestamp{info.end});
+    auto shown = Find(t + after.offset);
+    if (shown && *shown - after.offset < after.end) return *shown - after.offset;
+    t = Timestamp{info.end};
+  }
+  return t + years{41};
+}
+
+Result<const date::time_zone*> FindTimeZone(const std::string& name) {
+  if (name == "UTC") return nullptr;
+  try {
+    return date::locate_zone(name);
+  } catch (const std::runtime_error&) {
+    return Fail(ErrorKind::kInvalid, "no time zone '{}': give a name of the IANA database, such as Europe/Paris", name);
+  }
+}
 
 }  // namespace slipway::dispatch

@@ -2,14 +2,22 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/time.h"
 
+namespace date {
+class time_zone;
+}
+
 namespace slipway::dispatch {
 
-/// A cron expression of five fields (minute hour day-of-month month day-of-week) in UTC, as Vixie cron reads it: `*`, lists,
+/// The IANA time zone `name` ("Europe/Paris"); null for UTC. kInvalid: no such zone.
+Result<const date::time_zone*> FindTimeZone(const std::string& name);
+
+/// A cron expression of five fields (minute hour day-of-month month day-of-week), as Vixie cron reads it: `*`, lists,
 /// ranges, steps, names (JAN, MON; 0 and 7 are Sunday), and @hourly, @daily, @midnight, @weekly, @monthly, @yearly,
 /// @annually. A day matches when day-of-month or day-of-week does, unless one of them starts with `*`: then both must.
 class Cron {
@@ -17,14 +25,18 @@ class Cron {
   /// kInvalid names the field and what is wrong with it; also an expression that no date ever meets (30 February).
   static Result<Cron> Parse(std::string_view text);
 
-  /// The first tick after `t`.
-  Timestamp Next(Timestamp t) const;
+  /// The first tick after `t`, in a time zone (null: UTC). When clocks change, a tick at fixed hours comes exactly once: one that
+  /// the clock skips comes as soon as it has, one that it shows twice comes the first time. Where the hour is `*` or `*/n`, ticks
+  /// follow the time that really passes. That is how Vixie cron has it.
+  Timestamp Next(Timestamp t, const date::time_zone* zone = nullptr) const;
 
  private:
   bool DayMatches(std::chrono::year_month_day day) const;
   std::optional<Timestamp> Find(Timestamp t) const;
+  Timestamp NextAtFixedHours(Timestamp t, const date::time_zone& zone) const;
+  Timestamp NextInPassingTime(Timestamp t, const date::time_zone& zone) const;
   uint64_t minutes_ = 0, hours_ = 0, days_ = 0, months_ = 0, weekdays_ = 0;  ///< bit n: the value n
-  bool both_days_ = false;
+  bool both_days_ = false, every_hour_ = false;
 };
 
 }  // namespace slipway::dispatch

@@ -1,5 +1,6 @@
 #include "dispatch/cron.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace slipway::dispatch {
@@ -48,6 +49,44 @@ TEST(Cron, BadExpressionsNameTheField) {
     ASSERT_FALSE(cron) << text;
     EXPECT_NE(cron.error().message.find(words), std::string::npos) << cron.error().message;
   }
+}
+
+std::vector<std::string> Ticks(std::string_view cron, const std::string& zone, std::string_view from, int count) {
+  auto parsed = Cron::Parse(cron).value();
+  const auto* found = FindTimeZone(zone).value();
+  std::vector<std::string> ticks;
+  for (auto t = ParseTimestamp(from).value(); count > 0; --count) ticks.push_back(FormatTimestamp(t = parsed.Next(t, found)));
+  return ticks;
+}
+
+using testing::ElementsAre;
+
+// Paris, 2024: on 31 March the clock goes from 02:00 to 03:00 (01:00 UTC), on 27 October from 03:00 to 02:00 (01:00 UTC).
+TEST(CronTimeZone, ATickThatTheClockSkipsComesAsSoonAsItHas) {
+  EXPECT_THAT(Ticks("30 2 * * *", "Europe/Paris", "2024-03-29T12:00:00Z", 4),
+              ElementsAre("2024-03-30T01:30:00Z", "2024-03-31T01:00:00Z", "2024-04-01T00:30:00Z", "2024-04-02T00:30:00Z"));
+}
+
+TEST(CronTimeZone, ATickThatTheClockShowsTwiceComesOnce) {
+  EXPECT_THAT(Ticks("30 2 * * *", "Europe/Paris", "2024-10-25T12:00:00Z", 3),
+              ElementsAre("2024-10-26T00:30:00Z", "2024-10-27T00:30:00Z", "2024-10-28T01:30:00Z"));
+  EXPECT_THAT(Ticks("15,45 2 * * *", "Europe/Paris", "2024-10-27T00:20:00Z", 2),
+              ElementsAre("2024-10-27T00:45:00Z", "2024-10-28T01:15:00Z"));
+  EXPECT_THAT(Ticks("30 2 * * *", "Europe/Paris", "2024-10-27T01:10:00Z", 1), ElementsAre("2024-10-28T01:30:00Z"));
+}
+
+TEST(CronTimeZone, EveryHourFollowsTheTimeThatPasses) {
+  EXPECT_THAT(Ticks("0 * * * *", "Europe/Paris", "2024-03-30T23:30:00Z", 4),
+              ElementsAre("2024-03-31T00:00:00Z", "2024-03-31T01:00:00Z", "2024-03-31T02:00:00Z", "2024-03-31T03:00:00Z"));
+  EXPECT_THAT(Ticks("30 * * * *", "Europe/Paris", "2024-10-26T23:00:00Z", 4),
+              ElementsAre("2024-10-26T23:30:00Z", "2024-10-27T00:30:00Z", "2024-10-27T01:30:00Z", "2024-10-27T02:30:00Z"));
+  EXPECT_THAT(Ticks("*/30 * * * *", "Australia/Lord_Howe", "2024-04-06T14:10:00Z", 3),
+              ElementsAre("2024-04-06T14:30:00Z", "2024-04-06T15:00:00Z", "2024-04-06T15:30:00Z"));
+}
+
+TEST(CronTimeZone, AZoneWithoutChangesAndAnUnknownOne) {
+  EXPECT_THAT(Ticks("0 6 * * *", "Asia/Kolkata", "2024-01-01T00:00:00Z", 2), ElementsAre("2024-01-01T00:30:00Z", "2024-01-02T00:30:00Z"));
+  EXPECT_FALSE(FindTimeZone("Mars/Olympus"));
 }
 
 }  // namespace

@@ -1,11 +1,18 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 #include "deployments/store.h"
 #include "scoring/job.h"
+
+namespace date {
+class time_zone;
+}
 
 namespace slipway::dispatch {
 
@@ -13,21 +20,34 @@ struct DispatchOptions {
   std::string program;   ///< the slipway binary that executes `score`
   std::string data_dir;  ///< `runs/<run id>/` below it holds job, events and lock of each run
   scoring::Places places;
-  int processes = 1;  ///< runs at once
-  int attempts = 3;   ///< of a run whose process was lost
+  int processes = 1;                      ///< runs at once
+  int attempts = 3;                       ///< of a run whose process was lost
+  bool shared = false;                    ///< other servers work on the same store
+  int lease_seconds = 30;                 ///< after this long without a word, a server's runs are taken over
+  bool every_missed_tick = false;         ///< else ticks missed while nothing ran make one run, for the latest
+  const date::time_zone* zone = nullptr;  ///< of the schedules; null: UTC
+  std::vector<std::string> environment;   ///< NAME=value for the scoring process: what the registry and the catalog need
+  std::function<void(const deployments::Run&, const std::map<std::string, double>& stage_seconds)> ended;  ///< for metrics
 };
 
 /// The local dispatcher: starts a run for every tick of the cron clock and every queued run, each in a child process that
-/// executes `slipway score --job`, and records what its events say. At start it takes up what an earlier server left: a run
-/// whose process still lives is watched on, one whose process is gone is recorded, tried again, or failed.
+/// executes `slipway score --job`, and records what its events say. A run is leased to one server, which renews the lease while
+/// the run goes on; the runs of a server that is gone are taken over.
+///
+/// Alone on its store, a server's runs outlive it: the next one finds them by their lock files, and one whose process is gone is
+/// recorded, tried again, or failed. On a shared store a scoring process ends with its server, or when its lease cannot be renewed,
+/// so that no run is ever executed twice at once.
 class Dispatcher {
  public:
   Dispatcher(deployments::Store& store, const Clock& clock, DispatchOptions options);
-  ~Dispatcher();  ///< stops watching; running processes go on and are found again
+  /// Stops watching. Alone: running processes go on. Shared: they end, and their runs are queued again, for others.
+  ~Dispatcher();
 
   void Start();
-  /// Something was queued: look now.
+  /// Something was queued or cancelled: look now.
   void Wake();
+  /// When the loop last went round; for /readyz.
+  double SecondsSinceLastRound() const;
 
  private:
   struct State;

@@ -47,7 +47,7 @@ Response ValidationAnswer(const std::vector<contract::ValidationError>& errors) 
 
 json::object ViewOf(const Run& run) {
   return {{"run_id", run.run_id},
-          {"airflow_run_id", nullptr},
+          {"airflow_run_id", OrNull(run.airflow_run_id)},
           {"status", ToString(run.status)},
           {"rows_scored", OrNull(run.rows_scored)},
           {"started_at", OrNull(run.started_at)},
@@ -79,7 +79,7 @@ json::object ViewOf(const Deployment& d, const std::optional<Run>& last_run) {
           {"ready_replicas", nullptr},
           {"allowed_roles", d.body.at("allowed_roles")},
           {"error_message", OrNull(d.error_message)},
-          {"stopped_at", nullptr}};
+          {"stopped_at", OrNull(d.stopped_at)}};
 }
 
 }  // namespace slipway::server

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <string>
 #include <vector>
@@ -7,6 +9,7 @@
 #include "base/error.h"
 #include "contract/description.h"
 #include "deployments/records.h"
+#include "deployments/store.h"
 #include "server/http.h"
 
 namespace slipway::server {
@@ -19,6 +22,15 @@ Response ErrorAnswer(int status, std::string_view detail);
 
 /// A 422 with FastAPI's `{"detail": [...]}`.
 Response ValidationAnswer(const std::vector<contract::ValidationError>& errors);
+
+/// `{"items": [...], "next_cursor": …}`
+template <typename T, typename F>
+Response PageAnswer(const deployments::Page<T>& page, F&& view) {
+  boost::json::array items;
+  for (const auto& item : page.items) items.push_back(view(item));
+  auto next = page.next ? boost::json::value(std::to_string(*page.next)) : boost::json::value(nullptr);
+  return JsonAnswer(200, boost::json::object{{"items", std::move(items)}, {"next_cursor", next}});
+}
 
 /// The views of the contract: contract::DeploymentView and contract::RunView.
 boost::json::object ViewOf(const deployments::Run& run);

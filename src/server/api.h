@@ -1,13 +1,16 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "auth/authenticator.h"
 #include "base/time.h"
 #include "deployments/store.h"
 #include "dispatch/dispatcher.h"
 #include "iceberg/catalog.h"
 #include "scoring/job.h"
+#include "server/audit_log.h"
 #include "server/http.h"
 
 namespace slipway::server {
@@ -15,19 +18,25 @@ namespace slipway::server {
 /// What the API works on; all must outlive it.
 struct ApiParts {
   deployments::Store& store;
+  auth::Authenticator& authenticator;
+  auth::UserKeys& user_keys;
+  AuditLog& audit;
   dispatch::Dispatcher& dispatcher;
   iceberg::Catalog& catalog;
   const Clock& clock;
   scoring::Places places;
-  std::string platform_psk;
+  const date::time_zone* zone = nullptr;  ///< of schedules
+  std::function<Result<>()> ready;        ///< why the server cannot work now, if it cannot
 };
 
-/// The HTTP API of DESIGN section 2, as far as it goes: see routes() in api.cc for the table.
+/// The HTTP API of DESIGN section 2: the table of routes is in api.cc, what they do in *_api.cc.
 class Api {
  public:
   explicit Api(ApiParts parts);
   ~Api();
   Response Answer(const Request& request);
+  /// Counts a run that ended in the metrics.
+  void CountRun(const deployments::Run& run, const std::map<std::string, double>& stage_seconds);
 
  private:
   struct State;

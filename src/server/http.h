@@ -16,8 +16,10 @@ struct Request {
   std::string method;
   std::vector<std::string> path;
   std::map<std::string, std::string> query, headers;
+  std::map<std::string, std::string> parameters;  ///< the parts of the path that a route names, filled by the router
   std::string body;
   std::string request_id;
+  std::string remote;  ///< the caller's address
 
   std::string_view Header(const std::string& name) const {
     auto found = headers.find(name);

@@ -112,6 +112,8 @@ class Server final : public HttpServer {
     boost::system::error_code code;
     auto token = asio::redirect_error(asio::use_awaitable, code);
     bool open = true;
+    auto peer = stream.socket().remote_endpoint(code);
+    auto remote = code ? std::string() : peer.address().to_string();
     while (open) {
       http::request_parser<http::string_body> parser;
       parser.body_limit(limits_.body_bytes);
@@ -126,7 +128,7 @@ class Server final : public HttpServer {
       } else if (code) {
         break;
       } else {
-        answer = co_await Handle(parser.release());
+        answer = co_await Handle(parser.release(), remote);
       }
       open = answer.keep_alive();
       stream.expires_after(std::chrono::seconds(limits_.read_seconds));
@@ -147,9 +149,10 @@ class Server final : public HttpServer {
   }
 
   /// On the pool, then back.
-  asio::awaitable<Answer> Handle(Message message) {
+  asio::awaitable<Answer> Handle(Message message, std::string remote) {
     co_await asio::post(pool_, asio::use_awaitable);
     Request request;
+    request.remote = remote;
     auto response = Decode(message, request) ? Call(request) : Plain(400, "The request's target is not valid");
     co_await asio::post(context_, asio::use_awaitable);
     co_return Encode(response, message, request.request_id);

@@ -25,14 +25,25 @@ json::array Parameters(const Operation& operation) {
     auto name = operation.path.substr(at + 1, operation.path.find('}', at) - at - 1);
     parameters.push_back(json::object{{"name", name}, {"in", "path"}, {"required", true}, {"schema", json::object{{"type", "string"}}}});
   }
-  for (const auto& name : operation.query)
-    parameters.push_back(json::object{{"name", name},
-                                      {"in", "query"},
-                                      {"required", false},
-                                      {"schema", json::object{{"type", name == "limit"           ? "integer"
-                                                                       : name == "validate_only" ? "boolean"
-                                                                                                 : "string"}}}});
+  if (operation.query != nullptr) {
+    auto schema = ToSchema(*operation.query);
+    for (const auto& field : operation.query->fields)
+      parameters.push_back(json::object{
+          {"name", field.name}, {"in", "query"}, {"required", false}, {"schema", schema["properties"].as_object()[field.name]}});
+  }
   return parameters;
+}
+
+/// "POST /api/models/{model}/deployments" → "post_api_models_model_deployments"
+std::string OperationId(const Operation& operation) {
+  std::string id;
+  for (unsigned char c : operation.method + operation.path) {
+    if (std::isalnum(c))
+      id += static_cast<char>(std::tolower(c));
+    else if (!id.ends_with('_') && c != '}')
+      id += '_';
+  }
+  return id;
 }
 
 json::object PageSchema(const std::string& name) {
@@ -68,18 +79,20 @@ json::object OpenApiDocument(const std::vector<Operation>& operations) {
     responses[std::to_string(operation.success)] = std::move(success);
     json::object described{{"summary", operation.summary}, {"parameters", Parameters(operation)}};
     if (operation.guarded) {
-      for (const char* status : {"401", "404"}) responses[status] = Content(Reference("Error"), "an error");
+      for (const char* status : {"400", "401", "403", "404", "409", "503"}) responses[status] = Content(Reference("Error"), "an error");
       described["security"] = json::array{json::object{{"bearer", json::array{}}}, json::object{{"psk", json::array{}}}};
     }
+    if (operation.body != nullptr || operation.query != nullptr)
+      responses["422"] = Content(Reference("ValidationErrors"), "the request does not validate");
     if (operation.body != nullptr) {
-      responses["409"] = Content(Reference("Error"), "a conflict");
-      responses["422"] = Content(Reference("ValidationErrors"), "the body does not validate");
       described["requestBody"] =
-          json::object{{"content", json::object{{"application/json", json::object{{"schema", Reference(operation.body->name)}}}}}};
+          json::object{{"required", !operation.body_optional},
+                       {"content", json::object{{"application/json", json::object{{"schema", Reference(operation.body->name)}}}}}};
     }
     described["responses"] = std::move(responses);
     std::string method = operation.method;
     std::ranges::transform(method, method.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    described["operationId"] = OperationId(operation);
     if (!paths.contains(operation.path)) paths[operation.path] = json::object{};
     paths[operation.path].as_object()[method] = std::move(described);
   }

@@ -14,9 +14,10 @@ struct Operation {
   const contract::ObjectDescription* body = nullptr;
   const contract::ObjectDescription* answer = nullptr;  ///< absent: a plain answer
   int success = 200;
-  bool list = false;    ///< the answer is a page of `answer`
-  bool guarded = true;  ///< needs credentials
-  std::vector<std::string> query;
+  const contract::ObjectDescription* query = nullptr;
+  bool list = false;           ///< the answer is a page of `answer`
+  bool body_optional = false;  ///< the body may be left out
+  bool guarded = true;         ///< needs credentials
 };
 
 /// An OpenAPI 3.1 document, from the same descriptions that validate.

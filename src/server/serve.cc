@@ -5,9 +5,10 @@
 #include <filesystem>
 #include <thread>
 
-#include "auth/platform_psk.h"
+#include "auth/authenticator.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "database/database.h"
 #include "scoring/run.h"
 #include "server/api.h"
 
@@ -26,13 +27,21 @@ Result<> Serve(const ServeOptions& options, const std::function<void(int port)>&
   if (data_dir.ends_with('/')) data_dir.pop_back();
   TRY(CreateFolders(data_dir));
   ASSIGN(auto lock, Wrap(FileLock::TryTake(data_dir + "/server.lock"), "another server uses this data directory"));
-  ASSIGN(auto psk, auth::LoadOrMakePlatformPsk(data_dir + "/platform.psk"));
+  ASSIGN(auto platform_keys, auth::PlatformKeys::Open(data_dir + "/platform.psk"));
   auto places = scoring::Places::In(data_dir);
   ASSIGN(auto catalog, scoring::OpenCatalog(places));
-  ASSIGN(auto store, deployments::Store::Open(data_dir + "/slipway.db"));
+  ASSIGN(auto database, Database::Open(data_dir + "/slipway.db"));
   SystemClock clock;
-  dispatch::Dispatcher dispatcher(*store, clock, {options.program, data_dir, places});
-  Api api({*store, dispatcher, *catalog, clock, places, psk});
+  deployments::Store store(*database, {});
+  auth::UserKeys user_keys(*database);
+  AuditLog audit(*database);
+  auth::Authenticator authenticator(*platform_keys, user_keys, nullptr, "", clock);
+  Api* counted = nullptr;
+  dispatch::DispatchOptions dispatching{.program = options.program, .data_dir = data_dir, .places = places};
+  dispatching.ended = [&](const auto& run, const auto& seconds) { counted->CountRun(run, seconds); };
+  dispatch::Dispatcher dispatcher(store, clock, dispatching);
+  Api api({store, authenticator, user_keys, audit, dispatcher, *catalog, clock, places});
+  counted = &api;
   ASSIGN(auto http, HttpServer::Listen(options.host, options.port, {}, [&](const Request& request) { return api.Answer(request); }));
   dispatcher.Start();
   std::jthread stopper([&](const std::stop_token& done) {

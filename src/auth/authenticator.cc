@@ -1,0 +1,41 @@
+#include "auth/authenticator.h"
+
+#include "base/format.h"
+
+namespace slipway::auth {
+
+Result<Identity> Authenticator::Identify(std::string_view authorization, std::string_view authorization_psk) {
+  auto credential = KeyIn(authorization, authorization_psk);
+  if (credential.empty()) {
+    if (!authorization.empty()) return Fail(ErrorKind::kDenied, "Authorization must be 'Bearer' and a token or a key");
+    return Identity{};
+  }
+  if (LooksLikeToken(credential)) return FromToken(credential);
+  return FromKey(credential);
+}
+
+Result<Identity> Authenticator::FromToken(std::string_view token) {
+  if (oidc_ == nullptr) return Fail(ErrorKind::kDenied, "tokens are not accepted here: no issuer is configured");
+  ASSIGN(auto claims, oidc_->Verify(token, clock_.Now()));
+  TRY(users_.Remember({claims.subject, claims.username, claims.roles}, claims.issued_at));
+  Identity who{Identity::Kind::kToken, claims.subject, claims.username, claims.roles, false};
+  who.admin = !admin_role_.empty() && who.roles.contains(admin_role_);
+  return who;
+}
+
+Result<Identity> Authenticator::FromKey(std::string_view key) {
+  if (platform_.Accepts(key)) return Identity{Identity::Kind::kPlatform, "platform", "platform", {}, true};
+  ASSIGN(auto owner, users_.FindOwner(key));
+  if (!owner) return Fail(ErrorKind::kDenied, "the key is not valid");
+  Identity who{Identity::Kind::kUserKey, owner->subject, owner->username, owner->roles, false};
+  if (oidc_ != nullptr && oidc_->HasServiceAccount()) {
+    auto state = oidc_->LookUp(owner->subject);
+    if (!state && state.error().kind == ErrorKind::kNotFound) return Fail(ErrorKind::kDenied, "the key's owner is gone");
+    TRY(state);
+    if (!state->enabled) return Fail(ErrorKind::kDenied, "the key's owner is disabled");
+    who.roles = state->roles;
+  }
+  return who;
+}
+
+}  // namespace slipway::auth

@@ -1,0 +1,188 @@
+#include "auth/oidc.h"
+
+#include <map>
+#include <mutex>
+
+#include "base/format.h"
+#include "base/http_client.h"
+#include "base/json.h"
+#include "base/log.h"
+
+namespace slipway::auth {
+namespace {
+
+constexpr double kTimeout = 5;
+
+Result<json::value> Ask(const HttpRequest& request) {
+  ASSIGN(auto answer, SendHttp(request));
+  if (answer.status == 404) return Fail(ErrorKind::kNotFound, "{} is not there", request.url);
+  if (answer.status < 200 || answer.status > 299) return Fail(ErrorKind::kUnavailable, "{} answered {}", request.url, answer.status);
+  auto value = ParseJson(answer.body);
+  if (!value) return Fail(ErrorKind::kUnavailable, "{} answered no JSON", request.url);
+  return value;
+}
+
+/// The path part for Keycloak's admin API: https://host/realms/name → https://host/admin/realms/name
+Result<std::string> AdminUrl(const std::string& issuer) {
+  auto at = issuer.rfind("/realms/");
+  if (at == std::string::npos) return Fail(ErrorKind::kUnsupported, "the issuer {} is no Keycloak realm", issuer);
+  return issuer.substr(0, at) + "/admin" + issuer.substr(at);
+}
+
+std::string FormEncoded(std::string_view text) {
+  std::string encoded;
+  for (unsigned char c : text) encoded += std::isalnum(c) ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", c);
+  return encoded;
+}
+
+}  // namespace
+
+struct Oidc::State {
+  OidcOptions options;
+  std::mutex mutex, fetch_mutex;  ///< the second one is held while the issuer is asked
+  std::optional<KeySet> keys;
+  double asked_at = -1e9;  ///< for keys, with success or not
+  bool reachable = true;
+  std::string token_url, service_token;
+  double service_token_until = 0;
+  std::string client_uuid;
+  struct Looked {
+    Result<UserState> state;
+    double at;
+  };
+  std::map<std::string, Looked> users;
+
+  Result<> FetchKeys() {
+    ASSIGN(auto discovery, Ask({.url = options.rules.issuer + "/.well-known/openid-configuration", .timeout_seconds = kTimeout}));
+    ASSIGN(auto object, JsonObject::From(discovery, "the issuer's configuration"));
+    ASSIGN(auto issuer, object.String("issuer"));
+    if (issuer != options.rules.issuer)
+      return Fail(ErrorKind::kInvalid, "the issuer calls itself {}, but is configured as {}", issuer, options.rules.issuer);
+    ASSIGN(auto jwks_url, object.String("jwks_uri"));
+    ASSIGN(auto token, object.String("token_endpoint", ""));
+    ASSIGN(auto answer, SendHttp({.url = jwks_url, .timeout_seconds = kTimeout}));
+    if (answer.status != 200) return Fail(ErrorKind::kUnavailable, "{} answered {}", jwks_url, answer.status);
+    ASSIGN(auto parsed, KeySet::Parse(answer.body));
+    std::lock_guard lock(mutex);
+    keys = std::move(parsed);
+    token_url = token;
+    return {};
+  }
+
+  bool Knows(const TokenHeader& header) {
+    std::lock_guard lock(mutex);
+    return keys && keys->Has(header.kid, header.algorithm);
+  }
+
+  /// Asks the issuer for its keys, at most once in `refresh_seconds`, or every few seconds while it is down.
+  Result<> Refresh(const TokenHeader& header) {
+    std::lock_guard lock(fetch_mutex);
+    if (Knows(header)) return {};
+    double now = MonotonicSeconds();
+    if (now - asked_at >= (reachable ? options.refresh_seconds : 2)) {
+      auto fetched = FetchKeys();
+      asked_at = now;
+      reachable = fetched.has_value();
+      if (!fetched) Log(LogLevel::kError, "issuer_not_reached", {{"error", fetched.error().message}});
+    }
+    if (!reachable) return Fail(ErrorKind::kUnavailable, "the token's key is not known, and the issuer cannot be asked for it now");
+    return {};
+  }
+
+  Result<std::string> ServiceToken() {
+    if (!service_token.empty() && MonotonicSeconds() < service_token_until) return service_token;
+    if (token_url.empty()) TRY(FetchKeys());
+    auto body = fmt::format("grant_type=client_credentials&client_id={}&client_secret={}", FormEncoded(options.service_client),
+                            FormEncoded(options.service_secret));
+    ASSIGN(auto answer, Ask({"POST", token_url, {{"Content-Type", "application/x-www-form-urlencoded"}}, body, kTimeout}));
+    ASSIGN(auto object, JsonObject::From(answer, "the token answer"));
+    ASSIGN(service_token, object.String("access_token"));
+    ASSIGN(auto seconds, object.Int("expires_in", 60));
+    service_token_until = MonotonicSeconds() + static_cast<double>(seconds) * 0.8;
+    return service_token;
+  }
+
+  Result<json::value> Admin(const std::string& path) {
+    ASSIGN(auto base, AdminUrl(options.rules.issuer));
+    ASSIGN(auto token, ServiceToken());
+    auto answer = Ask({.url = base + path, .headers = {{"Authorization", "Bearer " + token}}, .timeout_seconds = kTimeout});
+    if (!answer) service_token.clear();  // it may have been revoked
+    return answer;
+  }
+
+  Result<> AddRoles(const std::string& path, std::set<std::string>& roles) {
+    ASSIGN(auto answer, Admin(path));
+    if (!answer.is_array()) return Fail(ErrorKind::kUnavailable, "the admin API answered no list of roles");
+    for (const auto& item : answer.get_array()) {
+      ASSIGN(auto role, JsonObject::From(item, "role"));
+      ASSIGN(auto name, role.String("name"));
+      roles.insert(name);
+    }
+    return {};
+  }
+
+  Result<UserState> AskForUser(const std::string& subject) {
+    auto user_path = "/users/" + FormEncoded(subject);
+    ASSIGN(auto answer, Admin(user_path));
+    ASSIGN(auto user, JsonObject::From(answer, "user"));
+    UserState state;
+    ASSIGN(state.enabled, user.Bool("enabled", false));
+    TRY(AddRoles(user_path + "/role-mappings/realm/composite", state.roles));
+    if (!options.rules.client.empty()) {
+      if (client_uuid.empty()) {
+        ASSIGN(auto clients, Admin("/clients?clientId=" + FormEncoded(options.rules.client)));
+        if (clients.is_array() && !clients.get_array().empty()) {
+          ASSIGN(auto client, JsonObject::From(clients.get_array().front(), "client"));
+          ASSIGN(client_uuid, client.String("id"));
+        }
+      }
+      if (!client_uuid.empty()) TRY(AddRoles(user_path + "/role-mappings/clients/" + client_uuid + "/composite", state.roles));
+    }
+    return state;
+  }
+};
+
+Oidc::Oidc(OidcOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+Oidc::~Oidc() = default;
+
+Result<TokenClaims> Oidc::Verify(std::string_view token, Timestamp now) {
+  ASSIGN(auto header, ReadTokenHeader(token));
+  if (!state_->Knows(header)) TRY(state_->Refresh(header));
+  std::optional<KeySet> keys;
+  {
+    std::lock_guard lock(state_->mutex);
+    keys = state_->keys;
+  }
+  auto claims =
+      keys ? VerifyToken(token, *keys, state_->options.rules, now) : Result<TokenClaims>(Fail(ErrorKind::kUnavailable, "no keys"));
+  if (!claims && claims.error().kind == ErrorKind::kNotFound) return Fail(ErrorKind::kDenied, "{}", claims.error().message);
+  return claims;
+}
+
+bool Oidc::HasServiceAccount() const { return !state_->options.service_client.empty(); }
+
+Result<UserState> Oidc::LookUp(const std::string& subject) {
+  std::lock_guard lock(state_->fetch_mutex);
+  double now = MonotonicSeconds();
+  auto found = state_->users.find(subject);
+  if (found != state_->users.end() && now - found->second.at < state_->options.refresh_seconds) return found->second.state;
+  auto state = state_->AskForUser(subject);
+  if (!state && state.error().kind != ErrorKind::kNotFound) {
+    Log(LogLevel::kError, "user_not_looked_up", {{"error", state.error().message}});
+    if (found != state_->users.end()) return found->second.state;
+    return Fail(ErrorKind::kUnavailable, "the roles of the key's owner cannot be looked up now");
+  }
+  state_->users.insert_or_assign(subject, State::Looked{state, now});
+  return state;
+}
+
+Result<> Oidc::Ready() {
+  {
+    std::lock_guard lock(state_->mutex);
+    if (state_->keys) return {};
+  }
+  std::lock_guard lock(state_->fetch_mutex);
+  return state_->FetchKeys();
+}
+
+}  // namespace slipway::auth

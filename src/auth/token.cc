@@ -1,0 +1,160 @@
+#include "auth/token.h"
+
+#include <cjose/cjose.h>
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <cmath>
+
+#include "base/format.h"
+#include "base/json.h"
+
+namespace slipway::auth {
+namespace {
+
+constexpr size_t kLongest = 16 << 10;
+
+using Jws = std::unique_ptr<cjose_jws_t, decltype(&cjose_jws_release)>;
+
+Jws Import(std::string_view token) {
+  cjose_err error{};
+  return {cjose_jws_import(token.data(), token.size(), &error), cjose_jws_release};
+}
+
+Result<TokenHeader> HeaderOf(cjose_jws_t* jws) {
+  cjose_err error{};
+  auto* header = cjose_jws_get_protected(jws);
+  auto text = [&](const char* name) {
+    const char* value = header == nullptr ? nullptr : cjose_header_get(header, name, &error);
+    return std::string(value == nullptr ? "" : value);
+  };
+  TokenHeader read{text("alg"), text("kid")};
+  if (read.algorithm != "RS256" && read.algorithm != "ES256")
+    return Fail(ErrorKind::kDenied, "the token is signed by '{}'; RS256 and ES256 are accepted", read.algorithm);
+  if (auto type = text("typ"); !type.empty() && type != "JWT" && type != "at+jwt" && type != "application/at+jwt")
+    return Fail(ErrorKind::kDenied, "the token is a '{}', not an access token", type);
+  return read;
+}
+
+/// Seconds since 1970, as a NumericDate of RFC 7519 says them; nothing when the claim is absent.
+Result<std::optional<Timestamp>> Instant(const JsonObject& claims, std::string_view name) {
+  const auto* value = claims.Find(name);
+  if (value == nullptr) return std::nullopt;
+  double seconds = value->is_int64() ? static_cast<double>(value->get_int64()) : value->is_double() ? value->get_double() : NAN;
+  if (!(std::abs(seconds) < 1e11)) return Fail(ErrorKind::kDenied, "the token's '{}' is no time", name);
+  return Timestamp{std::chrono::microseconds{static_cast<int64_t>(seconds * 1e6)}};
+}
+
+Result<> CheckTimes(const JsonObject& claims, int leeway_seconds, Timestamp now) {
+  auto leeway = std::chrono::seconds{leeway_seconds};
+  ASSIGN(auto expires, Instant(claims, "exp"));
+  ASSIGN(auto from, Instant(claims, "nbf"));
+  ASSIGN(auto issued, Instant(claims, "iat"));
+  if (!expires) return Fail(ErrorKind::kDenied, "the token never expires");
+  if (now >= *expires + leeway) return Fail(ErrorKind::kDenied, "the token has expired");
+  if (from && now < *from - leeway) return Fail(ErrorKind::kDenied, "the token is not valid yet");
+  if (issued && now < *issued - leeway) return Fail(ErrorKind::kDenied, "the token was issued in the future");
+  return {};
+}
+
+bool HasAudience(const JsonObject& claims, std::string_view wanted) {
+  const auto* audience = claims.Find("aud");
+  if (audience == nullptr) return false;
+  if (audience->is_string()) return audience->get_string() == wanted;
+  if (!audience->is_array()) return false;
+  return std::ranges::any_of(audience->get_array(), [&](const json::value& one) { return one.is_string() && one.get_string() == wanted; });
+}
+
+/// The strings of `roles` in an object such as `realm_access`; anything else gives none.
+void AddRoles(const json::value* access, std::set<std::string>& roles) {
+  const auto* list = access != nullptr && access->is_object() ? access->get_object().if_contains("roles") : nullptr;
+  if (list == nullptr || !list->is_array()) return;
+  for (const auto& role : list->get_array())
+    if (role.is_string()) roles.emplace(role.get_string());
+}
+
+}  // namespace
+
+class TokenReader {
+ public:
+  static Result<std::string> Verified(cjose_jws_t* jws, const KeySet& keys, const TokenHeader& header) {
+    bool known = false;
+    for (const auto& key : keys.keys_) {
+      if (key.algorithm != header.algorithm || (!header.kid.empty() && key.kid != header.kid)) continue;
+      known = true;
+      cjose_err error{};
+      uint8_t* text = nullptr;
+      size_t size = 0;
+      if (cjose_jws_verify(jws, static_cast<cjose_jwk_t*>(key.jwk.get()), &error) && cjose_jws_get_plaintext(jws, &text, &size, &error))
+        return std::string(reinterpret_cast<const char*>(text), size);
+    }
+    if (known) return Fail(ErrorKind::kDenied, "the token's signature is wrong");
+    return Fail(ErrorKind::kNotFound, "the issuer has no key '{}'", header.kid);
+  }
+
+  static Result<KeySet> Parse(std::string_view text) {
+    ASSIGN(auto value, Wrap(ParseJson(text), "JWKS"));
+    ASSIGN(auto object, JsonObject::From(value, "JWKS"));
+    ASSIGN(const auto* list, object.Array("keys"));
+    KeySet set;
+    for (const auto& item : *list) {
+      ASSIGN(auto key, JsonObject::From(item, "JWKS key"));
+      ASSIGN(auto type, key.String("kty"));
+      ASSIGN(auto use, key.String("use", "sig"));
+      ASSIGN(auto curve, key.String("crv", ""));
+      bool rsa = type == "RSA", p256 = type == "EC" && curve == "P-256";
+      if (use != "sig" || (!rsa && !p256)) continue;
+      ASSIGN(auto kid, key.String("kid", ""));
+      auto one = json::serialize(item);
+      cjose_err error{};
+      auto* jwk = cjose_jwk_import(one.data(), one.size(), &error);
+      if (jwk == nullptr) continue;
+      auto release = [](void* p) { cjose_jwk_release(static_cast<cjose_jwk_t*>(p)); };
+      set.keys_.push_back({kid, rsa ? "RS256" : "ES256", std::shared_ptr<void>(jwk, release)});
+    }
+    return set;
+  }
+};
+
+Result<KeySet> KeySet::Parse(std::string_view jwks) { return TokenReader::Parse(jwks); }
+
+bool KeySet::Has(std::string_view kid, std::string_view algorithm) const {
+  return std::ranges::any_of(keys_, [&](const Key& key) { return key.algorithm == algorithm && (kid.empty() || key.kid == kid); });
+}
+
+bool LooksLikeToken(std::string_view credential) { return std::ranges::count(credential, '.') == 2; }
+
+Result<TokenHeader> ReadTokenHeader(std::string_view token) {
+  if (token.size() > kLongest) return Fail(ErrorKind::kDenied, "the token is longer than {} bytes", kLongest);
+  auto jws = Import(token);
+  if (!jws) return Fail(ErrorKind::kDenied, "the token is no signed JWT");
+  return HeaderOf(jws.get());
+}
+
+Result<TokenClaims> VerifyToken(std::string_view token, const KeySet& keys, const TokenRules& rules, Timestamp now) {
+  ASSIGN(auto header, ReadTokenHeader(token));
+  auto jws = Import(token);
+  ASSIGN(auto text, TokenReader::Verified(jws.get(), keys, header));
+  auto denied = [](const Error& error) { return Fail(ErrorKind::kDenied, "the token's claims: {}", error.message); };
+  auto value = ParseJson(text);
+  if (!value) return denied(value.error());
+  auto claims = JsonObject::From(*value, "claims");
+  if (!claims) return denied(claims.error());
+  auto issuer = claims->String("iss", ""), subject = claims->String("sub", ""), type = claims->String("typ", "Bearer"),
+       username = claims->String("preferred_username", "");
+  for (const auto* read : {&issuer, &subject, &type, &username})
+    if (!*read) return denied(read->error());
+  if (*issuer != rules.issuer) return Fail(ErrorKind::kDenied, "the token is of another issuer");
+  if (!HasAudience(*claims, rules.audience)) return Fail(ErrorKind::kDenied, "the token is not for '{}'", rules.audience);
+  if (*type != "Bearer") return Fail(ErrorKind::kDenied, "the token is a token of type '{}', not an access token", *type);
+  if (subject->empty()) return Fail(ErrorKind::kDenied, "the token names no subject");
+  TRY(CheckTimes(*claims, rules.leeway_seconds, now));
+  ASSIGN(auto issued, Instant(*claims, "iat"));
+  TokenClaims read{*subject, username->empty() ? *subject : *username, {}, issued.value_or(now)};
+  AddRoles(claims->Find("realm_access"), read.roles);
+  if (const auto* clients = claims->Find("resource_access"); clients != nullptr && clients->is_object())
+    AddRoles(clients->get_object().if_contains(rules.client), read.roles);
+  return read;
+}
+
+}  // namespace slipway::auth

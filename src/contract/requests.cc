@@ -1,0 +1,137 @@
+#include "contract/deployment_body.h"
+#include "contract/fields.h"
+
+namespace slipway::contract {
+namespace {
+
+const std::vector<std::string> kDeploymentStatuses = {"pending", "deploying", "active", "failed", "stopped", "archived"};
+const TypeDescription kLimit{.kind = Kind::kInteger, .least = 1, .most = 500};
+
+FieldDescription Limit() { return Defaulted("limit", kLimit, 50, "items of a page, at most"); }
+FieldDescription Cursor() { return Optional("cursor", {}, "next_cursor of the page before"); }
+
+}  // namespace
+
+const ObjectDescription& PatchBody() {
+  static const ObjectDescription kBody{
+      "PatchDeployment",
+      {Optional("schedule", {.nullable = true}, "a cron expression; null means manual trigger only"),
+       Optional("model_version", {.nullable = true}, "pins a version, and drops the alias"),
+       Optional("model_alias", {.nullable = true}, "follows an alias, and drops the pin"),
+       Optional("filter_sql", {.nullable = true}, "a condition over the source's columns"),
+       Optional("snapshot_id", {.kind = Kind::kInteger, .nullable = true}, "a fixed snapshot; null reads the current one"),
+       Optional("rerun_behavior", {.kind = Kind::kLiteral, .literals = {"overwrite_partition", "append_dedup"}}, ""),
+       Optional("owner", {}, ""), Optional("domain", {}, "")},
+      [](const json::object& o) -> std::optional<std::string> {
+        auto given = [&](const char* name) { return o.contains(name) && !o.at(name).is_null(); };
+        if (given("model_version") && given("model_alias")) return "only one of model_version / model_alias can be set";
+        bool named = o.contains("model_version") || o.contains("model_alias");
+        if (named && !given("model_version") && !given("model_alias")) return "one of model_version / model_alias must stay set";
+        return std::nullopt;
+      }};
+  return kBody;
+}
+
+const ObjectDescription& AllowedRolesBody() {
+  static const ObjectDescription kBody{
+      "AllowedRoles", {{"allowed_roles", {.kind = Kind::kStringList}, std::nullopt, "empty means platform PSK only"}}, {}};
+  return kBody;
+}
+
+const ObjectDescription& TriggerBody() {
+  static const ObjectDescription kBody{
+      "Trigger", {Nullable("logical_date", Kind::kString, "the instant the run stands for (RFC 3339); null means now")}, {}};
+  return kBody;
+}
+
+const ObjectDescription& BackfillBody() {
+  static const ObjectDescription kBody{
+      "Backfill", {Text("from", "the first instant (RFC 3339)"), Text("to", "the last instant (RFC 3339)")}, {}};
+  return kBody;
+}
+
+const ObjectDescription& CallbackBody() {
+  static const ObjectDescription kBody{
+      "RunReport",
+      {{"airflow_run_id", {.max_length = 250}, std::nullopt, "Airflow's name of the run"},
+       {"status", {.kind = Kind::kLiteral, .literals = {"queued", "running", "succeeded", "failed"}}, std::nullopt, ""},
+       Defaulted("rows_scored", {.kind = Kind::kInteger, .nullable = true, .least = 0}, nullptr, ""),
+       Nullable("error_message", Kind::kString, "")},
+      {}};
+  return kBody;
+}
+
+const ObjectDescription& UserKeyBody() {
+  static const ObjectDescription kBody{"NewUserKey", {{"description", {.max_length = 500}, std::nullopt, "what the key is for"}}, {}};
+  return kBody;
+}
+
+const ObjectDescription& CreateQuery() {
+  static const ObjectDescription kQuery{
+      "CreateQuery", {Defaulted("validate_only", {.kind = Kind::kBoolean}, false, "check everything and store nothing")}, {}};
+  return kQuery;
+}
+
+const ObjectDescription& DeploymentsQuery() {
+  static const ObjectDescription kQuery{
+      "DeploymentsQuery",
+      {Optional("status", {.kind = Kind::kLiteral, .literals = kDeploymentStatuses}, "archived ones come only when asked for"),
+       Optional("owner", {}, ""), Optional("domain", {}, ""), Limit(), Cursor()},
+      {}};
+  return kQuery;
+}
+
+const ObjectDescription& PageQuery() {
+  static const ObjectDescription kQuery{"PageQuery", {Limit(), Cursor()}, {}};
+  return kQuery;
+}
+
+const ObjectDescription& AuditQuery() {
+  static const ObjectDescription kQuery{
+      "AuditQuery", {Optional("model", {}, ""), Optional("deployment", {}, ""), Optional("actor", {}, "a subject"), Limit(), Cursor()}, {}};
+  return kQuery;
+}
+
+const ObjectDescription& UserKeyView() {
+  static const ObjectDescription kView{"UserKey", {Text("id", "a UUID"), Text("description", ""), Text("created_at", "RFC 3339, UTC")}, {}};
+  return kView;
+}
+
+const ObjectDescription& NewUserKeyView() {
+  static const ObjectDescription kView{"CreatedUserKey",
+                                       {Text("id", "a UUID"), Text("psk", "the key; shown this once"), Text("created_at", "RFC 3339, UTC"),
+                                        Text("message", ""), Text("description", "")},
+                                       {}};
+  return kView;
+}
+
+const ObjectDescription& AuditView() {
+  static const ObjectDescription kView{"AuditEntry",
+                                       {Text("at", "RFC 3339, UTC"),
+                                        Text("actor", "the subject"),
+                                        Text("actor_kind", "token, user_psk, platform_psk or nobody"),
+                                        Text("action", "method and route"),
+                                        Nullable("model", Kind::kString, ""),
+                                        Nullable("deployment", Kind::kString, ""),
+                                        {"status", {.kind = Kind::kInteger}, std::nullopt, "of the answer"},
+                                        Nullable("detail", Kind::kString, "why it was refused"),
+                                        Text("remote", "the caller's address"),
+                                        Text("request_id", "")},
+                                       {}};
+  return kView;
+}
+
+const ObjectDescription& DeliveryView() {
+  static const ObjectDescription kView{"WebhookDelivery",
+                                       {Text("delivery_id", "a UUID"),
+                                        Text("webhook", "its name in the configuration"),
+                                        Text("event", ""),
+                                        Text("status", "dead"),
+                                        {"attempts", {.kind = Kind::kInteger}, std::nullopt, ""},
+                                        Nullable("last_error", Kind::kString, ""),
+                                        Text("created_at", "RFC 3339, UTC")},
+                                       {}};
+  return kView;
+}
+
+}  // namespace slipway::contract

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+
+namespace soci {
+class session;
+}
+
+namespace slipway {
+
+/// What the two databases spell differently.
+struct Dialect {
+  bool postgresql = false;
+  std::string identity;    ///< the type of a key that counts itself
+  std::string for_update;  ///< behind a SELECT whose row is changed next
+  std::string now;         ///< an expression: microseconds since 1970 by the database's own clock, one for all servers
+};
+
+/// SQLite in a file, or a PostgreSQL database, migrated at open. Thread-safe. Errors: kConflict for a broken constraint,
+/// kUnavailable when the database cannot be reached or is busy, kIo else.
+class Database {
+ public:
+  using Work = std::function<Result<>(soci::session&)>;
+
+  /// `location`: "postgresql://user@host/name" (libpq's URI or key=value form), or the path of a SQLite file.
+  static Result<std::unique_ptr<Database>> Open(const std::string& location);
+  virtual ~Database() = default;
+
+  const Dialect& dialect() const { return dialect_; }
+
+  /// Runs `work` on a connection outside any transaction. It may run twice when a connection was lost.
+  virtual Result<> Read(const Work& work) = 0;
+  /// Runs `work` in a transaction that is durable when this returns; an error rolls back what it did. It may run more than once.
+  virtual Result<> Write(const Work& work) = 0;
+
+ protected:
+  explicit Database(Dialect dialect) : dialect_(std::move(dialect)) {}
+
+ private:
+  Dialect dialect_;
+};
+
+}  // namespace slipway

@@ -1,0 +1,128 @@
+#include "dispatch/run_process.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/json/serialize.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "base/file.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "dispatch/child.h"
+#include "dispatch/work_of.h"
+#include "scoring/run.h"
+
+namespace slipway::dispatch {
+namespace {
+
+namespace fs = std::filesystem;
+using deployments::RunStatus;
+
+constexpr double kSecondsToEnd = 10;
+
+}  // namespace
+
+fs::path RunProcess::Folder() const { return fs::path(options_->data_dir) / "runs" / run_.run_id; }
+
+Result<> RunProcess::Start(const deployments::Deployment& deployment) {
+  scoring::Job job{run_.run_id, deployment.model + "/" + deployment.name, run_.logical_date, run_.attempt, {}, options_->places};
+  ASSIGN(job.work, WorkOf(deployment));
+  auto folder = Folder();
+  TRY(CreateFolders(folder));
+  TRY(WriteFileAtomically(folder / "job.json", boost::json::serialize(ToJson(job))));
+  std::vector<std::string> arguments{options_->program, "score", "--job", (folder / "job.json").string()};
+  if (options_->shared) arguments.insert(arguments.end(), {"--while-parent", std::to_string(::getpid())});
+  auto events = folder / fmt::format("events-{}.jsonl", run_.attempt);
+  ASSIGN(pid_, StartChild(arguments, options_->environment, events, folder / "stderr.log"));
+  return WriteFileAtomically(folder / "pid", std::to_string(pid_));
+}
+
+void RunProcess::Signal(int signal) {
+  if (pid_ != 0) {
+    if (!reaped_) ::kill(pid_, signal);
+    return;
+  }
+  // An earlier server's: its number holds while the lock is held.
+  auto lock = FileLock::TryTake(Folder() / "lock");
+  if (lock || lock.error().kind != ErrorKind::kConflict) return;
+  auto text = ReadFile(Folder() / "pid", 32);
+  if (int pid = text ? std::atoi(text->c_str()) : 0; pid > 1) ::kill(pid, signal);
+}
+
+void RunProcess::Cancel(const std::string& by) {
+  if (cancelled_by_) return;
+  cancelled_by_ = by;
+  Terminate();
+}
+
+void RunProcess::Terminate() {
+  Signal(SIGTERM);
+  kill_at_ = MonotonicSeconds() + kSecondsToEnd;
+}
+
+void RunProcess::Kill() {
+  Signal(SIGKILL);
+  AwaitEnd();
+}
+
+bool RunProcess::IsOver() {
+  if (kill_at_ > 0 && MonotonicSeconds() > kill_at_) Signal(SIGKILL);
+  if (pid_ != 0) {
+    if (!reaped_) reaped_ = TryReap(pid_).has_value();
+    return reaped_;
+  }
+  auto lock = FileLock::TryTake(Folder() / "lock");
+  return lock || lock.error().kind != ErrorKind::kConflict;
+}
+
+void RunProcess::AwaitEnd() {
+  while (!IsOver()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
+std::optional<int64_t> RunProcess::ReadEvents() {
+  std::ifstream file(Folder() / fmt::format("events-{}.jsonl", run_.attempt));
+  file.seekg(read_);
+  std::optional<int64_t> rows;
+  for (std::string line; std::getline(file, line) && !file.eof();) {
+    read_ += static_cast<std::streamoff>(line.size()) + 1;
+    auto event = scoring::ParseEvent(line);
+    if (!event) continue;
+    if (event->name == "progress") rows = event->counts["scored"];
+    if (event->name == "stages") stages_ = event->seconds;
+    last_ = std::move(*event);
+  }
+  return rows;
+}
+
+Result<scoring::Job> RunProcess::LoadJob() const {
+  ASSIGN(auto text, ReadFile(Folder() / "job.json", size_t{1} << 20));
+  return scoring::ParseJob(text);
+}
+
+Result<RunEnd> RunProcess::Outcome(bool hand_over) {
+  ReadEvents();
+  if (last_ && last_->name == "committed") {
+    auto counts = last_->counts;
+    return RunEnd{RunStatus::kSucceeded, {}, counts["rows"], counts["snapshot_id"], last_->texts.at("model_version"), stages_};
+  }
+  if (hand_over && !cancelled_by_)
+    return RunEnd{.status = RunStatus::kQueued, .error_message = "the server was stopped; another one goes on", .counts = false};
+  bool told = last_ && last_->name == "failed";
+  if (told && !cancelled_by_) return RunEnd{.error_message = last_->texts.at("message")};
+  if (!cancelled_by_ && run_.attempt < options_->attempts)
+    return RunEnd{.status = RunStatus::kQueued, .error_message = "the process was lost; trying again"};
+  // The last attempt may have committed and died before it could say so, or left files.
+  if (auto job = LoadJob()) {
+    ASSIGN(auto catalog, scoring::OpenCatalog(job->places));
+    ASSIGN(auto committed, scoring::CleanUp(*job, *catalog));
+    if (committed) return RunEnd{RunStatus::kSucceeded, {}, committed->rows, committed->snapshot_id, committed->model_version, stages_};
+  }
+  if (cancelled_by_) return RunEnd{.error_message = fmt::format("cancelled by {}", *cancelled_by_)};
+  return RunEnd{.error_message = fmt::format("the scoring process was lost {} times; see stderr.log of the run", run_.attempt)};
+}
+
+}  // namespace slipway::dispatch
