@@ -16,8 +16,7 @@ Result<std::string> LoadPsk(const Context& context) {
   auto file = context.psk_file.empty() ? context.data_dir + "/platform.psk" : context.psk_file;
   auto psk = ReadFile(file, 4096);
   if (!psk) return Fail(psk.error().kind, "{}. Say where the key is: --psk-file, --data-dir or $SLIPWAY_PSK", psk.error().message);
-  while (!psk->empty() && std::isspace(static_cast<unsigned char>(psk->back()))) psk->pop_back();
-  return psk;
+  return psk->substr(0, psk->find_first_of(" \r\n"));  // the first line is the current key
 }
 
 /// "source.filter_sql: at character 3: …" for each entry of a 422.

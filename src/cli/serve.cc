@@ -1,40 +1,96 @@
 #include <fmt/format.h>
 
-#include <charconv>
+#include <filesystem>
+#include <map>
 
+#include "auth/platform_keys.h"
+#include "base/file.h"
 #include "base/format.h"
 #include "cli/commands.h"
 #include "server/serve.h"
 
+extern char** environ;
+
 namespace slipway::cli {
 namespace {
 
-Result<> SplitAddress(const std::string& listen, server::ServeOptions& options) {
-  auto colon = listen.rfind(':');
-  auto port = listen.substr(colon == std::string::npos ? 0 : colon + 1);
-  auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), options.port);
-  if (code != std::errc{} || end != port.data() + port.size() || options.port < 0 || options.port > 65535)
-    return Fail(ErrorKind::kInvalid, "--listen wants HOST:PORT, not '{}'", listen);
-  if (colon != std::string::npos) options.host = listen.substr(0, colon);
-  if (options.host.starts_with('[') && options.host.ends_with(']')) options.host = options.host.substr(1, options.host.size() - 2);
-  return {};
+/// What serve and config share: where the configuration comes from.
+struct ConfigFlags {
+  std::string file;
+  std::string listen;
+  std::vector<std::string> set;
+};
+
+std::shared_ptr<ConfigFlags> AddConfigFlags(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>();
+  command.add_option("--config", flags->file, "a TOML file (default: slipway.toml in the data directory, where it is)");
+  command.add_option("--listen", flags->listen, "HOST:PORT; short for --set server.listen=HOST:PORT");
+  command.add_option("--set", flags->set, "section.key=value, over file and environment");
+  return flags;
+}
+
+Result<server::Config> LoadConfig(const Context& context, const ConfigFlags& flags) {
+  server::Config config;
+  auto file = flags.file.empty() ? context.data_dir + "/slipway.toml" : flags.file;
+  if (!flags.file.empty() || std::filesystem::exists(file)) {
+    ASSIGN(auto text, ReadFile(file, size_t{1} << 20));
+    TRY(config.ReadToml(text, file));
+  }
+  std::map<std::string, std::string> environment;
+  for (char** item = environ; *item != nullptr; ++item) {
+    std::string_view text = *item;
+    auto equals = text.find('=');
+    if (text.starts_with("SLIPWAY_") && equals != std::string_view::npos)
+      environment[std::string(text.substr(0, equals))] = text.substr(equals + 1);
+  }
+  TRY(config.ReadEnvironment(environment));
+  for (const auto& item : flags.set) {
+    auto equals = item.find('=');
+    if (equals == std::string::npos) return Fail(ErrorKind::kInvalid, "--set wants section.key=value, not '{}'", item);
+    TRY(config.Set(item.substr(0, equals), item.substr(equals + 1), "--set"));
+  }
+  if (!flags.listen.empty()) TRY(config.Set("server.listen", flags.listen, "--listen"));
+  return config;
 }
 
 }  // namespace
 
 void AddServe(CLI::App& app, Context& context) {
   auto* serve = app.add_subcommand("serve", "run the server: API, cron clock and local dispatcher");
-  auto listen = std::make_shared<std::string>("127.0.0.1:8080");
-  serve->add_option("--listen", *listen, "HOST:PORT on loopback; port 0 takes a free one")->capture_default_str();
+  auto flags = AddConfigFlags(*serve);
   serve->footer("Example:\n  slipway serve --data-dir ./slipway-data --listen 127.0.0.1:8080");
-  serve->callback([&context, listen] {
-    context.chosen = [&context, listen]() -> Result<> {
+  serve->callback([&context, flags] {
+    context.chosen = [&context, flags]() -> Result<> {
       server::ServeOptions options{.data_dir = context.data_dir, .program = context.program};
-      TRY(SplitAddress(*listen, options));
+      ASSIGN(options.config, LoadConfig(context, *flags));
+      auto listen = options.config.Text("server.listen");
+      auto host = listen.find(':') == std::string::npos ? "127.0.0.1" : listen.substr(0, listen.rfind(':'));
       return server::Serve(options, [&](int port) {
-        fmt::print("Slipway listens on http://{}:{}\nThe platform PSK is in {}/platform.psk\n", options.host, port, options.data_dir);
+        fmt::print("Slipway listens on http://{}:{}\n", host, port);
         std::fflush(stdout);
       });
+    };
+  });
+
+  auto* config = app.add_subcommand("config", "print the server's settings and where each comes from; secrets are masked");
+  auto config_flags = AddConfigFlags(*config);
+  config->footer("Example:\n  SLIPWAY_DISPATCH_TIME_ZONE=Europe/Paris slipway config");
+  config->callback([&context, config_flags] {
+    context.chosen = [&context, config_flags]() -> Result<> {
+      ASSIGN(auto loaded, LoadConfig(context, *config_flags));
+      for (const auto& setting : loaded.settings())
+        fmt::print("{:26} = {:40} # {}; {}\n", setting.name, Masked(setting), setting.from, setting.help);
+      return {};
+    };
+  });
+
+  auto* rotate = app.add_subcommand("rotate-psk", "make a new platform PSK; the one before goes on working until the next rotation");
+  auto only = std::make_shared<bool>(false);
+  rotate->add_flag("--only", *only, "the one before stops working at once");
+  rotate->callback([&context, only] {
+    context.chosen = [&context, only] {
+      auto file = context.psk_file.empty() ? context.data_dir + "/platform.psk" : context.psk_file;
+      return auth::PlatformKeys::Rotate(file, *only);
     };
   });
 }

@@ -38,7 +38,9 @@ struct HttpLimits {
   size_t body_bytes = size_t{1} << 20;
   size_t header_bytes = 16 << 10;
   int read_seconds = 30;
-  int threads = 4;  ///< handlers at once
+  int threads = 4;            ///< handlers at once
+  int queue = 256;            ///< requests that may wait for a handler; more are answered 429
+  bool loopback_only = true;  ///< without sign-in, nobody else may reach the server
 };
 
 /// An HTTP/1.1 server on Boost.Beast. Handlers run on a pool of their own, so that a slow one holds up no connection.
@@ -49,7 +51,7 @@ class HttpServer {
   static Result<std::unique_ptr<HttpServer>> Listen(const std::string& host, int port, HttpLimits limits, Handler handler);
   virtual ~HttpServer() = default;
   virtual int port() const = 0;
-  /// Serves until Stop; answers in flight are finished.
+  /// Serves until Stop; answers in flight are finished, for some seconds at most.
   virtual void Run() = 0;
   virtual void Stop() = 0;  ///< from any thread, or a signal's
 };

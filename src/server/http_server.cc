@@ -5,6 +5,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
@@ -29,6 +30,8 @@ namespace http = beast::http;
 using asio::ip::tcp;
 using Message = http::request<http::string_body>;
 using Answer = http::response<http::string_body>;
+
+constexpr int kSecondsToFinish = 10;  // for answers in flight, when the server stops
 
 std::string LowerCase(std::string_view text) {
   std::string lower(text);
@@ -71,7 +74,7 @@ class Server final : public HttpServer {
     boost::system::error_code code;
     auto address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, code);
     if (code) return Fail(ErrorKind::kInvalid, "'{}' is no address", host);
-    if (!address.is_loopback())
+    if (limits_.loopback_only && !address.is_loopback())
       return Fail(ErrorKind::kInvalid, "{} is not loopback: without sign-in configured, Slipway listens on 127.0.0.1 or ::1 only", host);
     tcp::endpoint endpoint(address, static_cast<unsigned short>(port));
     acceptor_.open(endpoint.protocol(), code);
@@ -94,11 +97,19 @@ class Server final : public HttpServer {
     asio::post(context_, [this] {
       boost::system::error_code ignored;
       acceptor_.close(ignored);
-      context_.stop();
+      stopping_ = true;
+      EndWhenIdle(std::chrono::steady_clock::now() + std::chrono::seconds(kSecondsToFinish));
     });
   }
 
  private:
+  /// Ends when no request is being answered, or at `deadline`.
+  void EndWhenIdle(std::chrono::steady_clock::time_point deadline) {
+    if (answering_ == 0 || std::chrono::steady_clock::now() > deadline) return context_.stop();
+    timer_.expires_after(std::chrono::milliseconds(10));
+    timer_.async_wait([this, deadline](const auto&) { EndWhenIdle(deadline); });
+  }
+
   asio::awaitable<void> Accept() {
     while (acceptor_.is_open()) {
       boost::system::error_code code;
@@ -121,18 +132,22 @@ class Server final : public HttpServer {
       stream.expires_after(std::chrono::seconds(limits_.read_seconds));
       co_await http::async_read(stream, buffer, parser, token);
       Answer answer;
+      ++answering_;
       if (code == http::error::body_limit || code == http::error::header_limit) {
         bool body = code == http::error::body_limit;
         answer = Encode(Plain(body ? 413 : 431, body ? "Request body too large" : "Request header too large"), parser.get(), NewUuid());
         answer.keep_alive(false);
       } else if (code) {
+        --answering_;
         break;
       } else {
         answer = co_await Handle(parser.release(), remote);
       }
-      open = answer.keep_alive();
       stream.expires_after(std::chrono::seconds(limits_.read_seconds));
+      if (stopping_) answer.keep_alive(false);
+      open = answer.keep_alive();
       co_await http::async_write(stream, answer, token);
+      --answering_;
       if (code) break;
     }
     stream.socket().shutdown(tcp::socket::shutdown_send, code);
@@ -150,11 +165,18 @@ class Server final : public HttpServer {
 
   /// On the pool, then back.
   asio::awaitable<Answer> Handle(Message message, std::string remote) {
+    if (waiting_ >= limits_.threads + limits_.queue) {
+      auto busy = Plain(429, "Too many requests: the server is busy");
+      busy.headers["Retry-After"] = "1";
+      co_return Encode(busy, message, NewUuid());
+    }
+    ++waiting_;
     co_await asio::post(pool_, asio::use_awaitable);
     Request request;
     request.remote = remote;
     auto response = Decode(message, request) ? Call(request) : Plain(400, "The request's target is not valid");
     co_await asio::post(context_, asio::use_awaitable);
+    --waiting_;
     co_return Encode(response, message, request.request_id);
   }
 
@@ -172,6 +194,9 @@ class Server final : public HttpServer {
   asio::io_context context_{1};
   tcp::acceptor acceptor_;
   asio::thread_pool pool_;
+  asio::steady_timer timer_{context_};
+  int waiting_ = 0, answering_ = 0;  ///< touched by the context's thread alone
+  bool stopping_ = false;
 };
 
 }  // namespace

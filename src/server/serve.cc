@@ -2,17 +2,83 @@
 
 #include <signal.h>
 
+#include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <thread>
 
 #include "auth/authenticator.h"
 #include "base/file.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "database/database.h"
+#include "dispatch/cron.h"
 #include "scoring/run.h"
 #include "server/api.h"
 
 namespace slipway::server {
+
+namespace {
+
+struct Address {
+  std::string host;
+  int port = 0;
+};
+
+Result<Address> ParseAddress(const std::string& listen) {
+  Address address{"127.0.0.1", 0};
+  auto colon = listen.rfind(':');
+  auto port = listen.substr(colon == std::string::npos ? 0 : colon + 1);
+  auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (code != std::errc{} || end != port.data() + port.size() || address.port < 0 || address.port > 65535)
+    return Fail(ErrorKind::kInvalid, "server.listen wants HOST:PORT, not '{}'", listen);
+  if (colon != std::string::npos) address.host = listen.substr(0, colon);
+  if (address.host.starts_with('[') && address.host.ends_with(']')) address.host = address.host.substr(1, address.host.size() - 2);
+  return address;
+}
+
+/// The system's clock, or for tests one that has run faster since 2024: several servers agree on it.
+class ServerClock final : public Clock {
+ public:
+  explicit ServerClock(int speed) : speed_(speed) {}
+  Timestamp Now() const override {
+    auto now = SystemClock().Now();
+    if (speed_ <= 1) return now;
+    constexpr Timestamp kOrigin{sys_days{std::chrono::year{2024} / 1 / 1}};
+    return kOrigin + (now - kOrigin) * speed_;
+  }
+
+ private:
+  int speed_;
+};
+
+std::unique_ptr<auth::Oidc> MakeOidc(const Config& config) {
+  if (config.Text("auth.issuer").empty()) return nullptr;
+  return std::make_unique<auth::Oidc>(auth::OidcOptions{
+      .rules = {.issuer = config.Text("auth.issuer"), .audience = config.Text("auth.audience"), .client = config.Text("auth.client")},
+      .service_client = config.Text("auth.service_client"),
+      .service_secret = config.Text("auth.service_secret"),
+      .refresh_seconds = config.Number("auth.refresh_seconds")});
+}
+
+std::string Or(const std::string& text, const std::string& fallback) { return text.empty() ? fallback : text; }
+
+Result<dispatch::DispatchOptions> DispatchingOf(const ServeOptions& options, const std::string& data_dir, const scoring::Places& places,
+                                                bool shared) {
+  const auto& config = options.config;
+  dispatch::DispatchOptions dispatching{.program = options.program, .data_dir = data_dir, .places = places};
+  dispatching.processes = config.Number("dispatch.processes");
+  dispatching.attempts = config.Number("dispatch.attempts");
+  dispatching.lease_seconds = std::max(1, config.Number("dispatch.lease_seconds"));
+  dispatching.shared = shared;
+  const auto& catch_up = config.Text("dispatch.catch_up");
+  if (catch_up != "latest" && catch_up != "all") return Fail(ErrorKind::kInvalid, "dispatch.catch_up is latest or all, not '{}'", catch_up);
+  dispatching.every_missed_tick = catch_up == "all";
+  ASSIGN(dispatching.zone, dispatch::FindTimeZone(config.Text("dispatch.time_zone")));
+  return dispatching;
+}
+
+}  // namespace
 
 Result<> Serve(const ServeOptions& options, const std::function<void(int port)>& ready) {
   // Blocked here, before any thread starts, so that the waiting thread alone takes them.
@@ -23,26 +89,42 @@ Result<> Serve(const ServeOptions& options, const std::function<void(int port)>&
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
+  const auto& config = options.config;
+  ASSIGN(auto address, ParseAddress(config.Text("server.listen")));
   auto data_dir = std::filesystem::absolute(options.data_dir).lexically_normal().string();
   if (data_dir.ends_with('/')) data_dir.pop_back();
   TRY(CreateFolders(data_dir));
   ASSIGN(auto lock, Wrap(FileLock::TryTake(data_dir + "/server.lock"), "another server uses this data directory"));
-  ASSIGN(auto platform_keys, auth::PlatformKeys::Open(data_dir + "/platform.psk"));
+  ASSIGN(auto platform_keys, auth::PlatformKeys::Open(Or(config.Text("auth.platform_psk_file"), data_dir + "/platform.psk")));
   auto places = scoring::Places::In(data_dir);
+  places.registry = Or(config.Text("registry.location"), places.registry);
   ASSIGN(auto catalog, scoring::OpenCatalog(places));
-  ASSIGN(auto database, Database::Open(data_dir + "/slipway.db"));
-  SystemClock clock;
+  ASSIGN(auto database, Database::Open(Or(config.Text("store.location"), data_dir + "/slipway.db")));
+  ServerClock clock(config.Number("clock.speed"));
+  SystemClock system_clock;  // tokens are judged by it
   deployments::Store store(*database, {});
   auth::UserKeys user_keys(*database);
   AuditLog audit(*database);
-  auth::Authenticator authenticator(*platform_keys, user_keys, nullptr, "", clock);
+  auto oidc = MakeOidc(config);
+  auth::Authenticator authenticator(*platform_keys, user_keys, oidc.get(), config.Text("auth.admin_role"), system_clock);
+
+  ASSIGN(auto dispatching, DispatchingOf(options, data_dir, places, database->dialect().postgresql));
   Api* counted = nullptr;
-  dispatch::DispatchOptions dispatching{.program = options.program, .data_dir = data_dir, .places = places};
   dispatching.ended = [&](const auto& run, const auto& seconds) { counted->CountRun(run, seconds); };
   dispatch::Dispatcher dispatcher(store, clock, dispatching);
-  Api api({store, authenticator, user_keys, audit, dispatcher, *catalog, clock, places});
+  auto check = [&]() -> Result<> {
+    TRY(Wrap(store.CountRuns(deployments::RunStatus::kRunning), "store"));
+    if (oidc) TRY(Wrap(oidc->Ready(), "issuer"));
+    if (dispatcher.SecondsSinceLastRound() > 60) return Fail(ErrorKind::kUnavailable, "the dispatcher has not gone round for a minute");
+    return {};
+  };
+  Api api({store, authenticator, user_keys, audit, dispatcher, *catalog, clock, places, dispatching.zone, check});
   counted = &api;
-  ASSIGN(auto http, HttpServer::Listen(options.host, options.port, {}, [&](const Request& request) { return api.Answer(request); }));
+  HttpLimits limits{.read_seconds = config.Number("server.read_seconds"),
+                    .threads = std::max(1, config.Number("server.threads")),
+                    .queue = config.Number("server.queue"),
+                    .loopback_only = oidc == nullptr};
+  ASSIGN(auto http, HttpServer::Listen(address.host, address.port, limits, [&](const Request& request) { return api.Answer(request); }));
   dispatcher.Start();
   std::jthread stopper([&](const std::stop_token& done) {
     timespec pause{0, 100'000'000};
