@@ -225,7 +225,11 @@ Result<std::unique_ptr<Database>> Started(std::unique_ptr<T> database) {
 }  // namespace
 
 Result<std::unique_ptr<Database>> Database::Open(const std::string& location) {
-  if (location.starts_with("postgresql://") || location.starts_with("postgres://")) return Started(std::make_unique<Postgresql>(location));
+  if (location.starts_with("postgresql://") || location.starts_with("postgres://")) {
+    // A server that does not answer is noticed; SOCI also takes a URI without any `=` for a key.
+    auto option = location.find('?') == std::string::npos ? "?connect_timeout=5" : "&connect_timeout=5";
+    return Started(std::make_unique<Postgresql>(location.find("connect_timeout") == std::string::npos ? location + option : location));
+  }
   return Started(std::make_unique<Sqlite>(location));
 }
 
