@@ -25,7 +25,7 @@ class Config {
 
   /// kInvalid with the line for text that is no TOML, an unknown key, or a value of another kind.
   Result<> ReadToml(std::string_view text, const std::string& file);
-  /// SLIPWAY_<SECTION>_<KEY>; `environment` as NAME → value. Unknown names with a known section's prefix are errors.
+  /// SLIPWAY_<SECTION>_<KEY>; `environment` as NAME → value. Other names are left alone.
   Result<> ReadEnvironment(const std::map<std::string, std::string>& environment);
   Result<> Set(const std::string& name, const std::string& value, const std::string& from);
 
