@@ -1,0 +1,119 @@
+"""Keycloak, with a realm that has what Slipway's documentation asks for: roles, an audience, a service account, a client for the CLI."""
+
+import json
+import os
+import shutil
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from .process import DEPS, Process, free_port
+
+DISTRIBUTION = DEPS / "keycloak"
+REALM = "slipway"
+USERS = {"scientist": ["data-science"], "analyst": [], "creator": [], "keeper": ["slipway-admin"]}
+PASSWORD = "for-tests-only"
+SERVICE_CLIENT, SERVICE_SECRET = "slipway-service", "service-secret-for-tests"
+AUDIENCE_MAPPER = {"name": "audience", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
+                   "config": {"included.custom.audience": "slipway", "access.token.claim": "true", "id.token.claim": "false"}}
+
+
+def realm() -> dict:
+    client = {"protocol": "openid-connect", "enabled": True, "protocolMappers": [AUDIENCE_MAPPER]}
+    return {
+        "realm": REALM, "enabled": True, "sslRequired": "none", "accessTokenLifespan": 600,
+        "roles": {"realm": [{"name": "data-science"}, {"name": "slipway-admin"}], "client": {"slipway": [{"name": "scorer"}]}},
+        "clients": [
+            {**client, "clientId": "slipway", "bearerOnly": False, "publicClient": True, "directAccessGrantsEnabled": True,
+             "standardFlowEnabled": False},
+            {**client, "clientId": "other-app", "publicClient": True, "directAccessGrantsEnabled": True, "standardFlowEnabled": False,
+             "protocolMappers": []},
+            {**client, "clientId": "slipway-cli", "publicClient": True, "standardFlowEnabled": False,
+             "attributes": {"oauth2.device.authorization.grant.enabled": "true", "oauth2.device.polling.interval": "1"}},
+            {**client, "clientId": "robot", "publicClient": False, "secret": "robot-secret-for-tests", "serviceAccountsEnabled": True,
+             "standardFlowEnabled": False},
+            {**client, "clientId": SERVICE_CLIENT, "publicClient": False, "secret": SERVICE_SECRET, "serviceAccountsEnabled": True,
+             "standardFlowEnabled": False},
+        ],
+        "users": [
+            *({"username": name, "enabled": True, "email": f"{name}@example.com", "emailVerified": True, "firstName": name, "lastName": "Test",
+               "credentials": [{"type": "password", "value": PASSWORD}], "realmRoles": roles} for name, roles in USERS.items()),
+            {"username": f"service-account-{SERVICE_CLIENT}", "enabled": True, "serviceAccountClientId": SERVICE_CLIENT,
+             "clientRoles": {"realm-management": ["view-users", "view-clients"]}},
+        ],
+    }
+
+
+class Keycloak:
+    def __init__(self, folder: Path):
+        self.folder, self.port = Path(folder) / "keycloak", free_port()
+        self.home = self.folder / "home"
+        self.folder.mkdir(parents=True)
+        # The libraries are shared; what a server writes (its build, its database) is its own.
+        shutil.copytree(DISTRIBUTION, self.home, copy_function=_link, ignore=shutil.ignore_patterns("data"))
+        (self.home / "data/import").mkdir(parents=True)
+        (self.home / "data/import/realm.json").write_text(json.dumps(realm()))
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.issuer = f"{self.url}/realms/{REALM}"
+        self.start()
+
+    def start(self) -> None:
+        self.process = Process("keycloak", self.folder, [self.home / "bin/kc.sh", "start-dev", "--import-realm", "--http-port", self.port,
+                                                         "--http-host", "127.0.0.1"],
+                               {"KC_BOOTSTRAP_ADMIN_USERNAME": "admin", "KC_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD, "JAVA_OPTS_APPEND": "-Xmx512m",
+                                "JAVA_HOME": java_home(), "KC_CACHE": "local"})
+        self.process.until_answers(self.issuer + "/.well-known/openid-configuration", 240)
+
+    def form(self, url: str, values: dict) -> dict:
+        request = urllib.request.Request(url, data=urllib.parse.urlencode(values).encode())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def token(self, user: str, client: str = "slipway") -> str:
+        return self.form(f"{self.issuer}/protocol/openid-connect/token",
+                         {"grant_type": "password", "client_id": client, "username": user, "password": PASSWORD, "scope": "openid"})["access_token"]
+
+    def service_token(self, client: str = "robot", secret: str = "robot-secret-for-tests") -> str:
+        return self.form(f"{self.issuer}/protocol/openid-connect/token",
+                         {"grant_type": "client_credentials", "client_id": client, "client_secret": secret})["access_token"]
+
+    def admin(self, method: str, path: str, body=None):
+        """The admin API of the realm, as the bootstrap administrator."""
+        token = self.form(f"{self.url}/realms/master/protocol/openid-connect/token",
+                          {"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": PASSWORD})["access_token"]
+        request = urllib.request.Request(f"{self.url}/admin/realms/{REALM}{path}", method=method,
+                                         data=None if body is None else json.dumps(body).encode(),
+                                         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
+
+    def user_id(self, name: str) -> str:
+        return self.admin("GET", f"/users?username={name}&exact=true")[0]["id"]
+
+    def change_role(self, user: str, role: str, method: str) -> None:
+        """POST grants, DELETE takes away."""
+        found = self.admin("GET", f"/roles/{role}")
+        self.admin(method, f"/users/{self.user_id(user)}/role-mappings/realm", [found])
+
+    def stop(self) -> None:
+        self.process.stop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def _link(source: str, target: str) -> None:
+    if source.endswith((".jar", ".dll")) and "/quarkus/" not in source:
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def java_home() -> str:
+    """Of the JDK behind `java`: Keycloak's script asks for it."""
+    return str(Path(shutil.which("java")).resolve().parent.parent)
