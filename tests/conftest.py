@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 import uuid
@@ -20,6 +21,11 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 warnings.filterwarnings("ignore")
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "python"))
+from services.keycloak import Keycloak  # noqa: E402 (found by the line above)
+from services.mlflow_server import MLflow  # noqa: E402
+from services.postgresql import PostgreSQL  # noqa: E402
+
 BINARY = Path(os.environ.get("SLIPWAY_BINARY", ROOT / "build/release/bin/slipway"))
 
 
@@ -100,40 +106,75 @@ def signature_of(**columns: str) -> ModelSignature:
 
 
 class Server:
-    def __init__(self, data_dir: Path):
-        self.data_dir = data_dir
-        self.log = open(data_dir / "server.log", "ab")
-        self.process = subprocess.Popen([BINARY, "--data-dir", data_dir, "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
-                                        stderr=self.log, text=True)
-        self.url = self.process.stdout.readline().split()[-1]
-        self.psk = (data_dir / "platform.psk").read_text().strip()
+    """`slipway serve` on a free port; `settings` as the configuration names them: {"dispatch.processes": 2}."""
 
-    def call(self, method: str, path: str, body=None, raw: bytes | None = None, psk: str | None = "", headers=None):
+    def __init__(self, data_dir: Path, settings: dict | None = None, environment: dict | None = None):
+        self.data_dir = data_dir
+        self.log_file = data_dir / "server.log"
+        self.log = open(self.log_file, "ab")
+        self.start(settings or {}, environment or {})
+
+    def start(self, settings: dict, environment: dict) -> None:
+        flags = [f"--set={name}={value}" for name, value in settings.items()]
+        self.process = subprocess.Popen([BINARY, "--data-dir", self.data_dir, "serve", "--listen", "127.0.0.1:0", *flags], stdout=subprocess.PIPE,
+                                        stderr=self.log, text=True, env={**os.environ, **environment})
+        line = self.process.stdout.readline()
+        assert line, f"the server did not start: {self.log_file.read_text()[-2000:]}"
+        self.url = line.split()[-1]
+        self.psk = (self.data_dir / "platform.psk").read_text().split()[0]
+
+    def call(self, method: str, path: str, body=None, raw: bytes | None = None, psk: str | None = "", headers=None, token: str | None = None):
+        """Status, answer and headers; with the platform PSK unless `psk` is None, another key, or there is a `token`."""
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method=method)
         request.add_header("Content-Type", "application/json")
         for name, value in (headers or {}).items():
             request.add_header(name, value)
-        if psk is not None:
+        if token is not None:
+            request.add_header("Authorization", f"Bearer {token}")
+        elif psk is not None:
             request.add_header("Authorization-PSK", psk or self.psk)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read()), dict(answer.headers)
+                return answer.status, read(answer), dict(answer.headers)
         except urllib.error.HTTPError as answer:
-            return answer.code, json.loads(answer.read()), dict(answer.headers)
+            return answer.code, read(answer), dict(answer.headers)
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)
+
+
+def read(answer):
+    text = answer.read()
+    return json.loads(text) if answer.headers.get_content_type() == "application/json" and text else text.decode()
 
 
 @pytest.fixture
 def server(lake):
     started = Server(lake.dir)
     yield started
-    if started.process.poll() is None:
-        started.stop()
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def keycloak(tmp_path_factory):
+    with Keycloak(tmp_path_factory.mktemp("keycloak")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    with PostgreSQL(tmp_path_factory.mktemp("postgresql")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory):
+    with MLflow(tmp_path_factory.mktemp("mlflow")) as started:
+        yield started

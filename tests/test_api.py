@@ -3,57 +3,19 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 from conftest import Server, signature_of
+from deployments import ONE, body, finished, ready, until  # noqa: F401 (a fixture)
 from models import numbers, train, with_ids
-
-ONE = "/api/models/m/deployments/d"
-
-
-def body(**changes):
-    made = {"name": "d", "model": {"model_name": "m", "model_version": "1"}, "source": {"schema": "src", "table": "t"},
-            "target": {"schema": "ml", "table": "p"}, "entity_columns": ["id"], "domain": "x", "owner": "y"}
-    for path, value in changes.items():
-        *parents, last = path.split("__")
-        at = made
-        for parent in parents:
-            at = at[parent]
-        at[last] = value
-    return made
-
-
-@pytest.fixture
-def ready(lake):
-    frame = numbers(300)
-    lake.table("src.t", with_ids(frame))
-    lake.register("m", train(frame), signature=signature_of(f0="double", f1="double", f2="double", f3="double"))
-    lake.cli("models", "alias", "m", "champion", "1")
-    return lake
 
 
 @pytest.fixture
 def server(ready):
     started = Server(ready.dir)
     yield started
-    if started.process.poll() is None:
-        started.stop()
-
-
-def until(ask, what, seconds=60):
-    """Asks until the answer satisfies; the deadline only ends a test that hangs."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = ask()
-        if what(answer):
-            return answer
-    raise AssertionError(f"not reached: {answer}")
-
-
-def finished(server, run_id):
-    return until(lambda: server.call("GET", f"{ONE}/runs/{run_id}")[1], lambda run: run["status"] in ("succeeded", "failed"))
+    started.stop()
 
 
 def test_create_trigger_and_read(ready, server):

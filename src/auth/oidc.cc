@@ -7,11 +7,12 @@
 #include "base/http_client.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/url.h"
 
 namespace slipway::auth {
 namespace {
 
-constexpr double kTimeout = 5;
+constexpr double kTimeout = 5, kPauseWhileDown = 2;
 
 Result<json::value> Ask(const HttpRequest& request) {
   ASSIGN(auto answer, SendHttp(request));
@@ -27,12 +28,6 @@ Result<std::string> AdminUrl(const std::string& issuer) {
   auto at = issuer.rfind("/realms/");
   if (at == std::string::npos) return Fail(ErrorKind::kUnsupported, "the issuer {} is no Keycloak realm", issuer);
   return issuer.substr(0, at) + "/admin" + issuer.substr(at);
-}
-
-std::string FormEncoded(std::string_view text) {
-  std::string encoded;
-  for (unsigned char c : text) encoded += std::isalnum(c) ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", c);
-  return encoded;
 }
 
 }  // namespace
@@ -79,7 +74,7 @@ struct Oidc::State {
     std::lock_guard lock(fetch_mutex);
     if (Knows(header)) return {};
     double now = MonotonicSeconds();
-    if (now - asked_at >= (reachable ? options.refresh_seconds : 2)) {
+    if (now - asked_at >= (reachable ? options.refresh_seconds : kPauseWhileDown)) {
       auto fetched = FetchKeys();
       asked_at = now;
       reachable = fetched.has_value();
@@ -92,8 +87,8 @@ struct Oidc::State {
   Result<std::string> ServiceToken() {
     if (!service_token.empty() && MonotonicSeconds() < service_token_until) return service_token;
     if (token_url.empty()) TRY(FetchKeys());
-    auto body = fmt::format("grant_type=client_credentials&client_id={}&client_secret={}", FormEncoded(options.service_client),
-                            FormEncoded(options.service_secret));
+    auto body = fmt::format("grant_type=client_credentials&client_id={}&client_secret={}", UrlEncode(options.service_client),
+                            UrlEncode(options.service_secret));
     ASSIGN(auto answer, Ask({"POST", token_url, {{"Content-Type", "application/x-www-form-urlencoded"}}, body, kTimeout}));
     ASSIGN(auto object, JsonObject::From(answer, "the token answer"));
     ASSIGN(service_token, object.String("access_token"));
@@ -122,7 +117,7 @@ struct Oidc::State {
   }
 
   Result<UserState> AskForUser(const std::string& subject) {
-    auto user_path = "/users/" + FormEncoded(subject);
+    auto user_path = "/users/" + UrlEncode(subject);
     ASSIGN(auto answer, Admin(user_path));
     ASSIGN(auto user, JsonObject::From(answer, "user"));
     UserState state;
@@ -130,7 +125,7 @@ struct Oidc::State {
     TRY(AddRoles(user_path + "/role-mappings/realm/composite", state.roles));
     if (!options.rules.client.empty()) {
       if (client_uuid.empty()) {
-        ASSIGN(auto clients, Admin("/clients?clientId=" + FormEncoded(options.rules.client)));
+        ASSIGN(auto clients, Admin("/clients?clientId=" + UrlEncode(options.rules.client)));
         if (clients.is_array() && !clients.get_array().empty()) {
           ASSIGN(auto client, JsonObject::From(clients.get_array().front(), "client"));
           ASSIGN(client_uuid, client.String("id"));
@@ -169,7 +164,10 @@ Result<UserState> Oidc::LookUp(const std::string& subject) {
   auto state = state_->AskForUser(subject);
   if (!state && state.error().kind != ErrorKind::kNotFound) {
     Log(LogLevel::kError, "user_not_looked_up", {{"error", state.error().message}});
-    if (found != state_->users.end()) return found->second.state;
+    if (found != state_->users.end()) {
+      found->second.at = now - state_->options.refresh_seconds + kPauseWhileDown;  // not for every request
+      return found->second.state;
+    }
     return Fail(ErrorKind::kUnavailable, "the roles of the key's owner cannot be looked up now");
   }
   state_->users.insert_or_assign(subject, State::Looked{state, now});

@@ -114,11 +114,15 @@ Result<std::string> HashFolder(const fs::path& folder) {
   return Sha256(digests);
 }
 
-Result<FileLock> FileLock::TryTake(const fs::path& path) {
+Result<FileLock> FileLock::TryTake(const fs::path& path) { return Try(path, LOCK_EX); }
+
+Result<FileLock> FileLock::TryShare(const fs::path& path) { return Try(path, LOCK_SH); }
+
+Result<FileLock> FileLock::Try(const fs::path& path, int how) {
   int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) return SystemError("open", path);
   FileLock lock(fd);
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  if (::flock(fd, how | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return Fail(ErrorKind::kConflict, "{} is locked by another process", path.string());
     return SystemError("lock", path);
   }

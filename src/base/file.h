@@ -27,11 +27,13 @@ Result<> SyncFile(const std::filesystem::path& path);
 /// SHA-256 over the names and bytes of every file below `folder`, in the order of their relative paths. Hexadecimal.
 Result<std::string> HashFolder(const std::filesystem::path& folder);
 
-/// An exclusive lock on a file, which the system drops when its process ends, however it ends.
+/// A lock on a file, which the system drops when its process ends, however it ends.
 class FileLock {
  public:
-  /// Takes the lock, or kConflict at once when another process holds it. The file is created.
+  /// Takes the lock for itself alone, or kConflict at once when somebody else holds it. The file is created.
   static Result<FileLock> TryTake(const std::filesystem::path& path);
+  /// Takes it together with others who share it, or kConflict at once when somebody holds it alone.
+  static Result<FileLock> TryShare(const std::filesystem::path& path);
 
   FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   FileLock& operator=(FileLock&& other) noexcept {
@@ -42,6 +44,7 @@ class FileLock {
 
  private:
   explicit FileLock(int fd) : fd_(fd) {}
+  static Result<FileLock> Try(const std::filesystem::path& path, int how);
   int fd_;
 };
 

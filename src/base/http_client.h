@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -12,15 +13,25 @@ struct HttpRequest {
   std::string url;
   std::map<std::string, std::string> headers;
   std::string body;
-  double timeout_seconds = 30;
+  double timeout_seconds = 30;         ///< for the whole answer; 0: as long as bytes keep coming
+  size_t most_bytes = size_t{64} << 20;  ///< of an answer that is kept in memory
+  std::string ca_file;                 ///< certificates to trust instead of the system's
+  /// Takes the body of a 2xx answer as it arrives, instead of HttpAnswer::body; an error ends the request.
+  std::function<Result<>(std::string_view)> sink;
 };
 
 struct HttpAnswer {
   long status = 0;
   std::string body;
+  double retry_after_seconds = 0;  ///< of the header Retry-After, where it gives seconds
 };
 
-/// One request by libcurl; redirects are not followed. kUnavailable when no answer came; any status is an answer.
+/// One request by libcurl; redirects are not followed. Connections are kept for the next request of the same thread. kUnavailable
+/// when no answer came, or none in time; kInvalid for one that is too long; any status is an answer.
 Result<HttpAnswer> SendHttp(const HttpRequest& request);
+
+/// Sends a request that may be sent again: up to four times while no answer comes, or one that says "later" (429, 502, 503, 504),
+/// with growing pauses. Not for a request whose sink keeps what it was given.
+Result<HttpAnswer> SendHttpPatiently(const HttpRequest& request);
 
 }  // namespace slipway

@@ -38,17 +38,6 @@ std::string DetailText(const json::value& answer) {
 
 }  // namespace
 
-std::string Segment(const std::string& text) {
-  std::string encoded;
-  for (unsigned char c : text) {
-    if (std::isalnum(c) || c == '-' || c == '_' || c == '.')
-      encoded += static_cast<char>(c);
-    else
-      encoded += fmt::format("%{:02X}", c);
-  }
-  return encoded;
-}
-
 Result<json::value> CallApi(const Context& context, const std::string& method, const std::string& path, const std::string& body) {
   ASSIGN(auto psk, LoadPsk(context));
   HttpRequest request{method, context.server + path, {{"Authorization-PSK", psk}, {"Content-Type", "application/json"}}, body, 120};

@@ -13,7 +13,4 @@ namespace slipway::cli {
 Result<boost::json::value> CallApi(const Context& context, const std::string& method, const std::string& path,
                                    const std::string& body = "");
 
-/// One segment of a path, percent-encoded.
-std::string Segment(const std::string& text);
-
 }  // namespace slipway::cli

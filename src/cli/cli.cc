@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/s3.h"
 #include "cli/commands.h"
 
 namespace slipway::cli {
@@ -46,6 +47,7 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   auto done = context.chosen();
+  CloseS3();
   if (done) return 0;
   if (!done.error().message.empty()) fmt::print(stderr, "slipway: {}\n", done.error().message);
   return done.error().kind == ErrorKind::kInvalid ? 2 : done.error().kind == ErrorKind::kNotFound ? 3 : 1;

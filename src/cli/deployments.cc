@@ -9,6 +9,7 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "base/time.h"
+#include "base/url.h"
 #include "cli/api_client.h"
 #include "cli/terminal.h"
 
@@ -84,7 +85,7 @@ void PrintList(const Context& context, const json::value& answer, const std::vec
 }
 
 std::string Path(const std::string& model, const std::string& name) {
-  return "/api/models/" + Segment(model) + "/deployments/" + Segment(name);
+  return "/api/models/" + UrlEncode(model) + "/deployments/" + UrlEncode(name);
 }
 
 /// Polls a run until it is over, with a bar of the rows scored.
@@ -125,7 +126,7 @@ void AddDeployments(CLI::App& app, Context& context) {
       const auto* name = model != nullptr && model->is_object() ? model->get_object().if_contains("model_name") : nullptr;
       if (name == nullptr || !name->is_string()) return Fail(ErrorKind::kInvalid, "{}: model.model_name is missing", args->file);
       auto path =
-          "/api/models/" + Segment(std::string(name->get_string())) + "/deployments" + (args->validate_only ? "?validate_only=true" : "");
+          "/api/models/" + UrlEncode(std::string(name->get_string())) + "/deployments" + (args->validate_only ? "?validate_only=true" : "");
       ASSIGN(auto answer, CallApi(context, "POST", path, body));
       Print(context, answer);
       return {};
@@ -137,7 +138,7 @@ void AddDeployments(CLI::App& app, Context& context) {
   list->callback([&context, args] {
     context.chosen = [&context, args]() -> Result<> {
       auto path = args->model.empty()  ? "/api/deployments"
-                  : args->name.empty() ? "/api/models/" + Segment(args->model) + "/deployments"
+                  : args->name.empty() ? "/api/models/" + UrlEncode(args->model) + "/deployments"
                                        : Path(args->model, args->name);
       ASSIGN(auto answer, CallApi(context, "GET", path));
       if (!args->name.empty()) return Print(context, answer), Result<>();
@@ -170,7 +171,7 @@ void AddDeployments(CLI::App& app, Context& context) {
   runs->add_option("run_id", args->run_id, "one run");
   runs->callback([&context, args] {
     context.chosen = [&context, args]() -> Result<> {
-      auto path = Path(args->model, args->name) + "/runs" + (args->run_id.empty() ? "" : "/" + Segment(args->run_id));
+      auto path = Path(args->model, args->name) + "/runs" + (args->run_id.empty() ? "" : "/" + UrlEncode(args->run_id));
       ASSIGN(auto answer, CallApi(context, "GET", path));
       if (!args->run_id.empty()) return Print(context, answer), Result<>();
       PrintList(context, answer, {"run_id", "status", "logical_date", "rows_scored", "model_version", "finished_at", "error_message"});

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "cli/commands.h"
+#include "cli/environment.h"
 #include "scoring/run.h"
 
 namespace slipway::cli {
@@ -40,8 +41,8 @@ Result<> Score(const std::string& file, int parent) {
     ASSIGN(auto lock, FileLock::TryTake(std::filesystem::absolute(file).parent_path() / "lock"));
     ASSIGN(auto text, ReadFile(file, size_t{1} << 20));
     ASSIGN(auto job, scoring::ParseJob(text));
-    ASSIGN(auto catalog, scoring::OpenCatalog(job.places));
-    return scoring::Run(job, *catalog, SystemClock(), emit, stop.get_token());
+    ASSIGN(auto sources, scoring::OpenSources(job.places, RegistryCredentialsOfEnvironment()));
+    return scoring::Run(job, sources, SystemClock(), emit, stop.get_token());
   };
   auto outcome = run();
   if (!outcome) {

@@ -1,15 +1,13 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <map>
 
 #include "auth/platform_keys.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "cli/commands.h"
+#include "cli/environment.h"
 #include "server/serve.h"
-
-extern char** environ;
 
 namespace slipway::cli {
 namespace {
@@ -17,7 +15,7 @@ namespace {
 /// What serve and config share: where the configuration comes from.
 struct ConfigFlags {
   std::string file;
-  std::string listen;
+  std::string listen, registry;
   std::vector<std::string> set;
 };
 
@@ -25,6 +23,7 @@ std::shared_ptr<ConfigFlags> AddConfigFlags(CLI::App& command) {
   auto flags = std::make_shared<ConfigFlags>();
   command.add_option("--config", flags->file, "a TOML file (default: slipway.toml in the data directory, where it is)");
   command.add_option("--listen", flags->listen, "HOST:PORT; short for --set server.listen=HOST:PORT");
+  command.add_option("--registry", flags->registry, "mlflow+http://…, or a folder; short for --set registry.location=…");
   command.add_option("--set", flags->set, "section.key=value, over file and environment");
   return flags;
 }
@@ -36,20 +35,14 @@ Result<server::Config> LoadConfig(const Context& context, const ConfigFlags& fla
     ASSIGN(auto text, ReadFile(file, size_t{1} << 20));
     TRY(config.ReadToml(text, file));
   }
-  std::map<std::string, std::string> environment;
-  for (char** item = environ; *item != nullptr; ++item) {
-    std::string_view text = *item;
-    auto equals = text.find('=');
-    if (text.starts_with("SLIPWAY_") && equals != std::string_view::npos)
-      environment[std::string(text.substr(0, equals))] = text.substr(equals + 1);
-  }
-  TRY(config.ReadEnvironment(environment));
+  TRY(config.ReadEnvironment(Environment("SLIPWAY_")));
   for (const auto& item : flags.set) {
     auto equals = item.find('=');
     if (equals == std::string::npos) return Fail(ErrorKind::kInvalid, "--set wants section.key=value, not '{}'", item);
     TRY(config.Set(item.substr(0, equals), item.substr(equals + 1), "--set"));
   }
   if (!flags.listen.empty()) TRY(config.Set("server.listen", flags.listen, "--listen"));
+  if (!flags.registry.empty()) TRY(config.Set("registry.location", flags.registry, "--registry"));
   return config;
 }
 
@@ -63,10 +56,9 @@ void AddServe(CLI::App& app, Context& context) {
     context.chosen = [&context, flags]() -> Result<> {
       server::ServeOptions options{.data_dir = context.data_dir, .program = context.program};
       ASSIGN(options.config, LoadConfig(context, *flags));
-      auto listen = options.config.Text("server.listen");
-      auto host = listen.find(':') == std::string::npos ? "127.0.0.1" : listen.substr(0, listen.rfind(':'));
-      return server::Serve(options, [&](int port) {
-        fmt::print("Slipway listens on http://{}:{}\n", host, port);
+      options.environment = Environment("");
+      return server::Serve(options, [&](const std::string& url) {
+        fmt::print("Slipway listens on {}\n", url);
         std::fflush(stdout);
       });
     };

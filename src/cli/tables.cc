@@ -14,7 +14,7 @@
 #include "expression/filter.h"
 #include "iceberg/scan_reader.h"
 #include "scoring/pruning.h"
-#include "scoring/run.h"
+#include "scoring/sources.h"
 
 namespace slipway::cli {
 namespace {

@@ -56,7 +56,7 @@ struct StoreTest : testing::TestWithParam<std::string> {
     auto opened = Database::Open(location);
     ASSERT_TRUE(opened) << opened.error().message;
     database = std::move(*opened);
-    store = std::make_unique<Store>(*database, std::vector<std::string>{"pager"});
+    store = std::make_unique<Store>(*database, Subscriptions{{"pager", {"run.queued", "run.running", "run.succeeded", "run.failed"}}});
   }
 
   Deployment Make(std::string name, std::vector<std::string> roles = {}) {

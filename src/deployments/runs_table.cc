@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 
 #include "base/format.h"
@@ -5,6 +6,7 @@
 #include "base/json.h"
 #include "deployments/rows.h"
 #include "deployments/store.h"
+#include "webhooks/outbox.h"
 
 namespace slipway::deployments {
 namespace {
@@ -218,14 +220,14 @@ Result<> Store::ReportProgress(const std::string& run_id, int64_t rows_scored) {
 
 /// The outbox: what people page on is queued in the transaction that makes it true.
 Result<> Store::QueueWebhooks(soci::session& session, const Run& run) {
-  if (webhooks_.empty()) return {};
+  auto event = fmt::format("run.{}", ToString(run.status));
+  if (std::ranges::none_of(webhooks_, [&](const auto& webhook) { return webhook.second.contains(event); })) return {};
   sql::Values key;
   ASSIGN(auto found,
          key.Select<Deployment>(
              session, fmt::format("SELECT {} FROM deployments d WHERE d.deployment_id = {}", kDeploymentColumns, key(run.deployment_id)),
              ReadDeployment));
   if (found.empty()) return {};
-  auto event = fmt::format("run.{}", ToString(run.status));
   auto at = run.finished_at.value_or(run.started_at.value_or(run.queued_at));
   json::object body{{"event", event},
                     {"deployment_id", run.deployment_id},
@@ -240,14 +242,11 @@ Result<> Store::QueueWebhooks(soci::session& session, const Run& run) {
                     {"attempt", run.attempt},
                     {"rows_scored", run.rows_scored ? json::value(*run.rows_scored) : json::value(nullptr)},
                     {"error_message", run.error_message ? json::value(*run.error_message) : json::value(nullptr)}};
-  for (const auto& webhook : webhooks_) {
+  for (const auto& [webhook, events] : webhooks_) {
+    if (!events.contains(event)) continue;
     auto id = NewUuid();
     body["delivery_id"] = id;
-    sql::Values v;
-    v.Execute(session,
-              fmt::format("INSERT INTO webhook_deliveries (delivery_id, webhook, event, body, status, attempts, next_attempt, "
-                          "created_at) VALUES ({}, {}, {}, {}, 'pending', 0, {}, {})",
-                          v(id), v(webhook), v(event), v(json::serialize(body)), database_.dialect().now, database_.dialect().now));
+    TRY(webhooks::Queue(session, database_.dialect(), {.delivery_id = id, .webhook = webhook, .event = event, .body = json::serialize(body)}));
   }
   return {};
 }

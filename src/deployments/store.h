@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -27,6 +28,9 @@ struct Page {
   std::optional<int64_t> next;
 };
 
+/// Webhooks by name, each with the events that it is told of.
+using Subscriptions = std::map<std::string, std::set<std::string>>;
+
 struct DeploymentWithRun {
   Deployment deployment;
   std::optional<Run> last_run;
@@ -36,8 +40,8 @@ struct DeploymentWithRun {
 /// of records.h: kConflict where they do not allow it, and then nothing is changed.
 class Store {
  public:
-  /// `webhooks`: the names that a delivery is queued for, in the same transaction, whenever a run changes its state.
-  Store(Database& database, std::vector<std::string> webhooks) : database_(database), webhooks_(std::move(webhooks)) {}
+  /// `webhooks`: who is told of which events ("run.failed"); a delivery is queued in the transaction that changes a run's state.
+  Store(Database& database, Subscriptions webhooks) : database_(database), webhooks_(std::move(webhooks)) {}
 
   /// With its first run, if one is given. kConflict: the name is taken among the model's deployments that are not archived.
   Result<> CreateDeployment(const Deployment& deployment, const std::optional<Run>& first_run = std::nullopt);
@@ -79,7 +83,7 @@ class Store {
  private:
   Result<> QueueWebhooks(soci::session& session, const Run& run);
   Database& database_;
-  std::vector<std::string> webhooks_;
+  Subscriptions webhooks_;
 };
 
 }  // namespace slipway::deployments

@@ -61,7 +61,7 @@ Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs:
     fs::rename(staging, versions / number, code);
     if (code) continue;
     TRY(SyncFolder(versions));
-    return ModelVersion{name, number, versions / number / "model", *digest};
+    return ModelVersion{.name = name, .version = number, .key = *digest, .folder = versions / number / "model", .digest = *digest};
   }
   return failed({ErrorKind::kIo, fmt::format("register {}: {}", name, code.message())});
 }
@@ -81,10 +81,10 @@ Result<ModelVersion> FolderRegistry::Load(const std::string& name, const std::st
   ASSIGN(auto value, ParseJson(text));
   ASSIGN(auto object, JsonObject::From(value, (folder / "version.json").string()));
   ASSIGN(auto digest, object.String("digest"));
-  return ModelVersion{name, version, folder / "model", digest};
+  return ModelVersion{.name = name, .version = version, .key = digest, .folder = folder / "model", .digest = digest};
 }
 
-Result<ModelVersion> FolderRegistry::Resolve(const ModelReference& reference) const {
+Result<ModelVersion> FolderRegistry::Resolve(const ModelReference& reference) {
   if (reference.version) return Load(reference.name, *reference.version);
   const auto& alias = reference.alias.value_or("");
   if (!IsName(reference.name) || !fs::exists(root_ / reference.name))
@@ -114,7 +114,7 @@ Result<std::vector<RegisteredModel>> FolderRegistry::List() const {
   return models;
 }
 
-Result<> VerifyDigest(const ModelVersion& version) {
+Result<> FolderRegistry::Fetch(ModelVersion& version) {
   ASSIGN(auto digest, HashFolder(version.folder));
   if (digest != version.digest)
     return Fail(ErrorKind::kCorrupt, "the files of model {} version {} in {} are not those that were registered (digest {} instead of {})",

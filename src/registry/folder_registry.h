@@ -1,27 +1,12 @@
 #pragma once
 
-#include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/time.h"
+#include "registry/registry.h"
 
 namespace slipway::registry {
-
-/// How a deployment names a model version: by number, or by an alias that is looked up when a run starts.
-struct ModelReference {
-  std::string name;
-  std::optional<std::string> version, alias;
-};
-
-struct ModelVersion {
-  std::string name;
-  std::string version;
-  std::filesystem::path folder;  ///< an MLflow model
-  std::string digest;            ///< SHA-256 over the folder's files
-};
 
 struct RegisteredModel {
   std::string name;
@@ -31,7 +16,7 @@ struct RegisteredModel {
 
 /// The embedded registry: `<root>/<name>/versions/<n>/{model/, version.json}` and `<root>/<name>/aliases/<alias>`. Every change
 /// is one rename, so that readers in other processes see the old state or the new one.
-class FolderRegistry {
+class FolderRegistry final : public Registry {
  public:
   explicit FolderRegistry(std::filesystem::path root) : root_(std::move(root)) {}
 
@@ -41,8 +26,8 @@ class FolderRegistry {
   /// Points an alias at a version. kNotFound: no such version.
   Result<> SetAlias(const std::string& name, const std::string& alias, const std::string& version) const;
 
-  /// kNotFound names what is missing: the model, the version or the alias.
-  Result<ModelVersion> Resolve(const ModelReference& reference) const;
+  Result<ModelVersion> Resolve(const ModelReference& reference) override;
+  Result<> Fetch(ModelVersion& version) override;
 
   Result<std::vector<RegisteredModel>> List() const;
 
@@ -50,8 +35,5 @@ class FolderRegistry {
   Result<ModelVersion> Load(const std::string& name, const std::string& version) const;
   std::filesystem::path root_;
 };
-
-/// kCorrupt when the files of `version` are no longer those that were registered.
-Result<> VerifyDigest(const ModelVersion& version);
 
 }  // namespace slipway::registry

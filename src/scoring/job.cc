@@ -17,7 +17,7 @@ json::value OrNull(const std::optional<T>& value) {
 }  // namespace
 
 Places Places::In(const std::string& data_dir) {
-  return {data_dir + "/catalog.db", "iceberg", data_dir + "/warehouse", data_dir + "/models"};
+  return {data_dir + "/catalog.db", "iceberg", data_dir + "/warehouse", {.location = data_dir + "/models", .cache = data_dir + "/model-cache"}};
 }
 
 json::object ToJson(const Work& work) {
@@ -70,7 +70,9 @@ json::object ToJson(const Job& job) {
           {"places", json::object{{"catalog_file", job.places.catalog_file},
                                   {"catalog_name", job.places.catalog_name},
                                   {"warehouse", job.places.warehouse},
-                                  {"registry", job.places.registry}}}};
+                                  {"registry", job.places.registry.location},
+                                  {"model_cache", job.places.registry.cache},
+                                  {"model_cache_bytes", job.places.registry.cache_bytes}}}};
 }
 
 Result<Job> ParseJob(std::string_view text) {
@@ -93,7 +95,9 @@ Result<Job> ParseJob(std::string_view text) {
   ASSIGN(job.places.catalog_file, places.String("catalog_file"));
   ASSIGN(job.places.catalog_name, places.String("catalog_name", "iceberg"));
   ASSIGN(job.places.warehouse, places.String("warehouse"));
-  ASSIGN(job.places.registry, places.String("registry"));
+  ASSIGN(job.places.registry.location, places.String("registry"));
+  ASSIGN(job.places.registry.cache, places.String("model_cache", job.places.warehouse + "/../model-cache"));
+  ASSIGN(job.places.registry.cache_bytes, places.Int("model_cache_bytes", job.places.registry.cache_bytes));
   return job;
 }
 

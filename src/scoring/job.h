@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
-#include "registry/folder_registry.h"
+#include "registry/registry.h"
 
 namespace slipway::scoring {
 
@@ -40,7 +40,7 @@ struct Places {
   std::string catalog_file;  ///< SQLite
   std::string catalog_name = "iceberg";
   std::string warehouse;  ///< the folder of new tables
-  std::string registry;   ///< the folder of models
+  registry::RegistryPlace registry;
 
   /// The places below a server's data directory.
   static Places In(const std::string& data_dir);

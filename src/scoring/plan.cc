@@ -14,8 +14,8 @@ namespace {
 
 class Planner {
  public:
-  Planner(const Work& work, const Places& places, iceberg::Catalog& catalog, Timestamp logical_date, const Clock& clock)
-      : work_(work), places_(places), catalog_(catalog), logical_date_(logical_date), clock_(clock) {}
+  Planner(const Work& work, const Sources& sources, Timestamp logical_date, const Clock& clock)
+      : work_(work), sources_(sources), catalog_(*sources.catalog), logical_date_(logical_date), clock_(clock) {}
 
   std::expected<Plan, std::vector<Problem>> Make() {
     CheckEntityNames();
@@ -45,22 +45,21 @@ class Planner {
       else if (!seen.insert(name).second)
         Invalid({"entity_columns"}, fmt::format("the entity column '{}' is repeated", name));
     }
-    if (work_.source.catalog != places_.catalog_name) CatalogUnknown({"source", "catalog"}, work_.source.catalog);
-    if (work_.target.catalog != places_.catalog_name) CatalogUnknown({"target", "catalog"}, work_.target.catalog);
+    if (work_.source.catalog != sources_.catalog_name) CatalogUnknown({"source", "catalog"}, work_.source.catalog);
+    if (work_.target.catalog != sources_.catalog_name) CatalogUnknown({"target", "catalog"}, work_.target.catalog);
     if (work_.target.schema.empty() || work_.target.schema.find('/') != std::string::npos)
       Invalid({"target", "schema"}, "not a schema name");
     if (work_.target.table.empty() || work_.target.table.find('/') != std::string::npos) Invalid({"target", "table"}, "not a table name");
   }
 
   void CatalogUnknown(Loc loc, const std::string& name) {
-    Invalid(std::move(loc), fmt::format("no catalog '{}' (there is: {})", name, places_.catalog_name));
+    Invalid(std::move(loc), fmt::format("no catalog '{}' (there is: {})", name, sources_.catalog_name));
   }
 
   bool LoadModel() {
-    auto version = registry::FolderRegistry(places_.registry).Resolve(work_.model);
+    auto version = sources_.registry->Resolve(work_.model);
     if (!version) return Add({"model"}, version.error()), false;
-    if (auto intact = registry::VerifyDigest(*version); !intact) return Add({"model"}, intact.error()), false;
-    auto model = model::LoadModel(version->folder);
+    auto model = sources_.models->Load(*sources_.registry, *version);
     if (!model) return Add({"model"}, model.error().Wrap(fmt::format("model {} version {}", version->name, version->version))), false;
     plan_.model_version = std::move(*version);
     plan_.model = std::move(*model);
@@ -144,7 +143,7 @@ class Planner {
   }
 
   const Work& work_;
-  const Places& places_;
+  const Sources& sources_;
   iceberg::Catalog& catalog_;
   Timestamp logical_date_;
   const Clock& clock_;
@@ -154,9 +153,8 @@ class Planner {
 
 }  // namespace
 
-std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Places& places, iceberg::Catalog& catalog,
-                                                   Timestamp logical_date, const Clock& clock) {
-  return Planner(work, places, catalog, logical_date, clock).Make();
+std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, Timestamp logical_date, const Clock& clock) {
+  return Planner(work, sources, logical_date, clock).Make();
 }
 
 Error ToError(const std::vector<Problem>& problems) {

@@ -7,9 +7,8 @@
 #include <vector>
 
 #include "expression/filter.h"
-#include "iceberg/catalog.h"
 #include "model/model.h"
-#include "scoring/job.h"
+#include "scoring/sources.h"
 
 namespace slipway::scoring {
 
@@ -32,7 +31,7 @@ struct OutputColumn {
 /// same plan, so that what is accepted is what runs.
 struct Plan {
   registry::ModelVersion model_version;
-  std::unique_ptr<model::Model> model;
+  std::shared_ptr<const model::Model> model;
   iceberg::Table source;
   std::optional<expression::Filter> filter;
   std::vector<iceberg::Field> read;  ///< the source columns that model, filter and output need
@@ -42,8 +41,7 @@ struct Plan {
 };
 
 /// Plans a run of `work` for `logical_date`. All problems that can be found at once come back together.
-std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Places& places, iceberg::Catalog& catalog,
-                                                   Timestamp logical_date, const Clock& clock);
+std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, Timestamp logical_date, const Clock& clock);
 
 /// The problems in one message, for a run that failed on them.
 Error ToError(const std::vector<Problem>& problems);

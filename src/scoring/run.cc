@@ -88,11 +88,11 @@ Result<std::optional<RunOutcome>> FindCommit(const Job& job, iceberg::Catalog& c
 
 Result<std::optional<RunOutcome>> CleanUp(const Job& job, iceberg::Catalog& catalog) { return FindCommit(job, catalog, true); }
 
-Result<RunOutcome> Run(const Job& job, iceberg::Catalog& catalog, const Clock& clock, const EventSink& events,
-                       const std::stop_token& stop) {
+Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& clock, const EventSink& events, const std::stop_token& stop) {
+  auto& catalog = *sources.catalog;
   ASSIGN(auto earlier, FindCommit(job, catalog, job.attempt > 1));
   if (earlier) return *earlier;
-  auto planned = MakePlan(job.work, job.places, catalog, job.logical_date, clock);
+  auto planned = MakePlan(job.work, sources, job.logical_date, clock);
   if (!planned) return Failure(ToError(planned.error()));
   const Plan& plan = *planned;
   auto prune = plan.filter ? PruningPredicate(plan.filter->root(), plan.source.metadata.schema) : iceberg::Predicate::Always();
@@ -131,10 +131,6 @@ Result<RunOutcome> Run(const Job& job, iceberg::Catalog& catalog, const Clock& c
            {"score", counts.score_seconds},
            {"write", counts.write_seconds}}});
   return RunOutcome{counts.written, committed->snapshot_id, plan.model_version.version, committed->already_committed};
-}
-
-Result<std::unique_ptr<iceberg::Catalog>> OpenCatalog(const Places& places) {
-  return iceberg::OpenSqlCatalog(places.catalog_file, places.catalog_name, places.warehouse);
 }
 
 }  // namespace slipway::scoring

@@ -4,9 +4,8 @@
 #include <optional>
 #include <stop_token>
 
-#include "iceberg/catalog.h"
-#include "scoring/job.h"
 #include "scoring/progress.h"
+#include "scoring/sources.h"
 
 namespace slipway::scoring {
 
@@ -19,12 +18,9 @@ struct RunOutcome {
 
 /// One run from job to commit: resolve → plan → read → filter → score → write → commit. On failure or `stop` (kCancelled) the
 /// target is as it was, and the files of this run are deleted. A run whose id the target has already is not done again.
-Result<RunOutcome> Run(const Job& job, iceberg::Catalog& catalog, const Clock& clock, const EventSink& events, const std::stop_token& stop);
+Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& clock, const EventSink& events, const std::stop_token& stop);
 
 /// Deletes what the attempts of a run have left behind; its commit, if one of them got that far. Nothing may be running for it.
 Result<std::optional<RunOutcome>> CleanUp(const Job& job, iceberg::Catalog& catalog);
-
-/// Opens the embedded catalog of a job.
-Result<std::unique_ptr<iceberg::Catalog>> OpenCatalog(const Places& places);
 
 }  // namespace slipway::scoring

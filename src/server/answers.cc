@@ -35,7 +35,11 @@ int StatusOf(ErrorKind kind) {
 
 Response JsonAnswer(int status, const json::value& body) { return {status, json::serialize(body)}; }
 
-Response ErrorAnswer(int status, std::string_view detail) { return JsonAnswer(status, json::object{{"detail", detail}}); }
+Response ErrorAnswer(int status, std::string_view detail) {
+  auto response = JsonAnswer(status, json::object{{"detail", detail}});
+  if (status == 503) response.headers["Retry-After"] = "2";
+  return response;
+}
 
 Response ErrorAnswer(const Error& error) { return ErrorAnswer(StatusOf(error.kind), error.message); }
 

@@ -62,120 +62,107 @@ std::optional<std::string> DetailOf(const Response& response) {
   return response.body.substr(0, 500);
 }
 
-}  // namespace
-
-Api::State::State(ApiParts given) : parts(std::move(given)) {
-  using namespace contract;
-  const std::string model = "/api/models/{model}/deployments", one = model + "/{name}", key = "/api/user/psk", run = one + "/runs/{run_id}";
-  routes = {
-      {{"POST", model, "create a deployment", &CreateDeploymentBody(), &DeploymentView(), 201, &CreateQuery()},
-       Permission::kCreate,
-       &State::Create},
-      {{"GET", model, "a model's deployments", nullptr, &DeploymentView(), 200, &DeploymentsQuery(), true},
-       Permission::kList,
-       &State::List},
-      {{"GET", "/api/deployments", "all deployments", nullptr, &DeploymentView(), 200, &DeploymentsQuery(), true},
-       Permission::kList,
-       &State::List},
-      {{"GET", one, "one deployment", nullptr, &DeploymentView()}, Permission::kSee, &State::GetOne},
-      {{"PATCH", one, "change a deployment", &PatchBody(), &DeploymentView()}, Permission::kManage, &State::Patch},
-      {{"DELETE", one, "archive a deployment; its runs stay", nullptr, &DeploymentView()}, Permission::kManage, &State::Archive},
-      {{"PUT", one + "/allowed_roles", "who may use it", &AllowedRolesBody(), &DeploymentView()}, Permission::kManage, &State::SetRoles},
-      {{"POST", one + "/stop", "no more ticks and triggers", nullptr, &DeploymentView()}, Permission::kManage, &State::Stop},
-      {{"POST", one + "/start", "go on after a stop", nullptr, &DeploymentView()}, Permission::kManage, &State::StartAgain},
-      {{"POST", one + "/trigger", "start a run", &TriggerBody(), &RunView(), 202, nullptr, false, true},
-       Permission::kManage,
-       &State::Trigger},
-      {{"POST", one + "/backfill", "a run for each missed tick, oldest first", &BackfillBody(), &RunView(), 202, nullptr, true},
-       Permission::kManage,
-       &State::Backfill},
-      {{"GET", one + "/runs", "a deployment's runs, newest first", nullptr, &RunView(), 200, &PageQuery(), true},
-       Permission::kSee,
-       &State::ListRuns},
-      {{"POST", one + "/runs", "what a DAG run did", &CallbackBody(), &RunView()}, Permission::kCallback, &State::Callback},
-      {{"GET", run, "one run", nullptr, &RunView()}, Permission::kSee, &State::GetRun},
-      {{"POST", run + "/cancel", "end a queued or running run", nullptr, &RunView(), 202}, Permission::kManage, &State::Cancel},
-      {{"POST", key, "make a key of one's own", &UserKeyBody(), &NewUserKeyView(), 201}, Permission::kOwnKeys, &State::CreateKey},
-      {{"GET", key, "one's own keys", nullptr, &UserKeyView(), 200, nullptr, true}, Permission::kOwnKeys, &State::ListKeys},
-      {{"POST", key + "/{id}/regenerate", "a new secret for a key", nullptr, &NewUserKeyView()},
-       Permission::kOwnKeys,
-       &State::RegenerateKey},
-      {{"DELETE", key + "/{id}", "revoke a key", nullptr, nullptr, 204}, Permission::kOwnKeys, &State::DeleteKey},
-      {{"GET", "/api/audit", "who did what, newest first", nullptr, &AuditView(), 200, &AuditQuery(), true},
-       Permission::kPlatform,
-       &State::Audit},
-      {{"GET", "/openapi.json", "this document"}, Permission::kAnyone, &State::OpenApi},
-      {{"GET", "/healthz", "whether the server lives"}, Permission::kAnyone, &State::Health},
-      {{"GET", "/readyz", "whether the server can work, and why not"}, Permission::kAnyone, &State::Ready},
-      {{"GET", "/metrics", "Prometheus metrics"}, Permission::kAnyone, &State::Metrics},
-  };
-  for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE"})
-    routes.push_back(
-        {{method, one + "/run/{path}", "proxy to an online deployment", nullptr, nullptr, 409}, Permission::kManage, &State::Proxy});
-  std::vector<Operation> operations;
-  for (auto& route : routes) {
-    route.operation.guarded = route.permission != Permission::kAnyone;
-    operations.push_back(route.operation);
-  }
-  openapi = OpenApiDocument(operations);
+std::optional<std::string> Parameter(const Request& request, const char* name) {
+  auto found = request.parameters.find(name);
+  return found == request.parameters.end() ? std::nullopt : std::optional(found->second);
 }
 
-Response Api::State::Answer(Request request) {
-  const Route* route = nullptr;
+/// The trace id of a W3C Trace Context header, 00-<32 digits>-…; empty where there is none.
+std::string_view TraceId(std::string_view traceparent) {
+  auto digit = [](unsigned char c) { return std::isdigit(c) || (c >= 'a' && c <= 'f'); };
+  if (traceparent.size() < 55 || traceparent[2] != '-' || traceparent[35] != '-') return {};
+  auto id = traceparent.substr(3, 32);
+  return std::ranges::all_of(id, digit) ? id : std::string_view{};
+}
+
+const std::vector<double> kLatencyBuckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
+
+}  // namespace
+
+Api::State::State(ApiParts given) : parts(std::move(given)), routes(Routes()) {
+  std::vector<Operation> operations;
+  for (const auto& route : routes) operations.push_back(route.operation);
+  openapi = OpenApiDocument(operations, parts.login);
+}
+
+/// The route that fits, with the path's parts as the request's parameters; else the answer.
+std::expected<const Api::State::Route*, Response> Api::State::Find(Request& request) const {
   std::string allowed;
   for (const auto& candidate : routes) {
     auto named = Fit(candidate.operation.path, request.path);
     if (!named) continue;
+    if (candidate.operation.method == request.method) {
+      request.parameters = std::move(*named);
+      return &candidate;
+    }
     allowed += (allowed.empty() ? "" : ", ") + candidate.operation.method;
-    if (candidate.operation.method != request.method || route != nullptr) continue;
-    route = &candidate;
-    request.parameters = std::move(*named);
   }
-  if (route == nullptr) {
-    auto response = allowed.empty() ? ErrorAnswer(404, "Not Found") : ErrorAnswer(405, "Method Not Allowed");
-    if (!allowed.empty()) response.headers["Allow"] = allowed;
-    return response;
+  if (auto file = DocsFile(request)) return std::unexpected(std::move(*file));
+  if (allowed.empty()) return std::unexpected(ErrorAnswer(404, "Not Found"));
+  auto response = ErrorAnswer(405, "Method Not Allowed");
+  response.headers["Allow"] = allowed;
+  return std::unexpected(std::move(response));
+}
+
+Response Api::State::LetIn(const Route& route, Call& call) {
+  const auto& request = call.request;
+  if (route.permission != Permission::kAnyone) {
+    auto who = parts.authenticator.Identify(request.Header("authorization"), request.Header("authorization-psk"));
+    if (!who) return who.error().kind == ErrorKind::kDenied ? Unauthenticated(who.error().message, true) : ErrorAnswer(who.error());
+    call.who = std::move(*who);
   }
-  Call call{request, {}, std::nullopt, {}};
-  auto response = [&]() -> Response {
-    auto tried = !request.Header("authorization").empty() || !request.Header("authorization-psk").empty();
-    if (route->permission != Permission::kAnyone) {
-      auto who = parts.authenticator.Identify(request.Header("authorization"), request.Header("authorization-psk"));
-      if (!who) return who.error().kind == ErrorKind::kDenied ? Unauthenticated(who.error().message, true) : ErrorAnswer(who.error());
-      call.who = std::move(*who);
-    }
-    std::optional<auth::Guarded> guarded;
-    if (request.parameters.contains("name") && call.who.kind != auth::Identity::Kind::kNobody) {
-      auto found = parts.store.FindDeployment(request.parameters.at("model"), request.parameters.at("name"));
-      if (!found) return ErrorAnswer(found.error());
-      call.found = std::move(*found);
-      guarded = GuardedOf(call.found->deployment);
-    }
-    switch (auth::Decide(route->permission, call.who, guarded ? &*guarded : nullptr)) {
-      case Verdict::kUnauthenticated:
-        return Unauthenticated("Credentials are missing: send a token or the platform PSK as a bearer, or a key in Authorization-PSK",
-                               tried);
-      case Verdict::kForbidden: return ErrorAnswer(403, fmt::format("this {} may not do that here", ToString(call.who.kind)));
-      case Verdict::kAllowed: break;
-    }
-    auto query = ReadQuery(route->operation.query, request);
-    if (!query) return query.error();
-    call.query = std::move(*query);
-    return (this->*route->handler)(call);
-  }();
-  requests.Add({{"method", request.method}, {"route", route->operation.path}, {"status", std::to_string(response.status)}}).Increment();
-  if (request.method != "GET" && call.who.kind != auth::Identity::Kind::kNobody) {
-    auto named = [&](const char* name) {
-      auto found = request.parameters.find(name);
-      return found == request.parameters.end() ? std::nullopt : std::optional(found->second);
-    };
-    AuditEntry entry{parts.clock.Now(), call.who.subject,  ToString(call.who.kind), request.method + " " + route->operation.path,
-                     named("model"),    named("name"),     response.status,         DetailOf(response),
-                     request.remote,    request.request_id};
-    if (auto written = parts.audit.Append(entry); !written)
-      Log(LogLevel::kError, "audit_not_written", {{"error", written.error().message}});
+  std::optional<auth::Guarded> guarded;
+  if (request.parameters.contains("name") && call.who.kind != auth::Identity::Kind::kNobody) {
+    call.about = request.parameters.at("name");
+    auto found = parts.store.FindDeployment(request.parameters.at("model"), *call.about);
+    if (!found) return ErrorAnswer(found.error());
+    call.found = std::move(*found);
+    guarded = GuardedOf(call.found->deployment);
   }
+  switch (auth::Decide(route.permission, call.who, guarded ? &*guarded : nullptr)) {
+    case Verdict::kUnauthenticated:
+      return Unauthenticated("Credentials are missing: send a token or the platform PSK as a bearer, or a key in Authorization-PSK", false);
+    case Verdict::kForbidden: return ErrorAnswer(403, fmt::format("this {} may not do that here", ToString(call.who.kind)));
+    case Verdict::kAllowed: break;
+  }
+  auto query = ReadQuery(route.operation.query, request);
+  if (!query) return query.error();
+  call.query = std::move(*query);
+  return (this->*route.handler)(call);
+}
+
+Response Api::State::Answer(Request request) {
+  double started = MonotonicSeconds();
+  auto route = Find(request);
+  if (!route) return route.error();
+  Call call{request, {}, std::nullopt, {}, std::nullopt};
+  auto response = LetIn(**route, call);
+  const auto& operation = (*route)->operation;
+  requests.Add({{"method", request.method}, {"route", operation.path}, {"status", std::to_string(response.status)}}).Increment();
+  request_seconds.Add({{"method", request.method}, {"route", operation.path}}, kLatencyBuckets).Observe(MonotonicSeconds() - started);
+  bool known = call.who.kind != auth::Identity::Kind::kNobody, change = request.method != "GET" && known;
+  if (change) WriteAudit(operation, call, response);
+  bool failed = response.status >= 500 || response.status == 401 || response.status == 403;
+  if (parts.log_requests == LogRequests::kAll || (parts.log_requests == LogRequests::kChanges && (change || failed)))
+    Log(response.status >= 500 ? LogLevel::kError : LogLevel::kInfo, "request",
+        {{"request_id", request.request_id},
+         {"trace", std::string(TraceId(request.Header("traceparent")))},
+         {"action", request.method + " " + operation.path},
+         {"model", Parameter(request, "model").value_or("")},
+         {"deployment", call.about.value_or("")},
+         {"actor", call.who.subject},
+         {"remote", request.remote},
+         {"status", std::to_string(response.status)},
+         {"seconds", fmt::format("{:.4f}", MonotonicSeconds() - started)}});
   return response;
+}
+
+void Api::State::WriteAudit(const Operation& operation, const Call& call, const Response& response) {
+  const auto& request = call.request;
+  AuditEntry entry{parts.clock.Now(), call.who.subject, ToString(call.who.kind), request.method + " " + operation.path,
+                   Parameter(request, "model"), call.about, response.status, DetailOf(response), request.remote, request.request_id};
+  if (auto written = parts.audit.Append(entry); !written)
+    Log(LogLevel::kError, "audit_not_written", {{"request_id", request.request_id}, {"error", written.error().message}});
 }
 
 Api::Api(ApiParts parts) : state_(std::make_unique<State>(std::move(parts))) {}

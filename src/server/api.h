@@ -8,12 +8,16 @@
 #include "base/time.h"
 #include "deployments/store.h"
 #include "dispatch/dispatcher.h"
-#include "iceberg/catalog.h"
-#include "scoring/job.h"
+#include "scoring/sources.h"
 #include "server/audit_log.h"
 #include "server/http.h"
+#include "server/openapi.h"
+#include "webhooks/outbox.h"
 
 namespace slipway::server {
+
+/// Which requests are logged; kChanges: changes, and what failed.
+enum class LogRequests { kNone, kChanges, kAll };
 
 /// What the API works on; all must outlive it.
 struct ApiParts {
@@ -22,11 +26,13 @@ struct ApiParts {
   auth::UserKeys& user_keys;
   AuditLog& audit;
   dispatch::Dispatcher& dispatcher;
-  iceberg::Catalog& catalog;
+  webhooks::Outbox& outbox;
+  const scoring::Sources& sources;
   const Clock& clock;
-  scoring::Places places;
   const date::time_zone* zone = nullptr;  ///< of schedules
   std::function<Result<>()> ready;        ///< why the server cannot work now, if it cannot
+  std::optional<Login> login;             ///< how people sign in, where they can
+  LogRequests log_requests = LogRequests::kChanges;
 };
 
 /// The HTTP API of DESIGN section 2: the table of routes is in api.cc, what they do in *_api.cc.

@@ -2,6 +2,7 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
 #include <expected>
@@ -24,11 +25,12 @@ struct Call {
   auth::Identity who;
   std::optional<deployments::DeploymentWithRun> found;
   const deployments::Deployment& deployment() const { return found->deployment; }
-  json::object query;  ///< as the route describes it
+  json::object query;                ///< as the route describes it
+  std::optional<std::string> about;  ///< the deployment's name, for the audit log
 };
 
 struct Api::State {
-  using Handler = Response (State::*)(const Call&);
+  using Handler = Response (State::*)(Call&);
   struct Route {
     Operation operation;
     auth::Permission permission;
@@ -52,37 +54,51 @@ struct Api::State {
   prometheus::Family<prometheus::Gauge>& queue_age =
       prometheus::BuildGauge().Name("slipway_queue_age_seconds").Help("How long the oldest queued run has waited").Register(metrics);
 
+  prometheus::Family<prometheus::Histogram>& request_seconds =
+      prometheus::BuildHistogram().Name("slipway_request_seconds").Help("How long requests take").Register(metrics);
+  prometheus::Family<prometheus::Gauge>& deliveries =
+      prometheus::BuildGauge().Name("slipway_webhook_deliveries").Help("Webhook deliveries by status: pending, dead").Register(metrics);
+
   explicit State(ApiParts given);
+  static std::vector<Route> Routes();  // routes.cc
   Response Answer(Request request);
+  std::expected<const Route*, Response> Find(Request& request) const;
+  /// Signs the caller in, decides, and answers.
+  Response LetIn(const Route& route, Call& call);
+  void WriteAudit(const Operation& operation, const Call& call, const Response& response);
 
   // deployments_api.cc
-  Response Create(const Call& call);
-  Response List(const Call& call);
-  Response GetOne(const Call& call);
-  Response Patch(const Call& call);
-  Response SetRoles(const Call& call);
-  Response Stop(const Call& call);
-  Response StartAgain(const Call& call);
-  Response Archive(const Call& call);
+  Response Create(Call& call);
+  Response List(Call& call);
+  Response GetOne(Call& call);
+  Response Patch(Call& call);
+  Response SetRoles(Call& call);
+  Response Stop(Call& call);
+  Response StartAgain(Call& call);
+  Response Archive(Call& call);
   // runs_api.cc
-  Response Trigger(const Call& call);
-  Response Backfill(const Call& call);
-  Response ListRuns(const Call& call);
-  Response GetRun(const Call& call);
-  Response Cancel(const Call& call);
-  Response Callback(const Call& call);
-  Response Proxy(const Call& call);
+  Response Trigger(Call& call);
+  Response Backfill(Call& call);
+  Response ListRuns(Call& call);
+  Response GetRun(Call& call);
+  Response Cancel(Call& call);
+  Response Callback(Call& call);
+  Response Proxy(Call& call);
   // keys_api.cc
-  Response CreateKey(const Call& call);
-  Response ListKeys(const Call& call);
-  Response RegenerateKey(const Call& call);
-  Response DeleteKey(const Call& call);
+  Response CreateKey(Call& call);
+  Response ListKeys(Call& call);
+  Response RegenerateKey(Call& call);
+  Response DeleteKey(Call& call);
   // platform_api.cc
-  Response Audit(const Call& call);
-  Response OpenApi(const Call& call);
-  Response Health(const Call& call);
-  Response Ready(const Call& call);
-  Response Metrics(const Call& call);
+  Response Audit(Call& call);
+  Response DeadLetters(Call& call);
+  Response RetryDelivery(Call& call);
+  Response DiscardDelivery(Call& call);
+  Response OpenApi(Call& call);
+  Response Docs(Call& call);  // docs.cc
+  Response Health(Call& call);
+  Response Ready(Call& call);
+  Response Metrics(Call& call);
 
   /// Checks what a body means and fills the record; the answer that refuses it otherwise.
   std::optional<Response> Plan(const json::object& body, const std::string& model, Timestamp now, deployments::Deployment& deployment);
@@ -93,6 +109,9 @@ struct Api::State {
 /// A body as FastAPI takes it and `description` has it, or the answer that refuses it.
 std::expected<json::object, Response> ReadBody(const Request& request, const contract::ObjectDescription& description,
                                                std::vector<std::string>* ignored = nullptr);
+
+/// A file of the documentation's page, /docs/<file>, where the request asks for one.
+std::optional<Response> DocsFile(const Request& request);
 
 /// The limit and the cursor of a page's query; the answer that refuses the cursor.
 std::expected<std::pair<int, std::optional<int64_t>>, Response> ReadPage(const json::object& query);

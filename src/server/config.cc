@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 
 #include "base/format.h"
 
@@ -23,11 +24,20 @@ std::vector<Setting> Defaults() {
       number("server.threads", 4, "requests handled at once"),
       number("server.queue", 256, "requests that may wait; more are answered 429"),
       number("server.read_seconds", 30, "a request must have arrived after this long"),
+      number("server.connections", 1024, "open at once; more are answered 503"),
+      text("server.tls_certificate", "", "a PEM file with the chain; with it and the key the server speaks HTTPS; read again when it changes"),
+      text("server.tls_key", "", "the PEM file with the certificate's key"),
+      text("server.log_requests", "changes", "all, changes (and what failed), or none"),
       text("store.location", "", "postgresql://…, or a SQLite file; empty: slipway.db in the data directory"),
       text("registry.location", "", "mlflow+http://… of an MLflow server, or a folder; empty: models in the data directory"),
+      text("registry.username", "", "for an MLflow server with basic authentication"),
+      secret("registry.password", "its password"),
+      secret("registry.token", "a bearer token for an MLflow server"),
+      number("registry.cache_mib", 10240, "what downloaded models may take on the disk"),
       text("auth.issuer", "", "the Keycloak realm's URL; empty: tokens are refused"),
       text("auth.audience", "slipway", "that tokens must be for"),
       text("auth.client", "slipway", "the client whose roles count beside the realm's"),
+      text("auth.login_client", "slipway-cli", "the public client of `slipway login`"),
       text("auth.admin_role", "slipway-admin", "the role that may manage every deployment"),
       text("auth.service_client", "", "a service account that may view users, for live roles of user keys"),
       secret("auth.service_secret", "its secret"),
@@ -38,6 +48,11 @@ std::vector<Setting> Defaults() {
       number("dispatch.lease_seconds", 30, "after this long without a word, a server's runs are taken over"),
       text("dispatch.catch_up", "latest", "ticks missed while all was down: latest, or all"),
       text("dispatch.time_zone", "UTC", "of the schedules: a name of the IANA database"),
+      text("webhooks.*.url", "", "is told of runs: http(s)://…"),
+      secret("webhooks.*.secret", "signs what is sent (Standard Webhooks): whsec_… or any text"),
+      text("webhooks.*.events", "run.succeeded run.failed", "run.queued, run.running, run.succeeded, run.failed"),
+      number("webhooks.*.attempts", 12, "until a delivery is a dead letter"),
+      number("webhooks.*.pause_seconds", 5, "before the second attempt; then three times longer each, an hour at most"),
       number("clock.speed", 1, "for tests: how many times faster the server's clock runs since 2024-01-01"),
   };
 }
@@ -46,6 +61,11 @@ std::string EnvironmentName(const std::string& name) {
   std::string text = "SLIPWAY_";
   for (unsigned char c : name) text += c == '.' ? '_' : static_cast<char>(std::toupper(c));
   return text;
+}
+
+/// What may stand for a star.
+bool IsName(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return std::islower(c) || std::isdigit(c) || c == '_' || c == '-'; });
 }
 
 bool IsNumber(const std::string& text) {
@@ -58,9 +78,24 @@ bool IsNumber(const std::string& text) {
 
 Config::Config() : settings_(Defaults()) {}
 
+/// A name that a star stands for comes to be when it is first asked for, with all settings beside it.
 Setting* Config::Find(const std::string& name) {
-  auto found = std::ranges::find(settings_, name, &Setting::name);
-  return found == settings_.end() ? nullptr : &*found;
+  auto exact = [&]() -> Setting* {
+    auto found = std::ranges::find(settings_, name, &Setting::name);
+    return found == settings_.end() || name.find('*') != std::string::npos ? nullptr : &*found;
+  };
+  if (auto* found = exact()) return found;
+  auto first = name.find('.'), last = name.rfind('.');
+  if (first == std::string::npos || first == last || !IsName(name.substr(first + 1, last - first - 1))) return nullptr;
+  auto pattern = name.substr(0, first) + ".*" + name.substr(last);
+  if (std::ranges::find(settings_, pattern, &Setting::name) == settings_.end()) return nullptr;
+  for (size_t i = 0, count = settings_.size(); i < count; ++i) {
+    auto made = settings_[i];
+    if (!made.name.starts_with(name.substr(0, first) + ".*")) continue;
+    made.name = name.substr(0, last) + made.name.substr(made.name.rfind('.'));
+    settings_.push_back(std::move(made));
+  }
+  return exact();
 }
 
 Result<> Config::Set(const std::string& name, const std::string& value, const std::string& from) {
@@ -79,29 +114,65 @@ Result<> Config::ReadToml(std::string_view text, const std::string& file) {
   } catch (const toml::parse_error& error) {
     return Fail(ErrorKind::kInvalid, "{} line {}: {}", file, error.source().begin.line, error.description());
   }
-  for (const auto& [section, value] : table) {
-    const auto* keys = value.as_table();
-    if (keys == nullptr) return Fail(ErrorKind::kInvalid, "{}: '{}' stands outside of any section", file, section.str());
-    for (const auto& [key, item] : *keys) {
-      auto name = fmt::format("{}.{}", section.str(), key.str());
-      std::string found;
-      if (auto string = item.value_exact<std::string>())
-        found = *string;
-      else if (auto integer = item.value_exact<int64_t>())
-        found = std::to_string(*integer);
-      else
+  for (const auto& [section, value] : table)
+    if (!value.is_table()) return Fail(ErrorKind::kInvalid, "{}: '{}' stands outside of any section", file, section.str());
+  std::function<Result<>(const toml::table&, const std::string&)> read = [&](const toml::table& keys, const std::string& above) -> Result<> {
+    for (const auto& [key, item] : keys) {
+      auto name = above + std::string(key.str());
+      if (const auto* below = item.as_table()) {
+        TRY(read(*below, name + "."));
+      } else if (auto string = item.value_exact<std::string>()) {
+        TRY(Set(name, *string, file));
+      } else if (auto integer = item.value_exact<int64_t>()) {
+        TRY(Set(name, std::to_string(*integer), file));
+      } else {
         return Fail(ErrorKind::kInvalid, "{} line {}: '{}' must be a text or a whole number", file, item.source().begin.line, name);
-      TRY(Set(name, found, file));
+      }
     }
+    return {};
+  };
+  return read(table, "");
+}
+
+Result<> Config::ReadEnvironment(const std::map<std::string, std::string>& environment) {
+  const auto known = settings_;
+  for (const auto& [variable, value] : environment) {
+    bool of_section = false;
+    std::string name;
+    for (const auto& setting : known) {
+      auto pattern = EnvironmentName(setting.name);
+      of_section |= variable.starts_with(EnvironmentName(setting.name.substr(0, setting.name.find('.') + 1)));
+      auto star = pattern.find('*');
+      if (variable == pattern) {
+        name = setting.name;
+      } else if (auto rest = pattern.size() - 1; star != std::string::npos && variable.size() > rest &&
+                                                 variable.starts_with(pattern.substr(0, star)) && variable.ends_with(pattern.substr(star + 1))) {
+        auto part = variable.substr(star, variable.size() - rest);
+        std::ranges::transform(part, part.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        name = setting.name.substr(0, setting.name.find('*')) + part + setting.name.substr(setting.name.find('*') + 1);
+      }
+    }
+    if (name.empty() && of_section) return Fail(ErrorKind::kInvalid, "${} names no setting; `slipway config` lists them", variable);
+    if (!name.empty()) TRY(Set(name, value, "$" + variable));
   }
   return {};
 }
 
-Result<> Config::ReadEnvironment(const std::map<std::string, std::string>& environment) {
-  for (auto& setting : settings_)
-    if (auto found = environment.find(EnvironmentName(setting.name)); found != environment.end())
-      TRY(Set(setting.name, found->second, "$" + found->first));
-  return {};
+std::vector<std::string> Config::Names(const std::string& section) const {
+  std::vector<std::string> names;
+  for (const auto& setting : settings_) {
+    auto first = setting.name.find('.'), last = setting.name.rfind('.');
+    if (first == last || setting.name.substr(0, first) != section) continue;
+    auto name = setting.name.substr(first + 1, last - first - 1);
+    if (name != "*" && std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
+std::vector<Setting> Config::settings() const {
+  std::vector<Setting> shown;
+  std::ranges::copy_if(settings_, std::back_inserter(shown), [](const auto& s) { return s.name.find('*') == std::string::npos; });
+  return shown;
 }
 
 const std::string& Config::Text(const std::string& name) const { return std::ranges::find(settings_, name, &Setting::name)->value; }

@@ -40,12 +40,13 @@ Response Changed(const Result<Deployment>& changed, const Call& call) {
 
 }  // namespace
 
-Response Api::State::Create(const Call& call) {
+Response Api::State::Create(Call& call) {
   std::vector<std::string> ignored;
   auto body = ReadBody(call.request, contract::CreateDeploymentBody(), &ignored);
   if (!body) return body.error();
   auto now = parts.clock.Now();
   const auto& model = call.request.parameters.at("model");
+  call.about = std::string(body->at("name").as_string());
   Deployment deployment{.deployment_id = NewUuid(),
                         .model = model,
                         .name = std::string(body->at("name").as_string()),
@@ -90,7 +91,7 @@ std::optional<Response> Api::State::Plan(const json::object& body, const std::st
   }
   auto work = dispatch::WorkOf(body, model);
   if (!work) return ErrorAnswer(work.error());
-  auto plan = scoring::MakePlan(*work, parts.places, parts.catalog, now, parts.clock);
+  auto plan = scoring::MakePlan(*work, parts.sources, now, parts.clock);
   if (plan) {
     deployment.resolved_model_version = plan->model_version.version;
   } else {
@@ -108,7 +109,7 @@ std::optional<Response> Api::State::Plan(const json::object& body, const std::st
   return std::nullopt;
 }
 
-Response Api::State::List(const Call& call) {
+Response Api::State::List(Call& call) {
   auto window = ReadPage(call.query);
   if (!window) return window.error();
   deployments::DeploymentFilter filter{.owner = QueryText(call.query, "owner"), .domain = QueryText(call.query, "domain")};
@@ -120,9 +121,9 @@ Response Api::State::List(const Call& call) {
   return PageAnswer(*page, ViewOfBoth);
 }
 
-Response Api::State::GetOne(const Call& call) { return JsonAnswer(200, ViewOfBoth(*call.found)); }
+Response Api::State::GetOne(Call& call) { return JsonAnswer(200, ViewOfBoth(*call.found)); }
 
-Response Api::State::Patch(const Call& call) {
+Response Api::State::Patch(Call& call) {
   std::vector<std::string> ignored;
   auto patch = ReadBody(call.request, contract::PatchBody(), &ignored);
   if (!patch) return patch.error();
@@ -156,7 +157,7 @@ Response Api::State::Patch(const Call& call) {
   return Changed(changed, call);
 }
 
-Response Api::State::SetRoles(const Call& call) {
+Response Api::State::SetRoles(Call& call) {
   auto body = ReadBody(call.request, contract::AllowedRolesBody());
   if (!body) return body.error();
   auto changed = parts.store.ChangeDeployment(call.deployment().deployment_id, [&](Deployment& stored) -> Result<> {
@@ -189,7 +190,7 @@ Result<> Api::State::EndRuns(const Deployment& deployment, const std::string& wh
   return {};
 }
 
-Response Api::State::Stop(const Call& call) {
+Response Api::State::Stop(Call& call) {
   auto changed = parts.store.ChangeDeployment(call.deployment().deployment_id, [&](Deployment& stored) -> Result<> {
     if (stored.status == DeploymentStatus::kStopped) return {};
     auto now = std::max(parts.clock.Now(), stored.updated_at + std::chrono::microseconds{1});
@@ -203,7 +204,7 @@ Response Api::State::Stop(const Call& call) {
   return Changed(changed, call);
 }
 
-Response Api::State::StartAgain(const Call& call) {
+Response Api::State::StartAgain(Call& call) {
   auto changed = parts.store.ChangeDeployment(call.deployment().deployment_id, [&](Deployment& stored) -> Result<> {
     if (stored.status == DeploymentStatus::kActive) return {};
     auto now = std::max(parts.clock.Now(), stored.updated_at + std::chrono::microseconds{1});
@@ -220,7 +221,7 @@ Response Api::State::StartAgain(const Call& call) {
   return Changed(changed, call);
 }
 
-Response Api::State::Archive(const Call& call) {
+Response Api::State::Archive(Call& call) {
   auto changed = parts.store.ChangeDeployment(call.deployment().deployment_id, [&](Deployment& stored) -> Result<> {
     stored.status = DeploymentStatus::kArchived;
     stored.updated_at = std::max(parts.clock.Now(), stored.updated_at + std::chrono::microseconds{1});

@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -20,6 +21,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "server/http.h"
+#include "server/tls.h"
 
 namespace slipway::server {
 namespace {
@@ -39,6 +41,12 @@ std::string LowerCase(std::string_view text) {
   return lower;
 }
 
+/// The caller's own name for a request, where it can stand in a log and in a header.
+std::string RequestId(std::string_view given) {
+  auto plain = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == ':'; };
+  return !given.empty() && given.size() <= 128 && std::ranges::all_of(given, plain) ? std::string(given) : NewUuid();
+}
+
 /// False for a target that is no valid path.
 bool Decode(const Message& message, Request& request) {
   auto target = boost::urls::parse_origin_form(message.target());
@@ -48,7 +56,7 @@ bool Decode(const Message& message, Request& request) {
   for (auto parameter : target->params()) request.query[parameter.key] = parameter.value;
   for (const auto& field : message) request.headers[LowerCase(field.name_string())] = std::string(field.value());
   request.body = message.body();
-  request.request_id = NewUuid();
+  request.request_id = RequestId(request.Header("x-request-id"));
   return true;
 }
 
@@ -65,10 +73,31 @@ Answer Encode(const Response& response, const Message& message, const std::strin
 
 Response Plain(int status, std::string_view detail) { return {status, fmt::format(R"({{"detail":"{}"}})", detail)}; }
 
+Response Later(int status, std::string_view detail) {
+  auto response = Plain(status, detail);
+  response.headers["Retry-After"] = "1";
+  return response;
+}
+
+/// 431; or where the credential is what is too large, 401: it is no token that anybody gave. `rest`: from the field on that did not fit.
+Response HeaderTooLarge(std::string_view rest) {
+  if (LowerCase(rest.substr(0, 13)) != "authorization") return Plain(431, "Request header too large");
+  auto refused = Plain(401, "the token is too long");
+  refused.headers["WWW-Authenticate"] = R"(Bearer realm="slipway", error="invalid_token")";
+  return refused;
+}
+
+using Plaintext = beast::tcp_stream;
+using Encrypted = beast::ssl_stream<beast::tcp_stream>;
+
 class Server final : public HttpServer {
  public:
-  Server(HttpLimits limits, Handler handler)
-      : limits_(limits), handler_(std::move(handler)), acceptor_(context_), pool_(static_cast<size_t>(limits.threads)) {}
+  Server(HttpLimits limits, std::unique_ptr<TlsCertificate> certificate, Handler handler)
+      : limits_(limits),
+        certificate_(std::move(certificate)),
+        handler_(std::move(handler)),
+        acceptor_(context_),
+        pool_(static_cast<size_t>(limits.threads)) {}
 
   Result<> Bind(const std::string& host, int port) {
     boost::system::error_code code;
@@ -89,7 +118,14 @@ class Server final : public HttpServer {
 
   void Run() override {
     asio::co_spawn(context_, Accept(), asio::detached);
-    context_.run();
+    while (true) {
+      try {
+        context_.run();
+        break;
+      } catch (const std::exception& error) {  // of one connection, which is closed by it; the others go on
+        Log(LogLevel::kError, "connection_failed", {{"error", error.what()}});
+      }
+    }
     pool_.join();
   }
 
@@ -114,44 +150,92 @@ class Server final : public HttpServer {
     while (acceptor_.is_open()) {
       boost::system::error_code code;
       auto socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, code));
-      if (!code) asio::co_spawn(context_, Serve(beast::tcp_stream(std::move(socket))), asio::detached);
+      if (code) continue;
+      if (certificate_)
+        asio::co_spawn(context_, Encrypt(std::move(socket)), asio::detached);
+      else
+        asio::co_spawn(context_, Connect(std::move(socket)), asio::detached);
     }
   }
 
-  asio::awaitable<void> Serve(beast::tcp_stream stream) {
+  /// Counts a connection as long as it lives.
+  struct Open {
+    explicit Open(int& count) : count_(count) { ++count_; }
+    Open(const Open&) = delete;
+    Open& operator=(const Open&) = delete;
+    ~Open() { --count_; }
+    int& count_;
+  };
+
+  asio::awaitable<void> Connect(tcp::socket socket) {
+    Open open(connections_);
+    boost::system::error_code code;
+    socket.set_option(tcp::no_delay(true), code);
+    Plaintext stream(std::move(socket));
+    co_await Serve(stream, stream);
+    stream.socket().shutdown(tcp::socket::shutdown_send, code);
+    co_await Linger(stream);
+  }
+
+  asio::awaitable<void> Encrypt(tcp::socket socket) {
+    Open open(connections_);
+    boost::system::error_code code;
+    socket.set_option(tcp::no_delay(true), code);
+    auto context = certificate_->Current();
+    Encrypted stream(std::move(socket), *context);
+    auto token = asio::redirect_error(asio::use_awaitable, code);
+    beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(limits_.read_seconds));
+    co_await stream.async_handshake(asio::ssl::stream_base::server, token);
+    if (code) co_return;
+    co_await Serve(stream, beast::get_lowest_layer(stream));
+    beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(2));
+    co_await stream.async_shutdown(token);
+  }
+
+  /// One connection: request after request, on the plain stream `tcp` or on TLS over it.
+  template <typename Stream>
+  asio::awaitable<void> Serve(Stream& stream, beast::tcp_stream& tcp) {
     beast::flat_buffer buffer;
     boost::system::error_code code;
     auto token = asio::redirect_error(asio::use_awaitable, code);
-    bool open = true;
-    auto peer = stream.socket().remote_endpoint(code);
+    auto peer = tcp.socket().remote_endpoint(code);
     auto remote = code ? std::string() : peer.address().to_string();
-    while (open) {
+    for (bool open = true; open;) {
       http::request_parser<http::string_body> parser;
       parser.body_limit(limits_.body_bytes);
       parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
-      stream.expires_after(std::chrono::seconds(limits_.read_seconds));
+      tcp.expires_after(std::chrono::seconds(limits_.read_seconds));
       co_await http::async_read(stream, buffer, parser, token);
       Answer answer;
-      ++answering_;
-      if (code == http::error::body_limit || code == http::error::header_limit) {
-        bool body = code == http::error::body_limit;
-        answer = Encode(Plain(body ? 413 : 431, body ? "Request body too large" : "Request header too large"), parser.get(), NewUuid());
+      if (code == http::error::body_limit) {
+        answer = Encode(Plain(413, "Request body too large"), parser.get(), NewUuid());
+        answer.keep_alive(false);
+      } else if (code == http::error::header_limit) {
+        answer = Encode(HeaderTooLarge(beast::buffers_to_string(buffer.data())), Message{http::verb::get, "/", 11}, NewUuid());
+        answer.keep_alive(false);
+      } else if (code.category() == http::make_error_code(http::error::bad_method).category() && code != http::error::end_of_stream &&
+                 code != http::error::partial_message) {
+        answer = Encode(Plain(400, "The request is not HTTP/1.1"), Message{http::verb::get, "/", 11}, NewUuid());
         answer.keep_alive(false);
       } else if (code) {
-        --answering_;
-        break;
+        co_return;
+      } else if (connections_ > limits_.connections) {
+        answer = Encode(Later(503, "Too many connections"), parser.get(), NewUuid());
+        answer.keep_alive(false);
       } else {
+        Open answering(answering_);
         answer = co_await Handle(parser.release(), remote);
+        if (stopping_) answer.keep_alive(false);
+        tcp.expires_after(std::chrono::seconds(limits_.read_seconds));
+        open = answer.keep_alive();
+        co_await http::async_write(stream, answer, token);
+        if (code) co_return;
+        continue;
       }
-      stream.expires_after(std::chrono::seconds(limits_.read_seconds));
-      if (stopping_) answer.keep_alive(false);
-      open = answer.keep_alive();
+      tcp.expires_after(std::chrono::seconds(limits_.read_seconds));
       co_await http::async_write(stream, answer, token);
-      --answering_;
-      if (code) break;
+      co_return;
     }
-    stream.socket().shutdown(tcp::socket::shutdown_send, code);
-    co_await Linger(stream);
   }
 
   /// Reads what a client is still sending for a moment: closing at once would reset the connection before it saw the answer.
@@ -166,9 +250,7 @@ class Server final : public HttpServer {
   /// On the pool, then back.
   asio::awaitable<Answer> Handle(Message message, std::string remote) {
     if (waiting_ >= limits_.threads + limits_.queue) {
-      auto busy = Plain(429, "Too many requests: the server is busy");
-      busy.headers["Retry-After"] = "1";
-      co_return Encode(busy, message, NewUuid());
+      co_return Encode(Later(429, "Too many requests: the server is busy"), message, NewUuid());
     }
     ++waiting_;
     co_await asio::post(pool_, asio::use_awaitable);
@@ -190,19 +272,27 @@ class Server final : public HttpServer {
   }
 
   HttpLimits limits_;
+  std::unique_ptr<TlsCertificate> certificate_;  ///< null: plain HTTP
   Handler handler_;
   asio::io_context context_{1};
   tcp::acceptor acceptor_;
   asio::thread_pool pool_;
   asio::steady_timer timer_{context_};
-  int waiting_ = 0, answering_ = 0;  ///< touched by the context's thread alone
+  int waiting_ = 0, answering_ = 0, connections_ = 0;  ///< touched by the context's thread alone
   bool stopping_ = false;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::Listen(const std::string& host, int port, HttpLimits limits, Handler handler) {
-  auto server = std::make_unique<Server>(limits, std::move(handler));
+Result<std::unique_ptr<HttpServer>> HttpServer::Listen(const std::string& host, int port, HttpLimits limits, const TlsFiles& tls,
+                                                       Handler handler) {
+  if (tls.certificate.empty() != tls.key.empty())
+    return Fail(ErrorKind::kInvalid, "server.tls_certificate and server.tls_key go together: set both, or none");
+  std::unique_ptr<TlsCertificate> certificate;
+  if (!tls.certificate.empty()) {
+    ASSIGN(certificate, TlsCertificate::Open(tls));
+  }
+  auto server = std::make_unique<Server>(limits, std::move(certificate), std::move(handler));
   TRY(server->Bind(host, port));
   return server;
 }

@@ -55,7 +55,7 @@ json::object PageSchema(const std::string& name) {
 
 }  // namespace
 
-json::object OpenApiDocument(const std::vector<Operation>& operations) {
+json::object OpenApiDocument(const std::vector<Operation>& operations, const std::optional<Login>& login) {
   json::object paths,
       schemas{{"Error", json::object{{"type", "object"},
                                      {"required", json::array{"detail"}},
@@ -96,14 +96,18 @@ json::object OpenApiDocument(const std::vector<Operation>& operations) {
     if (!paths.contains(operation.path)) paths[operation.path] = json::object{};
     paths[operation.path].as_object()[method] = std::move(described);
   }
+  json::object schemes{{"bearer", json::object{{"type", "http"}, {"scheme", "bearer"}, {"description", "a Keycloak access token, or a key"}}},
+                       {"psk", json::object{{"type", "apiKey"}, {"in", "header"}, {"name", "Authorization-PSK"}, {"description", "a pre-shared key"}}}};
+  // Where tokens come from; `slipway login` reads it.
+  if (login)
+    schemes["oidc"] = json::object{{"type", "openIdConnect"},
+                                   {"openIdConnectUrl", login->issuer + "/.well-known/openid-configuration"},
+                                   {"x-client-id", login->client}};
   return {{"openapi", "3.1.0"},
           {"info", json::object{{"title", "Slipway"}, {"version", "0.1.0"}}},
           {"paths", std::move(paths)},
           {"components",
-           json::object{{"schemas", std::move(schemas)},
-                        {"securitySchemes",
-                         json::object{{"bearer", json::object{{"type", "http"}, {"scheme", "bearer"}}},
-                                      {"psk", json::object{{"type", "apiKey"}, {"in", "header"}, {"name", "Authorization-PSK"}}}}}}}};
+           json::object{{"schemas", std::move(schemas)}, {"securitySchemes", std::move(schemes)}}}};
 }
 
 }  // namespace slipway::server

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,12 @@ struct Operation {
   bool guarded = true;         ///< needs credentials
 };
 
+/// How a person signs in: the issuer of tokens, and the public client that `slipway login` uses.
+struct Login {
+  std::string issuer, client;
+};
+
 /// An OpenAPI 3.1 document, from the same descriptions that validate.
-boost::json::object OpenApiDocument(const std::vector<Operation>& operations);
+boost::json::object OpenApiDocument(const std::vector<Operation>& operations, const std::optional<Login>& login);
 
 }  // namespace slipway::server

@@ -27,7 +27,7 @@ std::optional<Response> RefuseUnlessActive(const deployments::Deployment& deploy
 
 }  // namespace
 
-Response Api::State::Trigger(const Call& call) {
+Response Api::State::Trigger(Call& call) {
   auto now = parts.clock.Now();
   auto logical_date = now;
   if (!call.request.body.empty()) {
@@ -46,7 +46,7 @@ Response Api::State::Trigger(const Call& call) {
   return JsonAnswer(202, ViewOf(run));
 }
 
-Response Api::State::Backfill(const Call& call) {
+Response Api::State::Backfill(Call& call) {
   auto body = ReadBody(call.request, contract::BackfillBody());
   if (!body) return body.error();
   auto from = InstantIn(*body, "from"), to = InstantIn(*body, "to");
@@ -81,7 +81,7 @@ Response Api::State::Backfill(const Call& call) {
   return JsonAnswer(202, json::object{{"items", std::move(items)}, {"next_cursor", nullptr}});
 }
 
-Response Api::State::ListRuns(const Call& call) {
+Response Api::State::ListRuns(Call& call) {
   auto window = ReadPage(call.query);
   if (!window) return window.error();
   auto page = parts.store.ListRuns(call.deployment().deployment_id, window->first, window->second);
@@ -89,14 +89,14 @@ Response Api::State::ListRuns(const Call& call) {
   return PageAnswer(*page, [](const Run& run) { return ViewOf(run); });
 }
 
-Response Api::State::GetRun(const Call& call) {
+Response Api::State::GetRun(Call& call) {
   auto run = parts.store.FindRun(call.request.parameters.at("run_id"));
   if (!run) return ErrorAnswer(run.error());
   if (run->deployment_id != call.deployment().deployment_id) return ErrorAnswer(404, fmt::format("no run {}", run->run_id));
   return JsonAnswer(200, ViewOf(*run));
 }
 
-Response Api::State::Cancel(const Call& call) {
+Response Api::State::Cancel(Call& call) {
   auto changed = parts.store.ChangeRun(call.request.parameters.at("run_id"), [&](Run& run) -> Result<> {
     if (run.deployment_id != call.deployment().deployment_id) return Fail(ErrorKind::kNotFound, "no run {}", run.run_id);
     if (IsFinal(run.status)) return Fail(ErrorKind::kConflict, "the run has {} already", ToString(run.status));
@@ -113,7 +113,7 @@ Response Api::State::Cancel(const Call& call) {
 }
 
 /// Word of a DAG run: repeated and late words change nothing that is final, and none takes a run back.
-Response Api::State::Callback(const Call& call) {
+Response Api::State::Callback(Call& call) {
   auto body = ReadBody(call.request, contract::CallbackBody());
   if (!body) return body.error();
   auto now = parts.clock.Now();
@@ -148,6 +148,6 @@ Response Api::State::Callback(const Call& call) {
   return ErrorAnswer(409, "the run changes too quickly: report again");
 }
 
-Response Api::State::Proxy(const Call&) { return ErrorAnswer(409, "a batch deployment answers no requests: trigger a run instead"); }
+Response Api::State::Proxy(Call&) { return ErrorAnswer(409, "a batch deployment answers no requests: trigger a run instead"); }
 
 }  // namespace slipway::server

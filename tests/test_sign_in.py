@@ -1,0 +1,281 @@
+"""Who may do what, with a real Keycloak: the permission table over HTTP, user keys that follow roles, and tokens that are not valid."""
+
+import base64
+import json
+import time
+import uuid
+
+import pytest
+from conftest import Lake, Server
+from deployments import body, fill, finished, until
+from services.keycloak import SERVICE_CLIENT, SERVICE_SECRET
+
+REFRESH = 1  # seconds; 60 by default
+
+
+def sign_in_settings(keycloak) -> dict:
+    return {"auth.issuer": keycloak.issuer, "auth.service_client": SERVICE_CLIENT, "auth.service_secret": SERVICE_SECRET,
+            "auth.refresh_seconds": REFRESH}
+
+
+@pytest.fixture(scope="module")
+def server(keycloak, tmp_path_factory):
+    lake = fill(Lake(tmp_path_factory.mktemp("lake")))
+    started = Server(lake.dir, sign_in_settings(keycloak))
+    yield started
+    started.stop()
+
+
+def make_key(server, token, description="for a test"):
+    status, made, _ = server.call("POST", "/api/user/psk", {"description": description}, token=token)
+    assert status == 201 and made["description"] == description and len(made["psk"]) >= 64
+    return made
+
+
+@pytest.fixture(scope="module")
+def credentials(server, keycloak):
+    """Header by caller; `with_role` is data-science, which the deployments of this table allow."""
+    tokens = {name: keycloak.token(name) for name in ("scientist", "analyst", "creator", "keeper")}
+    revoked = make_key(server, tokens["scientist"])
+    assert server.call("DELETE", f"/api/user/psk/{revoked['id']}", token=tokens["scientist"])[0] == 204
+    key = {name: make_key(server, tokens[name])["psk"] for name in ("scientist", "analyst")}
+    bearer = {name: {"Authorization": f"Bearer {token}"} for name, token in tokens.items()}
+    return {"nobody": {}, "bearer without role": bearer["analyst"], "bearer with role": bearer["scientist"], "creator": bearer["creator"],
+            "admin role": bearer["keeper"], "user PSK, no roles set": {"Authorization-PSK": key["scientist"]},
+            "user PSK with the role": {"Authorization-PSK": key["scientist"]}, "user PSK with the role as bearer": {"Authorization": f"Bearer {key['scientist']}"},
+            "user PSK without the role": {"Authorization-PSK": key["analyst"]}, "revoked PSK": {"Authorization-PSK": revoked["psk"]},
+            "platform PSK": {"Authorization-PSK": server.psk}, "platform PSK as bearer": {"Authorization": f"Bearer {server.psk}"}}
+
+
+OPEN, CREATE, LIST, SEE, MANAGE, OWN_KEYS, REPORT, PLATFORM = range(8)
+CALLERS = {  # what each may do, beside the open endpoints: DESIGN section 2, "Who may do what"
+    "nobody": None, "revoked PSK": None,
+    "bearer without role": {CREATE, LIST, SEE, OWN_KEYS}, "bearer with role": {CREATE, LIST, SEE, MANAGE, OWN_KEYS},
+    "creator": {CREATE, LIST, SEE, MANAGE, OWN_KEYS}, "admin role": {CREATE, LIST, SEE, MANAGE, OWN_KEYS, PLATFORM},
+    "user PSK, no roles set": {LIST}, "user PSK without the role": {LIST}, "user PSK with the role": {LIST, SEE, MANAGE},
+    "user PSK with the role as bearer": {LIST, SEE, MANAGE},
+    "platform PSK": {CREATE, LIST, SEE, MANAGE, REPORT, PLATFORM}, "platform PSK as bearer": {CREATE, LIST, SEE, MANAGE, REPORT, PLATFORM}}
+D = "/api/models/m/deployments/{name}"
+ENDPOINTS = [
+    ("POST", "/api/models/m/deployments", CREATE, lambda name: body(name=name + "-new")), ("GET", "/api/models/m/deployments", LIST, None),
+    ("GET", "/api/deployments", LIST, None), ("GET", D, SEE, None), ("PATCH", D, MANAGE, {"owner": "z"}), ("DELETE", D, MANAGE, None),
+    ("PUT", D + "/allowed_roles", MANAGE, {"allowed_roles": []}), ("POST", D + "/stop", MANAGE, None), ("POST", D + "/start", MANAGE, None),
+    ("POST", D + "/trigger", MANAGE, None), ("POST", D + "/backfill", MANAGE, {"from": "2024-01-01", "to": "2024-01-02"}),
+    ("GET", D + "/runs", SEE, None), ("POST", D + "/runs", REPORT, {"airflow_run_id": "a", "status": "running"}),
+    ("GET", D + "/runs/{run_id}", SEE, None), ("POST", D + "/runs/{run_id}/cancel", MANAGE, None), ("GET", D + "/run/predict", MANAGE, None),
+    ("POST", D + "/run/predict", MANAGE, None), ("PUT", D + "/run/predict", MANAGE, None), ("PATCH", D + "/run/predict", MANAGE, None),
+    ("DELETE", D + "/run/predict", MANAGE, None), ("POST", "/api/user/psk", OWN_KEYS, {"description": "x"}), ("GET", "/api/user/psk", OWN_KEYS, None),
+    ("POST", "/api/user/psk/nope/regenerate", OWN_KEYS, None), ("DELETE", "/api/user/psk/nope", OWN_KEYS, None), ("GET", "/api/audit", PLATFORM, None),
+    ("GET", "/api/webhooks/dead-letters", PLATFORM, None), ("POST", "/api/webhooks/dead-letters/nope/retry", PLATFORM, None),
+    ("DELETE", "/api/webhooks/dead-letters/nope", PLATFORM, None),
+    ("GET", "/openapi.json", OPEN, None), ("GET", "/docs", OPEN, None), ("GET", "/healthz", OPEN, None), ("GET", "/readyz", OPEN, None),
+    ("GET", "/metrics", OPEN, None)]
+
+
+def test_the_table_names_every_endpoint(server):
+    document = server.call("GET", "/openapi.json")[1]
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    pattern = {"/api/models/m/": "/api/models/{model}/", "/nope": "/{id}", "/run/predict": "/run/{path}"}
+    listed = set()
+    for method, path, _, _ in ENDPOINTS:
+        for concrete, named in pattern.items():
+            path = path.replace(concrete, named)
+        listed.add((method, path))
+    assert listed == described
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("method, path, needs, sent", ENDPOINTS, ids=[f"{e[0]} {e[1]}" for e in ENDPOINTS])
+def test_who_may_do_what(server, credentials, caller, method, path, needs, sent):
+    name = "d" + uuid.uuid4().hex[:12]
+    roles = [] if caller == "user PSK, no roles set" else ["data-science"]
+    creator = credentials["creator"]
+    assert server.call("POST", "/api/models/m/deployments", body(name=name, allowed_roles=roles), psk=None, headers=creator)[0] == 201
+    run_id = "nope"
+    if "{run_id}" in path:
+        run_id = server.call("POST", f"/api/models/m/deployments/{name}/trigger", psk=None, headers=creator)[1]["run_id"]
+    status, answer, headers = server.call(method, path.format(name=name, run_id=run_id), sent(name) if callable(sent) else sent, psk=None,
+                                          headers=credentials[caller])
+    may = needs == OPEN or (CALLERS[caller] is not None and needs in CALLERS[caller])
+    if may:
+        assert status not in (401, 403, 500), answer
+    elif CALLERS[caller] is None:
+        assert status == 401 and headers["WWW-Authenticate"].startswith('Bearer realm="slipway"'), answer
+        assert ("invalid_token" in headers["WWW-Authenticate"]) == (caller == "revoked PSK")
+    else:
+        assert status == 403, answer
+
+
+def test_a_user_key_lists_only_what_its_roles_allow(server, credentials):
+    for name, roles in (("seen", ["data-science"]), ("unseen", ["others"]), ("closed", [])):
+        assert server.call("POST", "/api/models/m/deployments", body(name=name, allowed_roles=roles, domain="lists"))[0] == 201
+    names = lambda caller: {d["name"] for d in server.call("GET", "/api/deployments?domain=lists", psk=None, headers=credentials[caller])[1]["items"]}  # noqa: E731
+    assert names("user PSK with the role") == {"seen"} and names("user PSK without the role") == set()
+    assert names("bearer without role") == {"seen", "unseen", "closed"}
+
+
+def test_client_roles_count_too(server, keycloak):
+    client = next(c for c in keycloak.admin("GET", "/clients?clientId=slipway"))
+    role = keycloak.admin("GET", f"/clients/{client['id']}/roles/scorer")
+    path = f"/users/{keycloak.user_id('analyst')}/role-mappings/clients/{client['id']}"
+    server.call("POST", "/api/models/m/deployments", body(name="client-role", allowed_roles=["scorer"]))
+    assert server.call("POST", "/api/models/m/deployments/client-role/stop", token=keycloak.token("analyst"))[0] == 403
+    keycloak.admin("POST", path, [role])
+    try:
+        token = keycloak.token("analyst")
+        assert server.call("POST", "/api/models/m/deployments/client-role/stop", token=token)[0] == 200
+        key = make_key(server, token)["psk"]
+        assert server.call("POST", "/api/models/m/deployments/client-role/start", psk=key)[0] == 200
+    finally:
+        keycloak.admin("DELETE", path, [role])
+
+
+def test_a_service_account_is_a_caller_too(server, keycloak):
+    status, made, _ = server.call("POST", "/api/models/m/deployments", body(name="by-robot"), token=keycloak.service_token())
+    assert status == 201
+    assert server.call("POST", "/api/models/m/deployments/by-robot/stop", token=keycloak.service_token())[0] == 200
+
+
+def test_a_role_taken_away_stops_a_user_key(server, keycloak):
+    server.call("POST", "/api/models/m/deployments", body(name="followed", allowed_roles=["data-science"]))
+    one = "/api/models/m/deployments/followed"
+    key = make_key(server, keycloak.token("scientist"))["psk"]
+    assert server.call("GET", one, psk=key)[0] == 200
+    keycloak.change_role("scientist", "data-science", "DELETE")
+    try:
+        until(lambda: server.call("GET", one, psk=key)[0], lambda status: status == 403, 20 * REFRESH)
+    finally:
+        keycloak.change_role("scientist", "data-science", "POST")
+    until(lambda: server.call("GET", one, psk=key)[0], lambda status: status == 200, 20 * REFRESH)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_user_who_is_disabled_or_gone_has_no_keys(server, keycloak, gone):
+    name = f"leaver-{uuid.uuid4().hex[:6]}"
+    keycloak.admin("POST", "/users", {"username": name, "enabled": True, "email": f"{name}@example.com", "firstName": "a", "lastName": "b",
+                                      "credentials": [{"type": "password", "value": "for-tests-only"}]})
+    key = make_key(server, keycloak.token(name))["psk"]
+    assert server.call("GET", "/api/deployments", psk=key)[0] == 200
+    path = f"/users/{keycloak.user_id(name)}"
+    keycloak.admin("DELETE", path) if gone else keycloak.admin("PUT", path, {"enabled": False})
+    answer = until(lambda: server.call("GET", "/api/deployments", psk=key), lambda a: a[0] == 401, 20 * REFRESH)
+    assert "owner is" in answer[1]["detail"]
+
+
+def test_own_keys(server, keycloak):
+    token, other = keycloak.token("creator"), keycloak.token("keeper")
+    made = make_key(server, token, "laptop")
+    listed = server.call("GET", "/api/user/psk", token=token)[1]["items"]
+    assert [k for k in listed if k["id"] == made["id"]][0] == {k: made[k] for k in ("id", "description", "created_at")}
+    assert made["psk"] not in json.dumps(listed)
+    assert server.call("DELETE", f"/api/user/psk/{made['id']}", token=other)[0] == 404
+    status, again, _ = server.call("POST", f"/api/user/psk/{made['id']}/regenerate", token=token)
+    assert status == 200 and again["id"] == made["id"] and again["psk"] != made["psk"]
+    assert server.call("GET", "/api/deployments", psk=made["psk"])[0] == 401
+    assert server.call("GET", "/api/deployments", psk=again["psk"])[0] == 200
+    assert again["psk"] not in server.log_file.read_text()
+    for file in server.data_dir.glob("slipway.db*"):
+        assert again["psk"].encode() not in file.read_bytes()
+
+
+def part(value) -> str:
+    return base64.urlsafe_b64encode(value if isinstance(value, bytes) else json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def test_tokens_that_are_not_valid(server, keycloak):
+    good = keycloak.token("scientist")
+    header, payload, signature = good.split(".")
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    kid = json.loads(base64.urlsafe_b64decode(header + "=="))["kid"]
+    assert server.call("GET", "/api/deployments", token=good)[0] == 200
+    bad = {"alg none": f"{part({'alg': 'none', 'kid': kid})}.{payload}.", "tampered": f"{header}.{part({**claims, 'sub': 'x'})}.{signature}",
+           "no signature": f"{header}.{payload}.", "unknown kid": f"{part({'alg': 'RS256', 'kid': 'nope'})}.{payload}.{signature}",
+           "100 KiB": f"{header}.{part({**claims, 'x': 'y' * 75_000})}.{signature}", "no token": "a.b.c", "dots": "..", "binary": "\x01.\x02.\x03",
+           "another client's audience": keycloak.token("scientist", "other-app"),
+           "an id token": keycloak.form(f"{keycloak.issuer}/protocol/openid-connect/token", {
+               "grant_type": "password", "client_id": "slipway", "username": "scientist", "password": "for-tests-only", "scope": "openid"})["id_token"]}
+    for what, token in bad.items():
+        status, answer, headers = server.call("GET", "/api/deployments", token=token)
+        assert status == 401 and 'error="invalid_token"' in headers["WWW-Authenticate"], (what, answer)
+    assert good not in server.log_file.read_text()
+
+
+def test_keycloak_down(keycloak, tmp_path):
+    """Known keys go on working, unknown ones get 503, and a server that starts meanwhile is not ready, and says why."""
+    lake = fill(Lake(tmp_path))
+    server = Server(lake.dir, sign_in_settings(keycloak))
+    try:
+        token = keycloak.token("scientist")
+        assert server.call("GET", "/api/deployments", token=token)[0] == 200
+        key = make_key(server, token)["psk"]
+        assert server.call("GET", "/api/deployments", psk=key)[0] == 200
+        keycloak.stop()
+        try:
+            assert server.call("GET", "/api/deployments", token=token)[0] == 200
+            time.sleep(REFRESH)  # what was looked up is old now, and is what there is
+            assert server.call("GET", "/api/deployments", psk=key)[0] == 200
+            header, payload, signature = token.split(".")
+            unknown = f"{part({'alg': 'RS256', 'kid': 'rotated'})}.{payload}.{signature}"
+            status, answer, headers = server.call("GET", "/api/deployments", token=unknown)
+            assert status == 503 and "Retry-After" in headers, answer
+            server.stop()
+            server = Server(lake.dir, sign_in_settings(keycloak))
+            status, answer, _ = server.call("GET", "/readyz")
+            assert status == 503 and "issuer" in answer["detail"]
+            assert server.call("GET", "/api/deployments", token=token)[0] == 503
+            assert server.call("GET", "/api/deployments")[0] == 200
+        finally:
+            keycloak.start()
+        until(lambda: server.call("GET", "/api/deployments", token=token)[0], lambda status: status == 200, 30)
+        assert server.call("GET", "/readyz")[0] == 200
+    finally:
+        server.stop()
+
+
+def test_keys_rotate(server, keycloak):
+    """A new active key of the realm is found, and the old one goes on until Keycloak drops it."""
+    old = keycloak.token("scientist")
+    realm_id = keycloak.admin("GET", "")["id"]
+    component = {"name": "newer", "providerId": "rsa-generated", "providerType": "org.keycloak.keys.KeyProvider", "parentId": realm_id,
+                 "config": {"priority": ["500"], "enabled": ["true"], "active": ["true"], "keySize": ["2048"], "algorithm": ["RS256"]}}
+    keycloak.admin("POST", "/components", component)
+    new = keycloak.token("scientist")
+    assert new.split(".")[0] != old.split(".")[0]
+    until(lambda: server.call("GET", "/api/deployments", token=new)[0], lambda status: status == 200, 20 * REFRESH)
+    assert server.call("GET", "/api/deployments", token=old)[0] == 200
+
+
+def test_es256(server, keycloak):
+    realm_id = keycloak.admin("GET", "")["id"]
+    keycloak.admin("POST", "/components", {"name": "curve", "providerId": "ecdsa-generated", "providerType": "org.keycloak.keys.KeyProvider",
+                                           "parentId": realm_id, "config": {"priority": ["100"], "enabled": ["true"], "active": ["true"],
+                                                                            "ecdsaEllipticCurveKey": ["P-256"]}})
+    client = keycloak.admin("GET", "/clients?clientId=slipway")[0]
+    keycloak.admin("PUT", f"/clients/{client['id']}", {**client, "attributes": {**client.get("attributes", {}), "access.token.signed.response.alg": "ES256"}})
+    try:
+        token = keycloak.token("scientist")
+        assert json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))["alg"] == "ES256"
+        until(lambda: server.call("GET", "/api/deployments", token=token)[0], lambda status: status == 200, 20 * REFRESH)
+    finally:
+        keycloak.admin("PUT", f"/clients/{client['id']}", client)
+
+
+def test_the_audit_log(server, keycloak):
+    token = keycloak.token("creator")
+    subject = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["sub"]
+    server.call("POST", "/api/models/m/deployments", body(name="audited"), token=token, headers={"X-Request-Id": "ticket-17"})
+    server.call("POST", "/api/models/m/deployments/audited/stop", token=keycloak.token("analyst"))
+    entries = server.call("GET", "/api/audit?deployment=audited&model=m")[1]["items"]
+    assert [(e["status"], e["actor_kind"]) for e in entries] == [(403, "token"), (201, "token")]
+    assert entries[1]["actor"] == subject and entries[1]["request_id"] == "ticket-17" and entries[1]["remote"] == "127.0.0.1"
+    assert entries[1]["action"] == "POST /api/models/{model}/deployments"
+    lines = server.call("GET", f"/api/audit?actor={subject}", headers={"Accept": "application/x-ndjson"})
+    assert lines[2]["Content-Type"] == "application/x-ndjson" and all(json.loads(line)["actor"] == subject for line in lines[1].splitlines())
+
+
+def test_a_run_by_a_token(server, keycloak):
+    server.call("POST", "/api/models/m/deployments", body(name="by-token"), token=keycloak.token("creator"))
+    one = "/api/models/m/deployments/by-token"
+    status, run, _ = server.call("POST", f"{one}/trigger", token=keycloak.token("creator"))
+    assert status == 202
+    assert finished(server, run["run_id"], one)["status"] == "succeeded"
