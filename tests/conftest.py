@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "python"))
 from services.keycloak import Keycloak  # noqa: E402 (found by the line above)
 from services.mlflow_server import MLflow  # noqa: E402
 from services.postgresql import PostgreSQL  # noqa: E402
+from services.s3 import S3  # noqa: E402
 
 BINARY = Path(os.environ.get("SLIPWAY_BINARY", ROOT / "build/release/bin/slipway"))
 
@@ -177,4 +178,10 @@ def postgresql(tmp_path_factory):
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory):
     with MLflow(tmp_path_factory.mktemp("mlflow")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory):
+    with S3(tmp_path_factory.mktemp("s3")) as started:
         yield started

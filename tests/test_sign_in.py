@@ -125,7 +125,8 @@ def test_client_roles_count_too(server, keycloak):
         token = keycloak.token("analyst")
         assert server.call("POST", "/api/models/m/deployments/client-role/stop", token=token)[0] == 200
         key = make_key(server, token)["psk"]
-        assert server.call("POST", "/api/models/m/deployments/client-role/start", psk=key)[0] == 200
+        start = "/api/models/m/deployments/client-role/start"  # the roles of before may be remembered for a moment
+        until(lambda: server.call("POST", start, psk=key)[0], lambda status: status == 200, 20 * REFRESH)
     finally:
         keycloak.admin("DELETE", path, [role])
 
@@ -190,7 +191,7 @@ def test_tokens_that_are_not_valid(server, keycloak):
     assert server.call("GET", "/api/deployments", token=good)[0] == 200
     bad = {"alg none": f"{part({'alg': 'none', 'kid': kid})}.{payload}.", "tampered": f"{header}.{part({**claims, 'sub': 'x'})}.{signature}",
            "no signature": f"{header}.{payload}.", "unknown kid": f"{part({'alg': 'RS256', 'kid': 'nope'})}.{payload}.{signature}",
-           "100 KiB": f"{header}.{part({**claims, 'x': 'y' * 75_000})}.{signature}", "no token": "a.b.c", "dots": "..", "binary": "\x01.\x02.\x03",
+           "100 KiB": f"{header}.{part({**claims, 'x': 'y' * 75_000})}.{signature}", "no token": "a.b.c", "dots": "..", "no base64": "!.?.#",
            "another client's audience": keycloak.token("scientist", "other-app"),
            "an id token": keycloak.form(f"{keycloak.issuer}/protocol/openid-connect/token", {
                "grant_type": "password", "client_id": "slipway", "username": "scientist", "password": "for-tests-only", "scope": "openid"})["id_token"]}

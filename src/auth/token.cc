@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cmath>
+#include <cstdlib>
 
 #include "base/format.h"
 #include "base/json.h"
@@ -29,6 +30,9 @@ Result<TokenHeader> HeaderOf(cjose_jws_t* jws) {
     return std::string(value == nullptr ? "" : value);
   };
   TokenHeader read{text("alg"), text("kid")};
+  if (std::unique_ptr<char, decltype(&std::free)> raw(header == nullptr ? nullptr : cjose_header_get_raw(header, "kid", &error), std::free);
+      raw && read.kid.empty())
+    return Fail(ErrorKind::kDenied, "the token's key id is no text");
   if (read.algorithm != "RS256" && read.algorithm != "ES256")
     return Fail(ErrorKind::kDenied, "the token is signed by '{}'; RS256 and ES256 are accepted", read.algorithm);
   if (auto type = text("typ"); !type.empty() && type != "JWT" && type != "at+jwt" && type != "application/at+jwt")

@@ -31,8 +31,8 @@ Failure Refused(const std::string& url, const HttpAnswer& answer) {
                 answer.status);
   if (answer.status == 404)
     return Fail(ErrorKind::kNotFound, "MLflow: {}", message);
-  if (answer.status == 429 || answer.status >= 500) return Fail(ErrorKind::kUnavailable, "the MLflow server at {}: {}", url, message);
-  return Fail(ErrorKind::kInvalid, "MLflow: {}", message);
+  if (answer.status == 400) return Fail(ErrorKind::kInvalid, "MLflow: {}", message);
+  return Fail(ErrorKind::kUnavailable, "the MLflow server at {}: {}", url, message);
 }
 
 Result<std::string> TextIn(const json::value& answer, const char* object, const char* field) {

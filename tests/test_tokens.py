@@ -1,0 +1,101 @@
+"""Tokens that Keycloak would never sign, and an issuer that answers nonsense."""
+
+import json
+import time
+
+import pytest
+from conftest import Lake, Server
+from cryptography.hazmat.primitives.asymmetric import rsa
+from issuer import Issuer
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    started = Issuer()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def server(issuer, tmp_path_factory):
+    started = Server(Lake(tmp_path_factory.mktemp("lake")).dir, {"auth.issuer": issuer.url, "auth.refresh_seconds": 1})
+    yield started
+    started.stop()
+
+
+def said(issuer, values):
+    """The token; an instant is given as a function of the present one."""
+    return issuer.token(**{name: value(int(time.time())) if callable(value) else value for name, value in values.items()})
+
+
+def ask(server, token):
+    return server.call("GET", "/api/deployments", token=token)
+
+
+GOOD = {"plain": {}, "audience in a list": {"aud": ["account", "slipway"]}, "expired within the leeway": {"exp": lambda now: now - 5}, "from the near future": {"nbf": lambda now: now + 20},
+        "RFC 9068": {"header": {"typ": "at+jwt"}, "typ": ...}, "no kid": {"header": {"kid": ...}}, "fractional times": {"exp": lambda now: now + 300.5},
+        "ES256": {"header": {"alg": "ES256", "kid": "curve"}}}
+BAD = {"expired": {"exp": lambda now: now - 60}, "never expires": {"exp": ...}, "not yet valid": {"nbf": lambda now: now + 600}, "issued in the future": {"iat": lambda now: now + 600},
+       "another issuer": {"iss": "https://elsewhere.example/realms/x"}, "no issuer": {"iss": ...}, "another audience": {"aud": "account"}, "no audience": {"aud": ...},
+       "audiences without ours": {"aud": ["a", "slipway2"]}, "audience is an object": {"aud": {"slipway": 1}}, "a refresh token": {"typ": "Refresh"}, "an id token": {"typ": "ID"},
+       "no subject": {"sub": ...}, "subject is a number": {"sub": 7}, "exp is a text": {"exp": "tomorrow"}, "exp is huge": {"exp": 1e300}, "exp is negative": {"exp": -1},
+       "unknown kid": {"header": {"kid": "nope"}}, "encryption key's kid": {"header": {"kid": "one-enc"}}, "kid of the other algorithm": {"header": {"kid": "curve"}},
+       "an encrypted token's type": {"header": {"typ": "JWE"}}, "kid is a list": {"header": {"kid": ["one"]}}}
+
+
+@pytest.mark.parametrize("what", GOOD)
+def test_valid(server, issuer, what):
+    status, answer, _ = ask(server, said(issuer, GOOD[what]))
+    assert status == 200, answer
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_not_valid(server, issuer, what):
+    status, answer, headers = ask(server, said(issuer, BAD[what]))
+    assert status == 401 and 'error="invalid_token"' in headers["WWW-Authenticate"], answer
+
+
+def test_forged(server, issuer):
+    stranger = rsa.generate_private_key(65537, 2048)
+    forged = {"HMAC with the public key": issuer.token({"alg": "HS256"}, key=issuer.pem()), "a stranger's key": issuer.token(key=stranger),
+              "the public key in the header": issuer.token({"jwk": {"kty": "RSA"}, "jku": "http://127.0.0.1:1/"}, key=stranger),
+              "RS256's signature called ES256": issuer.token({"kid": "curve"}).replace(issuer.token().split(".")[0], issuer.token({"alg": "ES256", "kid": "curve"}).split(".")[0])}
+    for algorithm in ("none", "None", "HS256", "RS512", "PS256", ""):
+        head, payload, signature = issuer.token().split(".")
+        from issuer import part
+        forged[f"called {algorithm}"] = f"{part({'alg': algorithm, 'kid': 'one'})}.{payload}.{signature}"
+    for what, token in forged.items():
+        status, answer, _ = ask(server, token)
+        assert status == 401, (what, answer)
+
+
+def test_an_unknown_key_is_asked_for_once_a_minute_at_most(issuer, tmp_path):
+    server = Server(Lake(tmp_path).dir, {"auth.issuer": issuer.url})
+    try:
+        assert ask(server, issuer.token())[0] == 200
+        asked = issuer.asked
+        for i in range(20):
+            assert ask(server, issuer.token({"kid": f"no-{i}"}))[0] == 401
+        assert issuer.asked == asked
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("broken", [b"<html>", b"{}", b'{"issuer": 7}', b"[" * 1000, 404, 500, b"\xff\xfe", b"{" + b'"a":1,' * 200_000])
+def test_an_issuer_that_answers_nonsense(issuer, tmp_path, broken):
+    server = Server(Lake(tmp_path).dir, {"auth.issuer": issuer.url})
+    issuer.broken = broken
+    try:
+        status, answer, headers = ask(server, issuer.token())
+        assert status == 503 and "Retry-After" in headers, answer
+        assert server.call("GET", "/readyz")[0] == 503
+        assert server.call("GET", "/api/deployments")[0] == 200
+    finally:
+        issuer.broken = None
+        server.stop()
+
+
+def test_roles_that_are_no_lists_are_none(server, issuer):
+    for roles in (7, "x", ["a", 7, None], {"roles": []}):
+        assert ask(server, issuer.token(realm_access={"roles": roles}, resource_access={"slipway": roles}))[0] == 200
+    assert ask(server, issuer.token(realm_access=json.loads("[1]"), resource_access="x"))[0] == 200
