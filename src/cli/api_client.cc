@@ -7,16 +7,31 @@
 #include "base/format.h"
 #include "base/http_client.h"
 #include "base/json.h"
+#include "cli/login.h"
 
 namespace slipway::cli {
 namespace {
 
-Result<std::string> LoadPsk(const Context& context) {
-  if (const char* psk = std::getenv("SLIPWAY_PSK")) return std::string(psk);
-  auto file = context.psk_file.empty() ? context.data_dir + "/platform.psk" : context.psk_file;
-  auto psk = ReadFile(file, 4096);
-  if (!psk) return Fail(psk.error().kind, "{}. Say where the key is: --psk-file, --data-dir or $SLIPWAY_PSK", psk.error().message);
-  return psk->substr(0, psk->find_first_of(" \r\n"));  // the first line is the current key
+Result<std::string> ReadPsk(const std::string& file) {
+  ASSIGN(auto psk, ReadFile(file, 4096));
+  return psk.substr(0, psk.find_first_of(" \r\n"));  // the first line is the current key
+}
+
+/// The credential's header: $SLIPWAY_TOKEN, $SLIPWAY_PSK, --psk-file, an earlier `slipway login`, or the data directory's platform PSK.
+Result<std::pair<std::string, std::string>> Credential(const Context& context) {
+  if (const char* token = std::getenv("SLIPWAY_TOKEN")) return std::pair("Authorization", "Bearer " + std::string(token));
+  if (const char* psk = std::getenv("SLIPWAY_PSK")) return std::pair("Authorization-PSK", std::string(psk));
+  if (!context.psk_file.empty()) {
+    ASSIGN(auto psk, ReadPsk(context.psk_file));
+    return std::pair("Authorization-PSK", psk);
+  }
+  ASSIGN(auto token, StoredToken(context));
+  if (token) return std::pair("Authorization", "Bearer " + *token);
+  auto psk = ReadPsk(context.data_dir + "/platform.psk");
+  if (!psk)
+    return Fail(psk.error().kind, "{}. Sign in with: slipway login. Or say where a key is: --psk-file, --data-dir, $SLIPWAY_PSK, $SLIPWAY_TOKEN",
+                psk.error().message);
+  return std::pair("Authorization-PSK", *psk);
 }
 
 /// "source.filter_sql: at character 3: …" for each entry of a 422.
@@ -39,10 +54,16 @@ std::string DetailText(const json::value& answer) {
 }  // namespace
 
 Result<json::value> CallApi(const Context& context, const std::string& method, const std::string& path, const std::string& body) {
-  ASSIGN(auto psk, LoadPsk(context));
-  HttpRequest request{method, context.server + path, {{"Authorization-PSK", psk}, {"Content-Type", "application/json"}}, body, 120};
+  ASSIGN(auto credential, Credential(context));
+  HttpRequest request{.method = method,
+                      .url = context.server + path,
+                      .headers = {credential, {"Content-Type", "application/json"}},
+                      .body = body,
+                      .timeout_seconds = 120,
+                      .ca_file = context.ca_file};
   auto answer = SendHttp(request);
   if (!answer) return Fail(answer.error().kind, "{}. Is the server running? Start it with: slipway serve", answer.error().message);
+  if (answer->status == 204) return json::value(json::object());
   auto value = ParseJson(answer->body);
   if (answer->status < 400) return value;
   auto text = value ? DetailText(*value) : answer->body.substr(0, 200);

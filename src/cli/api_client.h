@@ -8,7 +8,7 @@
 
 namespace slipway::cli {
 
-/// Calls the server's API with the platform PSK ($SLIPWAY_PSK, or the file). An answer of 400 and above is an error with the
+/// Calls the server's API with the caller's token or key. An answer of 400 and above is an error with the
 /// answer's words: 422 kInvalid with a line for each problem, 404 kNotFound.
 Result<boost::json::value> CallApi(const Context& context, const std::string& method, const std::string& path,
                                    const std::string& body = "");

@@ -15,12 +15,15 @@ struct Context {
   std::string server = "http://127.0.0.1:8080";
   std::string data_dir = "./slipway-data";
   std::string psk_file;              ///< default: platform.psk in the data directory
+  std::string ca_file;               ///< certificates to trust instead of the system's
   bool json = false;                 ///< for programs: JSON instead of tables
   std::function<Result<>()> chosen;  ///< the command that the arguments name
 };
 
 void AddServe(CLI::App& app, Context& context);
 void AddDeployments(CLI::App& app, Context& context);  ///< deploy, deployments, trigger, runs
+void AddOperations(CLI::App& app, Context& context);   ///< stop, start, archive, cancel, backfill, roles, audit, keys
+void AddLogin(CLI::App& app, Context& context);        ///< login, logout
 void AddScore(CLI::App& app, Context& context);
 void AddModels(CLI::App& app, Context& context);
 void AddTables(CLI::App& app, Context& context);

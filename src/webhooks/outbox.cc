@@ -103,14 +103,12 @@ Result<> Outbox::Discard(const std::string& delivery_id) {
 }
 
 Result<int64_t> Outbox::Count(const std::string& status) {
-  std::vector<int64_t> found;
+  long long count = 0;
   TRY(database_.Read([&](soci::session& session) -> Result<> {
-    sql::Values v;
-    ASSIGN(found, v.Select<int64_t>(session, fmt::format("SELECT COUNT(*) FROM webhook_deliveries WHERE status = {}", v(status)),
-                                    [](const soci::row& row) { return *sql::Number(row, 0); }));
+    session << "SELECT COUNT(*) FROM webhook_deliveries WHERE status = :s", soci::use(status), soci::into(count);
     return {};
   }));
-  return found.front();
+  return count;
 }
 
 }  // namespace slipway::webhooks

@@ -148,7 +148,7 @@ Result<> MlflowRegistry::Fetch(ModelVersion& version) {
       return Fail(ErrorKind::kNotFound, "there is no MLmodel file at {}: the artifact is missing", location);
     return {};
   };
-  return Wrap(cache_.Fetch(version, download), fmt::format("model {} version {}", version.name, version.version));
+  return cache_.Fetch(version, download);
 }
 
 }  // namespace slipway::registry

@@ -38,6 +38,7 @@ Result<> DownloadFromS3(const std::string& location, const std::filesystem::path
   arrow::fs::FileSelector all;
   all.base_dir = root;
   all.recursive = true;
+  all.allow_not_found = true;  // the caller misses the MLmodel file
   auto listed = s3->GetFileInfo(all);
   if (!listed.ok()) return Failure(S3Error(listed.status()).Wrap(location));
   int64_t files = 0, bytes = 0;
