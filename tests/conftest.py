@@ -60,7 +60,7 @@ class Lake:
         folder = self.dir / f"model-{uuid.uuid4().hex}"
         if signature is None:
             signature = infer_signature(rows, booster.predict(rows.head(2)))
-        mlflow.lightgbm.save_model(booster, folder, signature=signature)
+        mlflow.lightgbm.save_model(booster, folder, signature=signature, pip_requirements=["lightgbm"])  # else it looks for them, slowly
         self.cli("models", "register", name, str(folder))
 
     def job(self, model: str = "m", source: str = "src.t", target: str = "ml.p", *, entities=("id",), filter_sql=None,

@@ -1,12 +1,19 @@
 """Who may do what, with a real Keycloak: the permission table over HTTP, user keys that follow roles, and tokens that are not valid."""
 
 import base64
+import html
+import http.cookiejar
 import json
+import os
+import re
+import subprocess
 import time
+import urllib.parse
+import urllib.request
 import uuid
 
 import pytest
-from conftest import Lake, Server
+from conftest import BINARY, Lake, Server
 from deployments import body, fill, finished, until
 from services.keycloak import SERVICE_CLIENT, SERVICE_SECRET
 
@@ -280,3 +287,47 @@ def test_a_run_by_a_token(server, keycloak):
     status, run, _ = server.call("POST", f"{one}/trigger", token=keycloak.token("creator"))
     assert status == 202
     assert finished(server, run["run_id"], one)["status"] == "succeeded"
+
+
+def approve(url: str, user: str) -> None:
+    """What a person does in a browser: signs in on Keycloak's page, and grants the client what it asks for."""
+    cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(secure_protocols=("http", "https")))  # loopback counts as secure
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+    page = browser.open(url).read().decode()
+    for fields in ({"username": user, "password": "for-tests-only"}, {"accept": "Yes"}):
+        action = html.unescape(re.search(r'<form[^>]*action="([^"]+)"', page).group(1))
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
+        page = browser.open(urllib.parse.urljoin(url, action), urllib.parse.urlencode({**hidden, **fields}).encode()).read().decode()
+    assert "Device Login Successful" in page, page
+
+
+def test_login_with_a_device(server, keycloak, tmp_path):
+    """`slipway login` prints an address; what a browser does there signs the command line in, and a run-out token is renewed."""
+    home = {**{k: v for k, v in os.environ.items() if not k.startswith("SLIPWAY_")}, "XDG_CONFIG_HOME": str(tmp_path)}
+    command = [BINARY, "--data-dir", tmp_path, "--server", server.url]
+    login = subprocess.Popen([*command, "login"], stdout=subprocess.PIPE, text=True, env=home)
+    approve(re.search(r"open (\S+)", login.stdout.readline()).group(1), "creator")
+    assert login.wait(timeout=30) == 0
+
+    def run(*arguments, **more):
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, env={**home, **more})
+
+    file = tmp_path / "slipway/logins.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    made = run("keys", "create", "for the command line")
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["description"] == "for the command line"
+    logins = json.loads(file.read_text())
+    before = logins[server.url]["access_token"]
+    logins[server.url]["expires_at"] = 0
+    file.write_text(json.dumps(logins))
+    assert run("deployments").returncode == 0
+    assert json.loads(file.read_text())[server.url]["access_token"] != before
+    assert "for the command line" in run("keys", "list", SLIPWAY_TOKEN=keycloak.token("creator")).stdout
+    assert run("keys", "list", SLIPWAY_TOKEN=keycloak.token("analyst")).stdout.count("for the command line") == 0
+    refused = run("audit")
+    assert refused.returncode == 1 and "403" in refused.stderr
+    assert '"actor"' in run("audit", SLIPWAY_PSK=server.psk).stdout
+    assert run("logout").returncode == 0
+    signed_out = run("deployments")
+    assert signed_out.returncode != 0 and "slipway login" in signed_out.stderr
