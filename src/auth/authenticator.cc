@@ -4,14 +4,19 @@
 
 namespace slipway::auth {
 
-Result<Identity> Authenticator::Identify(std::string_view authorization, std::string_view authorization_psk) {
-  auto credential = KeyIn(authorization, authorization_psk);
-  if (credential.empty()) {
-    if (!authorization.empty()) return Fail(ErrorKind::kDenied, "Authorization must be 'Bearer' and a token or a key");
-    return Identity{};
+Result<Identity> Authenticator::Identify(const Headers& headers) {
+  // Every credential that is sent must be valid. Basic beside a key is for a gateway in front of this server.
+  Identity who;
+  if (headers.authorization && !(headers.psk && HasScheme(*headers.authorization, "basic"))) {
+    auto bearer = BearerIn(*headers.authorization);
+    if (bearer.empty()) return Fail(ErrorKind::kDenied, "Authorization must be 'Bearer' and a token or a key");
+    ASSIGN(who, FromCredential(bearer));
   }
-  if (LooksLikeToken(credential)) return FromToken(credential);
-  return FromKey(credential);
+  return headers.psk ? FromKey(*headers.psk) : who;
+}
+
+Result<Identity> Authenticator::FromCredential(std::string_view credential) {
+  return LooksLikeToken(credential) ? FromToken(credential) : FromKey(credential);
 }
 
 Result<Identity> Authenticator::FromToken(std::string_view token) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,11 +18,16 @@ class Authenticator {
   Authenticator(PlatformKeys& platform, UserKeys& users, Oidc* oidc, std::string admin_role, const Clock& clock)
       : platform_(platform), users_(users), oidc_(oidc), admin_role_(std::move(admin_role)), clock_(clock) {}
 
-  /// By the values of the headers Authorization and Authorization-PSK (which wins). No credentials: nobody. kDenied: not valid, and
-  /// why; kUnavailable: it cannot be told now.
-  Result<Identity> Identify(std::string_view authorization, std::string_view authorization_psk);
+  /// The headers Authorization and Authorization-PSK, as far as they were sent.
+  struct Headers {
+    std::optional<std::string_view> authorization, psk;
+  };
+  /// Who asks; the key says so where both are sent and valid. No credentials: nobody. kDenied: not valid, and why; kUnavailable: it
+  /// cannot be told now.
+  Result<Identity> Identify(const Headers& headers);
 
  private:
+  Result<Identity> FromCredential(std::string_view credential);
   Result<Identity> FromToken(std::string_view token);
   Result<Identity> FromKey(std::string_view key);
   PlatformKeys& platform_;

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/file.h"
 #include "base/format.h"
 #include "base/ids.h"
@@ -61,13 +63,14 @@ Result<> PlatformKeys::Rotate(const std::filesystem::path& file, bool only) {
   return WriteFileAtomically(file, RandomHex(32) + "\n" + (only ? "" : keys.front() + "\n"), 0600);
 }
 
-std::string_view KeyIn(std::string_view authorization, std::string_view authorization_psk) {
-  if (!authorization_psk.empty()) return authorization_psk;
-  constexpr std::string_view kBearer = "bearer ";
-  if (authorization.size() <= kBearer.size()) return {};
-  for (size_t i = 0; i < kBearer.size(); ++i)
-    if (std::tolower(static_cast<unsigned char>(authorization[i])) != kBearer[i]) return {};
-  return authorization.substr(kBearer.size());
+bool HasScheme(std::string_view authorization, std::string_view scheme) {
+  auto same = [](unsigned char a, char b) { return std::tolower(a) == b; };
+  return authorization.size() > scheme.size() && authorization[scheme.size()] == ' ' &&
+         std::ranges::equal(authorization.substr(0, scheme.size()), scheme, same);
+}
+
+std::string_view BearerIn(std::string_view authorization) {
+  return HasScheme(authorization, "bearer") ? authorization.substr(std::string_view("Bearer ").size()) : std::string_view{};
 }
 
 }  // namespace slipway::auth

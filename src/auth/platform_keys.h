@@ -34,7 +34,9 @@ class PlatformKeys {
   std::vector<std::string> keys_;
 };
 
-/// The key in `Authorization: Bearer <key>` or `Authorization-PSK: <key>`; empty when there is none.
-std::string_view KeyIn(std::string_view authorization, std::string_view authorization_psk);
+/// The credential in `Authorization: Bearer <credential>`; empty when there is none.
+std::string_view BearerIn(std::string_view authorization);
+/// Whether the scheme of an Authorization header is `scheme` (in lower case).
+bool HasScheme(std::string_view authorization, std::string_view scheme);
 
 }  // namespace slipway::auth

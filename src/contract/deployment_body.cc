@@ -15,7 +15,8 @@ const ObjectDescription& ModelBody() {
       [](const json::object& o) -> std::optional<std::string> {
         if (o.at("model_version").is_null() != o.at("model_alias").is_null()) return std::nullopt;
         return "exactly one of model_version / model_alias must be set";
-      }};
+      },
+      {{"oneOf", OneOfBoth("model_version", "model_alias")}}};
   return kBody;
 }
 
@@ -56,7 +57,7 @@ const ObjectDescription& CreateDeploymentBody() {
        {"model", {.kind = Kind::kObject, .object = &ModelBody()}, std::nullopt, ""},
        {"source", {.kind = Kind::kObject, .object = &SourceBody()}, std::nullopt, ""},
        {"target", {.kind = Kind::kObject, .object = &TargetBody()}, std::nullopt, ""},
-       {"entity_columns", {.kind = Kind::kStringList}, std::nullopt, "source columns that the predictions carry; at least one"},
+       {"entity_columns", {.kind = Kind::kStringList, .least_items = 1}, std::nullopt, "source columns that the predictions carry; at least one"},
        Text("domain", ""),
        Text("owner", ""),
        Defaulted("type", {.kind = Kind::kLiteral, .literals = {"batch"}}, "batch", ""),

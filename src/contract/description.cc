@@ -168,7 +168,10 @@ json::object TypeSchema(const TypeDescription& type) {
       schema["maximum"] = type.most.value_or(INT64_MAX);
       break;
     case Kind::kBoolean: schema["type"] = "boolean"; break;
-    case Kind::kStringList: schema = {{"type", "array"}, {"items", json::object{{"type", "string"}}}}; break;
+    case Kind::kStringList:
+      schema = {{"type", "array"}, {"items", json::object{{"type", "string"}}}};
+      if (type.least_items) schema["minItems"] = *type.least_items;
+      break;
     case Kind::kLiteral: schema = {{"type", "string"}, {"enum", json::array(type.literals.begin(), type.literals.end())}}; break;
     case Kind::kObject: schema["$ref"] = "#/components/schemas/" + type.object->name; break;
   }
@@ -252,7 +255,10 @@ json::object ToSchema(const ObjectDescription& description) {
     if (!field.text.empty()) schema["description"] = field.text;
     properties[field.name] = std::move(schema);
   }
-  return {{"type", "object"}, {"title", description.name}, {"properties", std::move(properties)}, {"required", std::move(required)}};
+  json::object schema{
+      {"type", "object"}, {"title", description.name}, {"properties", std::move(properties)}, {"required", std::move(required)}};
+  for (const auto& member : description.schema) schema[member.key()] = member.value();
+  return schema;
 }
 
 }  // namespace slipway::contract

@@ -34,6 +34,7 @@ struct TypeDescription {
   bool (*matches)(std::string_view) = nullptr;
   std::vector<std::string> literals;                 ///< kLiteral
   std::optional<int64_t> least, most;                ///< kInteger
+  std::optional<size_t> least_items;                 ///< kStringList; shown only: what a body means is checked later
   const struct ObjectDescription* object = nullptr;  ///< kObject
 };
 
@@ -50,6 +51,7 @@ struct ObjectDescription {
   std::vector<FieldDescription> fields;
   /// A rule over the whole object, asked when every field is well formed; the message of its value_error.
   std::function<std::optional<std::string>(const json::object&)> rule;
+  json::object schema;  ///< the same rule as JSON Schema keywords
 };
 
 /// `input` as the description has it: every field present, values in their own type ("12" for an integer becomes 12). All

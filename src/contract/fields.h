@@ -23,4 +23,14 @@ inline FieldDescription Optional(std::string name, TypeDescription type, std::st
   return {std::move(name), std::move(type), std::nullopt, std::move(text), true};
 }
 
+/// JSON Schema: exactly one of two members is a text, and the other null or absent.
+inline json::array OneOfBoth(const char* one, const char* other) {
+  auto with = [](const char* given, const char* absent) {
+    return json::object{{"type", "object"},
+                        {"properties", json::object{{given, json::object{{"type", "string"}}}, {absent, json::object{{"type", "null"}}}}},
+                        {"required", json::array{given}}};
+  };
+  return {with(one, other), with(other, one)};
+}
+
 }  // namespace slipway::contract

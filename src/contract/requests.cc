@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "contract/deployment_body.h"
 #include "contract/fields.h"
 
@@ -8,7 +10,12 @@ const std::vector<std::string> kDeploymentStatuses = {"pending", "deploying", "a
 const TypeDescription kLimit{.kind = Kind::kInteger, .least = 1, .most = 500};
 
 FieldDescription Limit() { return Defaulted("limit", kLimit, 50, "items of a page, at most"); }
-FieldDescription Cursor() { return Optional("cursor", {}, "next_cursor of the page before"); }
+bool IsCursor(std::string_view text) {
+  return !text.empty() && text.size() <= 18 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+FieldDescription Cursor() {
+  return Optional("cursor", {.pattern = "^[0-9]{1,18}$", .matches = IsCursor}, "next_cursor of the page before");
+}
 
 }  // namespace
 
@@ -28,7 +35,13 @@ const ObjectDescription& PatchBody() {
         bool named = o.contains("model_version") || o.contains("model_alias");
         if (named && !given("model_version") && !given("model_alias")) return "one of model_version / model_alias must stay set";
         return std::nullopt;
-      }};
+      },
+      {{"oneOf", [] {
+          auto cases = OneOfBoth("model_version", "model_alias");
+          auto named = [](const char* name) { return json::object{{"required", json::array{name}}}; };
+          cases.push_back(json::object{{"not", json::object{{"anyOf", json::array{named("model_version"), named("model_alias")}}}}});
+          return cases;
+        }()}}};
   return kBody;
 }
 

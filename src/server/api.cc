@@ -107,7 +107,7 @@ std::expected<const Api::State::Route*, Response> Api::State::Find(Request& requ
 Response Api::State::LetIn(const Route& route, Call& call) {
   const auto& request = call.request;
   if (route.permission != Permission::kAnyone) {
-    auto who = parts.authenticator.Identify(request.Header("authorization"), request.Header("authorization-psk"));
+    auto who = parts.authenticator.Identify({request.Find("authorization"), request.Find("authorization-psk")});
     if (!who) return who.error().kind == ErrorKind::kDenied ? Unauthenticated(who.error().message, true) : ErrorAnswer(who.error());
     call.who = std::move(*who);
   }

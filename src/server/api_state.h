@@ -113,8 +113,12 @@ std::expected<json::object, Response> ReadBody(const Request& request, const con
 /// A file of the documentation's page, /docs/<file>, where the request asks for one.
 std::optional<Response> DocsFile(const Request& request);
 
-/// The limit and the cursor of a page's query; the answer that refuses the cursor.
-std::expected<std::pair<int, std::optional<int64_t>>, Response> ReadPage(const json::object& query);
+/// Which part of a list a query asks for.
+struct Window {
+  int limit;
+  std::optional<int64_t> cursor;
+};
+Window ReadPage(const json::object& query);
 
 /// A text of a query, where it is given.
 std::optional<std::string> QueryText(const json::object& query, const char* name);

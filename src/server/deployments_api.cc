@@ -104,19 +104,18 @@ std::optional<Response> Api::State::Plan(const json::object& body, const std::st
         errors.push_back(contract::ValueError(problem.loc, problem.message, At(body, problem.loc)));
     }
   }
-  if (!errors.empty()) return ValidationAnswer(errors);
   if (!missing.empty()) return ErrorAnswer(404, missing);
+  if (!errors.empty()) return ValidationAnswer(errors);
   return std::nullopt;
 }
 
 Response Api::State::List(Call& call) {
   auto window = ReadPage(call.query);
-  if (!window) return window.error();
   deployments::DeploymentFilter filter{.owner = QueryText(call.query, "owner"), .domain = QueryText(call.query, "domain")};
   if (auto model = call.request.parameters.find("model"); model != call.request.parameters.end()) filter.model = model->second;
   if (auto status = QueryText(call.query, "status")) filter.status = *deployments::ParseDeploymentStatus(*status);
   if (call.who.kind == auth::Identity::Kind::kUserKey) filter.roles = call.who.roles;
-  auto page = parts.store.ListDeployments(filter, window->first, window->second);
+  auto page = parts.store.ListDeployments(filter, window.limit, window.cursor);
   if (!page) return ErrorAnswer(page.error());
   return PageAnswer(*page, ViewOfBoth);
 }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,10 +22,11 @@ struct Request {
   std::string request_id;  ///< the caller's X-Request-Id where it is a short word, else a new UUID
   std::string remote;      ///< the caller's address
 
-  std::string_view Header(const std::string& name) const {
+  std::optional<std::string_view> Find(const std::string& name) const {
     auto found = headers.find(name);
-    return found == headers.end() ? std::string_view{} : std::string_view(found->second);
+    return found == headers.end() ? std::nullopt : std::optional<std::string_view>(found->second);
   }
+  std::string_view Header(const std::string& name) const { return Find(name).value_or(std::string_view{}); }
 };
 
 struct Response {

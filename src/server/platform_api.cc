@@ -25,9 +25,8 @@ json::object ViewOf(const AuditEntry& e) {
 
 Response Api::State::Audit(Call& call) {
   auto window = ReadPage(call.query);
-  if (!window) return window.error();
   auto page = parts.audit.List(QueryText(call.query, "model"), QueryText(call.query, "deployment"), QueryText(call.query, "actor"),
-                               window->first, window->second);
+                               window.limit, window.cursor);
   if (!page) return ErrorAnswer(page.error());
   auto view = [](const AuditEntry& entry) { return ViewOf(entry); };
   if (call.request.Header("accept").find(kJsonLines) == std::string_view::npos) return PageAnswer(*page, view);
@@ -39,11 +38,10 @@ Response Api::State::Audit(Call& call) {
 
 Response Api::State::DeadLetters(Call& call) {
   auto window = ReadPage(call.query);
-  if (!window) return window.error();
-  auto dead = parts.outbox.Dead(window->first + 1, window->second);
+  auto dead = parts.outbox.Dead(window.limit + 1, window.cursor);
   if (!dead) return ErrorAnswer(dead.error());
   deployments::Page<webhooks::Delivery> page{std::move(*dead), std::nullopt};
-  if (page.items.size() > static_cast<size_t>(window->first)) {
+  if (page.items.size() > static_cast<size_t>(window.limit)) {
     page.items.pop_back();
     page.next = page.items.back().sequence;
   }

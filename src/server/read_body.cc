@@ -1,5 +1,3 @@
-#include <charconv>
-
 #include "contract/json_text.h"
 #include "server/api_state.h"
 
@@ -51,19 +49,10 @@ std::expected<json::object, Response> ReadBody(const Request& request, const con
   return parsed;
 }
 
-std::expected<std::pair<int, std::optional<int64_t>>, Response> ReadPage(const json::object& query) {
-  auto limit = static_cast<int>(query.at("limit").as_int64());
-  const auto* cursor = query.if_contains("cursor");
-  if (cursor == nullptr) return std::pair{limit, std::optional<int64_t>()};
-  std::string_view text = cursor->get_string();
-  int64_t at = 0;
-  auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), at);
-  if (text.empty() || code != std::errc{} || end != text.data() + text.size() || at < 0) {
-    auto error = contract::ValueError({}, "not a cursor that this list gave", *cursor);
-    error.loc = {"query", "cursor"};
-    return std::unexpected(ValidationAnswer({error}));
-  }
-  return std::pair{limit, std::optional(at)};
+Window ReadPage(const json::object& query) {
+  Window window{static_cast<int>(query.at("limit").as_int64()), std::nullopt};
+  if (const auto* cursor = query.if_contains("cursor")) window.cursor = std::stoll(std::string(cursor->get_string()));
+  return window;
 }
 
 std::optional<std::string> QueryText(const json::object& query, const char* name) {

@@ -83,8 +83,7 @@ Response Api::State::Backfill(Call& call) {
 
 Response Api::State::ListRuns(Call& call) {
   auto window = ReadPage(call.query);
-  if (!window) return window.error();
-  auto page = parts.store.ListRuns(call.deployment().deployment_id, window->first, window->second);
+  auto page = parts.store.ListRuns(call.deployment().deployment_id, window.limit, window.cursor);
   if (!page) return ErrorAnswer(page.error());
   return PageAnswer(*page, [](const Run& run) { return ViewOf(run); });
 }
