@@ -106,6 +106,22 @@ def signature_of(**columns: str) -> ModelSignature:
     return ModelSignature(inputs=Schema([ColSpec(kind, name) for name, kind in columns.items()]))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--store", default="sqlite", choices=["sqlite", "postgresql"], help="where the servers under test keep their state")
+
+
+STORES = {}  # on PostgreSQL: the database of each data directory
+
+
+@pytest.fixture(autouse=True, scope="session")
+def store(request):
+    """With --store postgresql every server of these tests keeps its state there."""
+    if request.config.getoption("--store") == "postgresql":
+        STORES["server"] = request.getfixturevalue("postgresql")
+    yield
+    STORES.clear()
+
+
 class Server:
     """`slipway serve` on a free port; `settings` as the configuration names them: {"dispatch.processes": 2}."""
 
@@ -116,6 +132,9 @@ class Server:
         self.start(settings or {}, environment or {})
 
     def start(self, settings: dict, environment: dict) -> None:
+        if "server" in STORES and "store.location" not in settings:
+            database = STORES.get(self.data_dir) or STORES.setdefault(self.data_dir, STORES["server"].new_database())
+            settings = {"store.location": database, "dispatch.lease_seconds": 2, **settings}
         flags = [f"--set={name}={value}" for name, value in settings.items()]
         self.process = subprocess.Popen([BINARY, "--data-dir", self.data_dir, "serve", "--listen", "127.0.0.1:0", *flags], stdout=subprocess.PIPE,
                                         stderr=self.log, text=True, env={**os.environ, **environment})

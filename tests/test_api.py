@@ -124,7 +124,8 @@ def test_a_lost_process_is_tried_again(ready, server):
 
 
 @pytest.mark.parametrize("child_dies", [False, True])
-def test_a_restarted_server_finds_its_runs(ready, server, child_dies):
+def test_a_restarted_server_finds_its_runs(ready, server, child_dies, request):
+    dies_with_its_server = request.config.getoption("--store") == "postgresql"
     big(ready)
     server.call("POST", "/api/models/m/deployments", body())
     run_id = server.call("POST", f"{ONE}/trigger")[1]["run_id"]
@@ -135,7 +136,7 @@ def test_a_restarted_server_finds_its_runs(ready, server, child_dies):
     restarted = Server(ready.dir)
     try:
         run = finished(restarted, run_id)
-        assert run["status"] == "succeeded" and run["attempt"] == (2 if child_dies else 1)
+        assert run["status"] == "succeeded" and run["attempt"] == (2 if child_dies or dies_with_its_server else 1)
         assert len(ready.rows()) == 400_000
     finally:
         restarted.stop()

@@ -11,13 +11,14 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/environment.h"
+#include "dispatch/lease.h"
 #include "scoring/run.h"
 
 namespace slipway::cli {
 namespace {
 
 /// One run; events go to standard output as JSON lines. A lock beside the job tells others that the run lives.
-Result<> Score(const std::string& file, int parent) {
+Result<> Score(const std::string& file, int parent, const std::string& lease) {
   if (parent != 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) return Fail(ErrorKind::kCancelled, "the process that started this run is gone");
@@ -42,7 +43,9 @@ Result<> Score(const std::string& file, int parent) {
     ASSIGN(auto text, ReadFile(file, size_t{1} << 20));
     ASSIGN(auto job, scoring::ParseJob(text));
     ASSIGN(auto sources, scoring::OpenSources(job.places, RegistryCredentialsOfEnvironment()));
-    return scoring::Run(job, sources, SystemClock(), emit, stop.get_token());
+    scoring::CommitGuard guard;
+    if (!lease.empty()) guard = [&] { return dispatch::CheckLease(lease); };
+    return scoring::Run(job, sources, SystemClock(), emit, stop.get_token(), guard);
   };
   auto outcome = run();
   if (!outcome) {
@@ -69,8 +72,10 @@ void AddScore(CLI::App& app, Context& context) {
   score->add_option("--job", *file, "the job file")->required();
   auto parent = std::make_shared<int>(0);
   score->add_option("--while-parent", *parent, "end with the process of this number, which started this one");
+  auto lease = std::make_shared<std::string>();
+  score->add_option("--lease", *lease, "a file that says until when this process may commit");
   score->footer("Example:\n  slipway score --job slipway-data/runs/<run id>/job.json");
-  score->callback([&context, file, parent] { context.chosen = [file, parent] { return Score(*file, *parent); }; });
+  score->callback([&context, file, parent, lease] { context.chosen = [file, parent, lease] { return Score(*file, *parent, *lease); }; });
 }
 
 }  // namespace slipway::cli

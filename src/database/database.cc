@@ -196,14 +196,21 @@ class Postgresql final : public Database {
   }
 
  private:
+  Result<> Reconnect(soci::session& session) {
+    try {
+      session.close();
+      session.open(soci::postgresql, options_);
+      return {};
+    } catch (const std::exception& error) {
+      return Fail(ErrorKind::kUnavailable, "the store: {}", error.what());
+    }
+  }
+
   /// Runs `work` on a live connection: one that was lost is made anew for the next one.
   Result<> Connected(soci::session& session, const Work& work) {
     auto result = Guarded(
         [&](soci::session& s) -> Result<> {
-          if (!s.is_connected()) {
-            s.close();
-            s.open(soci::postgresql, options_);
-          }
+          if (!s.is_connected()) TRY(Reconnect(s));
           return work(s);
         },
         session);

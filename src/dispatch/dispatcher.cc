@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -23,6 +24,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kWhileRunning = 20ms, kWhileIdle = 500ms;
 constexpr size_t kMostMissedTicks = 1000;
+constexpr double kLeaseForCommits = 0.8, kBetweenLooks = 0.5;
 
 }  // namespace
 
@@ -90,15 +92,17 @@ struct Dispatcher::State {
 
   /// Renews in time, ends what was cancelled or lost, takes over what others left. Looks at once when `now`.
   Result<> KeepLeases(bool now) {
-    double since = MonotonicSeconds() - renewed_at;
-    if (!now && since < options.lease_seconds / 4.0) return {};
+    double asked = MonotonicSeconds(), since = asked - renewed_at;
+    // Others may have cancelled what runs here: that is looked for more often than leases need.
+    double pause = options.lease_seconds / 4.0;
+    if (!now && since < (watched.empty() ? pause : std::min(pause, kBetweenLooks))) return {};
     auto held = store.RenewLeases(server, options.lease_seconds);
     if (!held) {
       // Nobody may take a run over while its process lives: it ends before the lease does.
       if (options.shared && since > options.lease_seconds * 0.7) Abandon();
       return Failure(held.error());
     }
-    renewed_at = MonotonicSeconds();
+    renewed_at = asked;
     std::map<std::string, const Run*> mine;
     for (const auto& run : *held) mine[run.run_id] = &run;
     for (auto it = watched.begin(); it != watched.end();) {
@@ -110,10 +114,16 @@ struct Dispatcher::State {
         continue;
       }
       if (found->second->cancelled_by) it->second.Cancel(*found->second->cancelled_by);
+      it->second.Extend(LeaseUntil(asked));
       ++it;
     }
+    for (const auto& [id, run] : mine)
+      if (!watched.contains(id)) TRY(Adopt(*run));  // claimed, and then the store did not answer
     return options.shared ? TakeOver(false) : Result<>();
   }
+
+  /// Until when a scoring process may commit under a lease that was asked for at `asked`: some time before others may take it over.
+  double LeaseUntil(double asked) const { return asked + options.lease_seconds * kLeaseForCommits; }
 
   void Abandon() {
     for (auto& [id, process] : watched) {
@@ -127,8 +137,7 @@ struct Dispatcher::State {
     ASSIGN(auto taken, store.TakeOver(server, options.lease_seconds, all));
     for (auto& run : taken) {
       Log(LogLevel::kInfo, "run_taken_up", {{"run_id", run.run_id}});
-      auto id = run.run_id;
-      watched.emplace(id, RunProcess(std::move(run), options));
+      TRY(Adopt(run));
     }
     return {};
   }
@@ -144,24 +153,31 @@ struct Dispatcher::State {
 
   Result<> StartQueued() {
     while (watched.size() < static_cast<size_t>(options.processes)) {
+      double asked = MonotonicSeconds();
       ASSIGN(auto run, store.ClaimRun(server, options.lease_seconds, clock.Now()));
       if (!run) return {};
-      auto id = run->run_id;
-      auto deployment = store.FindDeploymentById(run->deployment_id);
-      if (!deployment) {
-        TRY(Record(*run, RunEnd{.status = RunStatus::kFailed, .error_message = deployment.error().message}));
-        continue;
-      }
-      RunProcess process(*run, options);
-      if (auto started = process.Start(*deployment); !started) {
+      ASSIGN(auto* process, Adopt(*run));
+      if (process == nullptr) continue;
+      if (auto started = process->Start(LeaseUntil(asked)); !started) {
+        watched.erase(run->run_id);
         TRY(Record(*run, RunEnd{.status = RunStatus::kFailed, .error_message = started.error().message}));
         continue;
       }
-      Log(LogLevel::kInfo, "run_started",
-          {{"run_id", id}, {"deployment", deployment->model + "/" + deployment->name}, {"attempt", std::to_string(run->attempt)}});
-      watched.emplace(id, std::move(process));
+      Log(LogLevel::kInfo, "run_started", {{"run_id", run->run_id}, {"attempt", std::to_string(run->attempt)}});
     }
     return {};
+  }
+
+  /// Watches a run that is this server's. Null for one that cannot be: it is recorded as failed.
+  Result<RunProcess*> Adopt(const Run& run) {
+    auto process = [&]() -> Result<RunProcess> {
+      ASSIGN(auto deployment, store.FindDeploymentById(run.deployment_id));
+      return RunProcess::Of(run, deployment, options);
+    }();
+    if (process) return &watched.insert_or_assign(run.run_id, std::move(*process)).first->second;
+    if (process.error().kind == ErrorKind::kUnavailable) return Failure(process.error());
+    TRY(Record(run, RunEnd{.status = RunStatus::kFailed, .error_message = process.error().message}));
+    return nullptr;
   }
 
   /// False when the run is over and that is recorded.

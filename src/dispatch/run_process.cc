@@ -13,6 +13,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "dispatch/child.h"
+#include "dispatch/lease.h"
 #include "dispatch/work_of.h"
 #include "scoring/run.h"
 
@@ -28,17 +29,30 @@ constexpr double kSecondsToEnd = 10;
 
 fs::path RunProcess::Folder() const { return fs::path(options_->data_dir) / "runs" / run_.run_id; }
 
-Result<> RunProcess::Start(const deployments::Deployment& deployment) {
-  scoring::Job job{run_.run_id, deployment.model + "/" + deployment.name, run_.logical_date, run_.attempt, {}, options_->places};
+Result<RunProcess> RunProcess::Of(deployments::Run run, const deployments::Deployment& deployment, const DispatchOptions& options) {
+  scoring::Job job{run.run_id, deployment.model + "/" + deployment.name, run.logical_date, run.attempt, {}, options.places};
   ASSIGN(job.work, WorkOf(deployment));
+  return RunProcess(std::move(run), std::move(job), options);
+}
+
+Result<> RunProcess::Start(double lease_until) {
   auto folder = Folder();
   TRY(CreateFolders(folder));
-  TRY(WriteFileAtomically(folder / "job.json", boost::json::serialize(ToJson(job))));
+  TRY(WriteFileAtomically(folder / "job.json", boost::json::serialize(ToJson(job_))));
   std::vector<std::string> arguments{options_->program, "score", "--job", (folder / "job.json").string()};
-  if (options_->shared) arguments.insert(arguments.end(), {"--while-parent", std::to_string(::getpid())});
+  if (options_->shared) {
+    TRY(WriteLease(folder / "lease", lease_until));
+    arguments.insert(arguments.end(), {"--while-parent", std::to_string(::getpid()), "--lease", (folder / "lease").string()});
+  }
   auto events = folder / fmt::format("events-{}.jsonl", run_.attempt);
   ASSIGN(pid_, StartChild(arguments, options_->environment, events, folder / "stderr.log"));
   return WriteFileAtomically(folder / "pid", std::to_string(pid_));
+}
+
+void RunProcess::Extend(double lease_until) {
+  if (pid_ == 0 || !options_->shared) return;
+  if (auto written = WriteLease(Folder() / "lease", lease_until); !written)
+    Log(LogLevel::kError, "lease_not_written", {{"run_id", run_.run_id}, {"error", written.error().message}});
 }
 
 void RunProcess::Signal(int signal) {
@@ -98,11 +112,6 @@ std::optional<int64_t> RunProcess::ReadEvents() {
   return rows;
 }
 
-Result<scoring::Job> RunProcess::LoadJob() const {
-  ASSIGN(auto text, ReadFile(Folder() / "job.json", size_t{1} << 20));
-  return scoring::ParseJob(text);
-}
-
 Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   ReadEvents();
   if (last_ && last_->name == "committed") {
@@ -116,11 +125,9 @@ Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   if (!cancelled_by_ && run_.attempt < options_->attempts)
     return RunEnd{.status = RunStatus::kQueued, .error_message = "the process was lost; trying again"};
   // The last attempt may have committed and died before it could say so, or left files.
-  if (auto job = LoadJob()) {
-    ASSIGN(auto catalog, scoring::OpenCatalog(job->places));
-    ASSIGN(auto committed, scoring::CleanUp(*job, *catalog));
-    if (committed) return RunEnd{RunStatus::kSucceeded, {}, committed->rows, committed->snapshot_id, committed->model_version, stages_};
-  }
+  ASSIGN(auto catalog, scoring::OpenCatalog(job_.places));
+  ASSIGN(auto committed, scoring::CleanUp(job_, *catalog));
+  if (committed) return RunEnd{RunStatus::kSucceeded, {}, committed->rows, committed->snapshot_id, committed->model_version, stages_};
   if (cancelled_by_) return RunEnd{.error_message = fmt::format("cancelled by {}", *cancelled_by_)};
   return RunEnd{.error_message = fmt::format("the scoring process was lost {} times; see stderr.log of the run", run_.attempt)};
 }

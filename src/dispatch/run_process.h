@@ -25,11 +25,15 @@ struct RunEnd {
 /// One attempt of a run: the process that executes `slipway score --job`, and the files in `runs/<run id>/` that tell of it.
 class RunProcess {
  public:
-  RunProcess(deployments::Run run, const DispatchOptions& options) : run_(std::move(run)), options_(&options) {}
+  /// kInvalid: the deployment's body is no work.
+  static Result<RunProcess> Of(deployments::Run run, const deployments::Deployment& deployment, const DispatchOptions& options);
 
   const deployments::Run& run() const { return run_; }
 
-  Result<> Start(const deployments::Deployment& deployment);
+  /// `lease_until`: as of WriteLease, on a shared store.
+  Result<> Start(double lease_until);
+  /// The lease was renewed.
+  void Extend(double lease_until);
   /// Asks the process to end, and kills it some seconds later (in IsOver).
   void Cancel(const std::string& by);
   void Terminate();
@@ -43,10 +47,12 @@ class RunProcess {
   Result<RunEnd> Outcome(bool hand_over);
 
  private:
+  RunProcess(deployments::Run run, scoring::Job job, const DispatchOptions& options)
+      : run_(std::move(run)), job_(std::move(job)), options_(&options) {}
   std::filesystem::path Folder() const;
-  Result<scoring::Job> LoadJob() const;
   void Signal(int signal);
   deployments::Run run_;
+  scoring::Job job_;
   const DispatchOptions* options_;
   int pid_ = 0;  ///< 0: not our child
   bool reaped_ = false;

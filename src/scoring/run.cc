@@ -88,7 +88,8 @@ Result<std::optional<RunOutcome>> FindCommit(const Job& job, iceberg::Catalog& c
 
 Result<std::optional<RunOutcome>> CleanUp(const Job& job, iceberg::Catalog& catalog) { return FindCommit(job, catalog, true); }
 
-Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& clock, const EventSink& events, const std::stop_token& stop) {
+Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& clock, const EventSink& events, const std::stop_token& stop,
+                       const CommitGuard& may_commit) {
   auto& catalog = *sources.catalog;
   ASSIGN(auto earlier, FindCommit(job, catalog, job.attempt > 1));
   if (earlier) return *earlier;
@@ -110,7 +111,10 @@ Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& cloc
   events(Progress(counts));
   iceberg::SnapshotUpdate update;
   update.run_id = job.run_id;
-  update.added_files = [&](const iceberg::Table& base) { return rerun.FilesFor(base, written, made.locations); };
+  update.added_files = [&](const iceberg::Table& base) -> Result<std::vector<iceberg::DataFile>> {
+    if (may_commit) TRY(may_commit());
+    return rerun.FilesFor(base, written, made.locations);
+  };
   update.replaced_rows = rerun.ReplacedRows();
   update.summary = {{"slipway.deployment", job.deployment},
                     {"slipway.rows", std::to_string(counts.written)},

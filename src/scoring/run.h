@@ -16,9 +16,13 @@ struct RunOutcome {
   bool already_committed = false;  ///< an earlier attempt had done it
 };
 
+/// Asked before every attempt to commit: an error, when the run is not this process's to commit any more.
+using CommitGuard = std::function<Result<>()>;
+
 /// One run from job to commit: resolve → plan → read → filter → score → write → commit. On failure or `stop` (kCancelled) the
 /// target is as it was, and the files of this run are deleted. A run whose id the target has already is not done again.
-Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& clock, const EventSink& events, const std::stop_token& stop);
+Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& clock, const EventSink& events, const std::stop_token& stop,
+                       const CommitGuard& may_commit = {});
 
 /// Deletes what the attempts of a run have left behind; its commit, if one of them got that far. Nothing may be running for it.
 Result<std::optional<RunOutcome>> CleanUp(const Job& job, iceberg::Catalog& catalog);

@@ -29,6 +29,8 @@ std::vector<Setting> Defaults() {
       text("server.tls_key", "", "the PEM file with the certificate's key"),
       text("server.log_requests", "changes", "all, changes (and what failed), or none"),
       text("store.location", "", "postgresql://…, or a SQLite file; empty: slipway.db in the data directory"),
+      text("catalog.file", "", "the SQLite file of the embedded catalog; empty: catalog.db in the data directory"),
+      text("catalog.warehouse", "", "the folder of new tables; empty: warehouse in the data directory"),
       text("registry.location", "", "mlflow+http://… of an MLflow server, or a folder; empty: models in the data directory"),
       text("registry.username", "", "for an MLflow server with basic authentication"),
       secret("registry.password", "its password"),

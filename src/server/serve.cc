@@ -68,6 +68,8 @@ std::string Or(const std::string& text, const std::string& fallback) { return te
 
 scoring::Places PlacesOf(const Config& config, const std::string& data_dir) {
   auto places = scoring::Places::In(data_dir);
+  places.catalog_file = Or(config.Text("catalog.file"), places.catalog_file);
+  places.warehouse = Or(config.Text("catalog.warehouse"), places.warehouse);
   places.registry.location = Or(config.Text("registry.location"), places.registry.location);
   places.registry.cache_bytes = int64_t{config.Number("registry.cache_mib")} << 20;
   return places;
