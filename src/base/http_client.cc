@@ -90,8 +90,8 @@ Result<HttpAnswer> SendHttpPatiently(const HttpRequest& request) {
   double pause = kFirstPause;
   for (int attempt = 1;; ++attempt) {
     auto answer = SendHttp(request);
-    bool later = answer ? answer->status == 429 || (answer->status >= 502 && answer->status <= 504)
-                        : answer.error().kind == ErrorKind::kUnavailable;
+    bool later =
+        answer ? answer->status == 429 || (answer->status >= 502 && answer->status <= 504) : answer.error().kind == ErrorKind::kUnavailable;
     if (!later || attempt == kAttempts) return answer;
     double wanted = answer ? std::max(pause, answer->retry_after_seconds) : pause;
     std::this_thread::sleep_for(std::chrono::duration<double>(std::min(wanted, kLongestPause)));

@@ -13,9 +13,9 @@ struct HttpRequest {
   std::string url;
   std::map<std::string, std::string> headers;
   std::string body;
-  double timeout_seconds = 30;         ///< for the whole answer; 0: as long as bytes keep coming
+  double timeout_seconds = 30;           ///< for the whole answer; 0: as long as bytes keep coming
   size_t most_bytes = size_t{64} << 20;  ///< of an answer that is kept in memory
-  std::string ca_file;                 ///< certificates to trust instead of the system's
+  std::string ca_file;                   ///< certificates to trust instead of the system's
   /// Takes the body of a 2xx answer as it arrives, instead of HttpAnswer::body; an error ends the request.
   std::function<Result<>(std::string_view)> sink;
 };

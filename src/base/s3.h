@@ -20,11 +20,20 @@ Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3();
 Error S3Error(const arrow::Status& status);
 
 /// The variables that S3 access is configured by: what a scoring process is given of them.
-inline constexpr const char* kS3Environment[] = {"AWS_ACCESS_KEY_ID",   "AWS_SECRET_ACCESS_KEY",  "AWS_SESSION_TOKEN",
-                                                 "AWS_REGION",          "AWS_DEFAULT_REGION",     "AWS_ENDPOINT_URL",
-                                                 "AWS_ENDPOINT_URL_S3", "MLFLOW_S3_ENDPOINT_URL", "AWS_PROFILE",
-                                                 "AWS_CONFIG_FILE",     "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN",
-                                                 "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_EC2_METADATA_DISABLED"};
+inline constexpr const char* kS3Environment[] = {"AWS_ACCESS_KEY_ID",
+                                                 "AWS_SECRET_ACCESS_KEY",
+                                                 "AWS_SESSION_TOKEN",
+                                                 "AWS_REGION",
+                                                 "AWS_DEFAULT_REGION",
+                                                 "AWS_ENDPOINT_URL",
+                                                 "AWS_ENDPOINT_URL_S3",
+                                                 "MLFLOW_S3_ENDPOINT_URL",
+                                                 "AWS_PROFILE",
+                                                 "AWS_CONFIG_FILE",
+                                                 "AWS_SHARED_CREDENTIALS_FILE",
+                                                 "AWS_ROLE_ARN",
+                                                 "AWS_WEB_IDENTITY_TOKEN_FILE",
+                                                 "AWS_EC2_METADATA_DISABLED"};
 
 /// Ends Arrow's use of S3; to be called before the program ends, in any case.
 void CloseS3();

@@ -29,7 +29,8 @@ Result<std::pair<std::string, std::string>> Credential(const Context& context) {
   if (token) return std::pair("Authorization", "Bearer " + *token);
   auto psk = ReadPsk(context.data_dir + "/platform.psk");
   if (!psk)
-    return Fail(psk.error().kind, "{}. Sign in with: slipway login. Or say where a key is: --psk-file, --data-dir, $SLIPWAY_PSK, $SLIPWAY_TOKEN",
+    return Fail(psk.error().kind,
+                "{}. Sign in with: slipway login. Or say where a key is: --psk-file, --data-dir, $SLIPWAY_PSK, $SLIPWAY_TOKEN",
                 psk.error().message);
   return std::pair("Authorization-PSK", *psk);
 }

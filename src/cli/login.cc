@@ -151,8 +151,8 @@ Result<std::optional<std::string>> StoredToken(const Context& context) {
   ASSIGN(auto refresh, login.String("refresh_token", ""));
   ASSIGN(auto token_url, login.String("token_endpoint"));
   ASSIGN(auto client, login.String("client_id"));
-  ASSIGN(auto answer, PostForm(context, token_url,
-                               "grant_type=refresh_token&client_id=" + UrlEncode(client) + "&refresh_token=" + UrlEncode(refresh)));
+  ASSIGN(auto answer,
+         PostForm(context, token_url, "grant_type=refresh_token&client_id=" + UrlEncode(client) + "&refresh_token=" + UrlEncode(refresh)));
   ASSIGN(auto said, JsonObject::From(answer, "the issuer's answer"));
   if (said.Find("access_token") == nullptr) return Fail(ErrorKind::kDenied, "the sign-in at {} has run out: slipway login", context.server);
   TRY(Keep(context, said, token_url, client));

@@ -55,9 +55,8 @@ void AddKeys(CLI::App& app, Context& context, const std::shared_ptr<Arguments>& 
   });
   auto* revoke = keys->add_subcommand("revoke", "it stops working");
   revoke->add_option("id", args->id, "as the list gives it")->required();
-  revoke->callback([&context, args] {
-    context.chosen = [&context, args] { return Call(context, "DELETE", "/api/user/psk/" + UrlEncode(args->id)); };
-  });
+  revoke->callback(
+      [&context, args] { context.chosen = [&context, args] { return Call(context, "DELETE", "/api/user/psk/" + UrlEncode(args->id)); }; });
 }
 
 }  // namespace

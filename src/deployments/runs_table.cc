@@ -246,7 +246,8 @@ Result<> Store::QueueWebhooks(soci::session& session, const Run& run) {
     if (!events.contains(event)) continue;
     auto id = NewUuid();
     body["delivery_id"] = id;
-    TRY(webhooks::Queue(session, database_.dialect(), {.delivery_id = id, .webhook = webhook, .event = event, .body = json::serialize(body)}));
+    TRY(webhooks::Queue(session, database_.dialect(),
+                        {.delivery_id = id, .webhook = webhook, .event = event, .body = json::serialize(body)}));
   }
   return {};
 }

@@ -20,10 +20,10 @@ struct ModelReference {
 struct ModelVersion {
   std::string name;
   std::string version;
-  std::string key;               ///< the same for the same files: name, version and what tells two registrations apart
-  std::filesystem::path folder;  ///< an MLflow model; set by Fetch
-  std::string digest;            ///< SHA-256 over the folder's files; set by Fetch
-  std::string source;            ///< where a remote registry keeps the files
+  std::string key;                 ///< the same for the same files: name, version and what tells two registrations apart
+  std::filesystem::path folder;    ///< an MLflow model; set by Fetch
+  std::string digest;              ///< SHA-256 over the folder's files; set by Fetch
+  std::string source;              ///< where a remote registry keeps the files
   std::shared_ptr<FileLock> hold;  ///< keeps a cached folder from being tidied away
 };
 

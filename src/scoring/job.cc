@@ -17,7 +17,8 @@ json::value OrNull(const std::optional<T>& value) {
 }  // namespace
 
 Places Places::In(const std::string& data_dir) {
-  return {data_dir + "/catalog.db", "iceberg", data_dir + "/warehouse", {.location = data_dir + "/models", .cache = data_dir + "/model-cache"}};
+  return {
+      data_dir + "/catalog.db", "iceberg", data_dir + "/warehouse", {.location = data_dir + "/models", .cache = data_dir + "/model-cache"}};
 }
 
 json::object ToJson(const Work& work) {

@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "server/api_state.h"
+#include "server/target.h"
 
 namespace slipway::server {
 namespace {
@@ -17,26 +18,6 @@ Response Unauthenticated(std::string_view why, bool tried) {
   // RFC 6750, section 3: no error code where no credentials were sent.
   response.headers["WWW-Authenticate"] = tried ? R"(Bearer realm="slipway", error="invalid_token")" : R"(Bearer realm="slipway")";
   return response;
-}
-
-/// The path's parts under the names that the pattern gives them, or nothing where it does not fit. `{path}` at the end takes all.
-std::optional<std::map<std::string, std::string>> Fit(const std::string& pattern, const std::vector<std::string>& path) {
-  std::map<std::string, std::string> named;
-  size_t at = 1, i = 0;
-  for (; at <= pattern.size() && i < path.size(); ++i) {
-    auto end = std::min(pattern.find('/', at), pattern.size());
-    auto part = pattern.substr(at, end - at);
-    if (part == "{path}") return named;
-    if (part.starts_with('{')) {
-      if (path[i].empty()) return std::nullopt;
-      named[part.substr(1, part.size() - 2)] = path[i];
-    } else if (part != path[i]) {
-      return std::nullopt;
-    }
-    at = end + 1;
-  }
-  if (at <= pattern.size() || i < path.size()) return std::nullopt;
-  return named;
 }
 
 std::expected<json::object, Response> ReadQuery(const contract::ObjectDescription* description, const Request& request) {
@@ -159,8 +140,16 @@ Response Api::State::Answer(Request request) {
 
 void Api::State::WriteAudit(const Operation& operation, const Call& call, const Response& response) {
   const auto& request = call.request;
-  AuditEntry entry{parts.clock.Now(), call.who.subject, ToString(call.who.kind), request.method + " " + operation.path,
-                   Parameter(request, "model"), call.about, response.status, DetailOf(response), request.remote, request.request_id};
+  AuditEntry entry{parts.clock.Now(),
+                   call.who.subject,
+                   ToString(call.who.kind),
+                   request.method + " " + operation.path,
+                   Parameter(request, "model"),
+                   call.about,
+                   response.status,
+                   DetailOf(response),
+                   request.remote,
+                   request.request_id};
   if (auto written = parts.audit.Append(entry); !written)
     Log(LogLevel::kError, "audit_not_written", {{"request_id", request.request_id}, {"error", written.error().message}});
 }

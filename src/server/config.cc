@@ -25,7 +25,8 @@ std::vector<Setting> Defaults() {
       number("server.queue", 256, "requests that may wait; more are answered 429"),
       number("server.read_seconds", 30, "a request must have arrived after this long"),
       number("server.connections", 1024, "open at once; more are answered 503"),
-      text("server.tls_certificate", "", "a PEM file with the chain; with it and the key the server speaks HTTPS; read again when it changes"),
+      text("server.tls_certificate", "",
+           "a PEM file with the chain; with it and the key the server speaks HTTPS; read again when it changes"),
       text("server.tls_key", "", "the PEM file with the certificate's key"),
       text("server.log_requests", "changes", "all, changes (and what failed), or none"),
       text("store.location", "", "postgresql://…, or a SQLite file; empty: slipway.db in the data directory"),
@@ -67,7 +68,8 @@ std::string EnvironmentName(const std::string& name) {
 
 /// What may stand for a star.
 bool IsName(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return std::islower(c) || std::isdigit(c) || c == '_' || c == '-'; });
+  return !text.empty() &&
+         std::ranges::all_of(text, [](unsigned char c) { return std::islower(c) || std::isdigit(c) || c == '_' || c == '-'; });
 }
 
 bool IsNumber(const std::string& text) {
@@ -118,7 +120,8 @@ Result<> Config::ReadToml(std::string_view text, const std::string& file) {
   }
   for (const auto& [section, value] : table)
     if (!value.is_table()) return Fail(ErrorKind::kInvalid, "{}: '{}' stands outside of any section", file, section.str());
-  std::function<Result<>(const toml::table&, const std::string&)> read = [&](const toml::table& keys, const std::string& above) -> Result<> {
+  std::function<Result<>(const toml::table&, const std::string&)> read = [&](const toml::table& keys,
+                                                                             const std::string& above) -> Result<> {
     for (const auto& [key, item] : keys) {
       auto name = above + std::string(key.str());
       if (const auto* below = item.as_table()) {
@@ -148,7 +151,8 @@ Result<> Config::ReadEnvironment(const std::map<std::string, std::string>& envir
       if (variable == pattern) {
         name = setting.name;
       } else if (auto rest = pattern.size() - 1; star != std::string::npos && variable.size() > rest &&
-                                                 variable.starts_with(pattern.substr(0, star)) && variable.ends_with(pattern.substr(star + 1))) {
+                                                 variable.starts_with(pattern.substr(0, star)) &&
+                                                 variable.ends_with(pattern.substr(star + 1))) {
         auto part = variable.substr(star, variable.size() - rest);
         std::ranges::transform(part, part.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
         name = setting.name.substr(0, setting.name.find('*')) + part + setting.name.substr(setting.name.find('*') + 1);

@@ -39,11 +39,11 @@ struct Response {
 struct HttpLimits {
   size_t body_bytes = size_t{1} << 20;
   size_t header_bytes = size_t{60} << 10;  ///< below 64 KiB, the most that Beast can hold in one field
-  int read_seconds = 30;                    ///< for a request to arrive, and for its answer to be taken
-  int threads = 4;                          ///< handlers at once
-  int queue = 256;                          ///< requests that may wait for a handler; more are answered 429
-  int connections = 1024;                   ///< open at once; more are answered 503
-  bool loopback_only = true;                ///< without sign-in, nobody else may reach the server
+  int read_seconds = 30;                   ///< for a request to arrive, and for its answer to be taken
+  int threads = 4;                         ///< handlers at once
+  int queue = 256;                         ///< requests that may wait for a handler; more are answered 429
+  int connections = 1024;                  ///< open at once; more are answered 503
+  bool loopback_only = true;               ///< without sign-in, nobody else may reach the server
 };
 
 /// PEM files; with them the server speaks HTTPS. They are read again when they change.

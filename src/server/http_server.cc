@@ -11,8 +11,6 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +19,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "server/http.h"
+#include "server/target.h"
 #include "server/tls.h"
 
 namespace slipway::server {
@@ -49,11 +48,11 @@ std::string RequestId(std::string_view given) {
 
 /// False for a target that is no valid path.
 bool Decode(const Message& message, Request& request) {
-  auto target = boost::urls::parse_origin_form(message.target());
+  auto target = ParseTarget(message.target());
   if (!target) return false;
   request.method = std::string(message.method_string());
-  for (auto segment : target->segments()) request.path.push_back(segment);
-  for (auto parameter : target->params()) request.query[parameter.key] = parameter.value;
+  request.path = std::move(target->path);
+  request.query = std::move(target->query);
   for (const auto& field : message) request.headers[LowerCase(field.name_string())] = std::string(field.value());
   request.body = message.body();
   request.request_id = RequestId(request.Header("x-request-id"));

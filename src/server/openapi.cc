@@ -96,8 +96,9 @@ json::object OpenApiDocument(const std::vector<Operation>& operations, const std
     if (!paths.contains(operation.path)) paths[operation.path] = json::object{};
     paths[operation.path].as_object()[method] = std::move(described);
   }
-  json::object schemes{{"bearer", json::object{{"type", "http"}, {"scheme", "bearer"}, {"description", "a Keycloak access token, or a key"}}},
-                       {"psk", json::object{{"type", "apiKey"}, {"in", "header"}, {"name", "Authorization-PSK"}, {"description", "a pre-shared key"}}}};
+  json::object schemes{
+      {"bearer", json::object{{"type", "http"}, {"scheme", "bearer"}, {"description", "a Keycloak access token, or a key"}}},
+      {"psk", json::object{{"type", "apiKey"}, {"in", "header"}, {"name", "Authorization-PSK"}, {"description", "a pre-shared key"}}}};
   // Where tokens come from; `slipway login` reads it.
   if (login)
     schemes["oidc"] = json::object{{"type", "openIdConnect"},
@@ -106,8 +107,7 @@ json::object OpenApiDocument(const std::vector<Operation>& operations, const std
   return {{"openapi", "3.1.0"},
           {"info", json::object{{"title", "Slipway"}, {"version", "0.1.0"}}},
           {"paths", std::move(paths)},
-          {"components",
-           json::object{{"schemas", std::move(schemas)}, {"securitySchemes", std::move(schemes)}}}};
+          {"components", json::object{{"schemas", std::move(schemas)}, {"securitySchemes", std::move(schemes)}}}};
 }
 
 }  // namespace slipway::server

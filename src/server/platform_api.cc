@@ -46,8 +46,12 @@ Response Api::State::DeadLetters(Call& call) {
     page.next = page.items.back().sequence;
   }
   return PageAnswer(page, [](const webhooks::Delivery& d) {
-    return json::object{{"delivery_id", d.delivery_id}, {"webhook", d.webhook}, {"event", d.event},
-                        {"status", d.status},           {"attempts", d.attempts}, {"last_error", OrNull(d.last_error)},
+    return json::object{{"delivery_id", d.delivery_id},
+                        {"webhook", d.webhook},
+                        {"event", d.event},
+                        {"status", d.status},
+                        {"attempts", d.attempts},
+                        {"last_error", OrNull(d.last_error)},
                         {"created_at", FormatTimestamp(d.created_at)}};
   });
 }

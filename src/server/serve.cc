@@ -101,8 +101,8 @@ Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config) {
   std::vector<webhooks::Webhook> found;
   for (const auto& name : config.Names("webhooks")) {
     auto key = "webhooks." + name + ".";
-    webhooks::Webhook webhook{name, config.Text(key + "url"), config.Text(key + "secret"), {}, config.Number(key + "attempts"),
-                              config.Number(key + "pause_seconds")};
+    webhooks::Webhook webhook{name, config.Text(key + "url"),        config.Text(key + "secret"),
+                              {},   config.Number(key + "attempts"), config.Number(key + "pause_seconds")};
     if (!webhook.url.starts_with("http://") && !webhook.url.starts_with("https://"))
       return Fail(ErrorKind::kInvalid, "{}url must be http://… or https://…, not '{}'", key, webhook.url);
     if (webhook.secret.empty()) return Fail(ErrorKind::kInvalid, "{}secret is missing: what is sent is signed with it", key);
@@ -201,14 +201,16 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
                     .queue = config.Number("server.queue"),
                     .connections = std::max(1, config.Number("server.connections")),
                     .loopback_only = oidc == nullptr};
-  ASSIGN(auto http, HttpServer::Listen(address.host, address.port, limits, tls, [&](const Request& request) { return api.Answer(request); }));
+  ASSIGN(auto http,
+         HttpServer::Listen(address.host, address.port, limits, tls, [&](const Request& request) { return api.Answer(request); }));
   dispatcher.Start();
   std::jthread stopper([&](const std::stop_token& done) {
     timespec pause{0, 100'000'000};
     while (!done.stop_requested())
       if (sigtimedwait(&signals, nullptr, &pause) > 0) return http->Stop();
   });
-  ready(fmt::format("{}://{}:{}", tls.certificate.empty() ? "http" : "https", address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]", http->port()));
+  ready(fmt::format("{}://{}:{}", tls.certificate.empty() ? "http" : "https",
+                    address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]", http->port()));
   Log(LogLevel::kInfo, "server_started", {{"data_dir", data_dir}, {"port", std::to_string(http->port())}});
   http->Run();
   Log(LogLevel::kInfo, "server_stopped");

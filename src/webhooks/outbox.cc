@@ -7,12 +7,14 @@ namespace slipway::webhooks {
 namespace {
 
 std::string Select(std::string_view rest) {
-  return fmt::format("SELECT sequence, delivery_id, webhook, event, body, status, attempts, last_error, created_at FROM webhook_deliveries WHERE {}", rest);
+  return fmt::format(
+      "SELECT sequence, delivery_id, webhook, event, body, status, attempts, last_error, created_at FROM webhook_deliveries WHERE {}",
+      rest);
 }
 
 Result<Delivery> Read(const soci::row& row) {
-  return Delivery{*sql::Number(row, 0), *sql::Text(row, 1), *sql::Text(row, 2), *sql::Text(row, 3), *sql::Text(row, 4),
-                  *sql::Text(row, 5),   *sql::Number(row, 6), sql::Text(row, 7), *sql::Time(row, 8)};
+  return Delivery{*sql::Number(row, 0), *sql::Text(row, 1),   *sql::Text(row, 2), *sql::Text(row, 3), *sql::Text(row, 4),
+                  *sql::Text(row, 5),   *sql::Number(row, 6), sql::Text(row, 7),  *sql::Time(row, 8)};
 }
 
 constexpr double kMicros = 1e6;
@@ -59,10 +61,11 @@ Result<> Outbox::Delivered(const std::string& delivery_id) {
 Result<> Outbox::Failed(const std::string& delivery_id, const std::string& why, std::optional<double> pause_seconds) {
   return database_.Write([&](soci::session& session) -> Result<> {
     sql::Values v;
-    v.Execute(session, fmt::format("UPDATE webhook_deliveries SET attempts = attempts + 1, last_error = {}, status = {}, next_attempt = {} + {} "
-                                   "WHERE delivery_id = {}",
-                                   v(why), v(pause_seconds ? "pending" : "dead"), database_.dialect().now,
-                                   static_cast<int64_t>(pause_seconds.value_or(0) * kMicros), v(delivery_id)));
+    v.Execute(session,
+              fmt::format("UPDATE webhook_deliveries SET attempts = attempts + 1, last_error = {}, status = {}, next_attempt = {} + {} "
+                          "WHERE delivery_id = {}",
+                          v(why), v(pause_seconds ? "pending" : "dead"), database_.dialect().now,
+                          static_cast<int64_t>(pause_seconds.value_or(0) * kMicros), v(delivery_id)));
     return {};
   });
 }

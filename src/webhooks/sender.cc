@@ -86,7 +86,8 @@ struct Sender::State {
 };
 
 Sender::Sender(Outbox& outbox, std::vector<Webhook> webhooks, const Clock& clock) : state_(std::make_unique<State>(outbox, clock)) {
-  for (auto& webhook : webhooks) state_->threads.emplace_back([state = state_.get(), webhook = std::move(webhook)] { state->Loop(webhook); });
+  for (auto& webhook : webhooks)
+    state_->threads.emplace_back([state = state_.get(), webhook = std::move(webhook)] { state->Loop(webhook); });
 }
 
 Sender::~Sender() {

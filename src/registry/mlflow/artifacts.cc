@@ -72,7 +72,8 @@ Result<> CheckArtifactName(const std::string& name) {
   fs::path path(name);
   bool steps_out = name.empty() || path.is_absolute();
   for (const auto& part : path) steps_out |= part == ".." || part == ".";
-  if (steps_out || name.find('\0') != std::string::npos) return Fail(ErrorKind::kInvalid, "the artifact's name '{}' leaves the model's folder", name);
+  if (steps_out || name.find('\0') != std::string::npos)
+    return Fail(ErrorKind::kInvalid, "the artifact's name '{}' leaves the model's folder", name);
   return {};
 }
 

@@ -27,10 +27,10 @@ std::string MessageIn(const HttpAnswer& answer) {
 Failure Refused(const std::string& url, const HttpAnswer& answer) {
   auto message = MessageIn(answer);
   if (answer.status == 401 || answer.status == 403)
-    return Fail(ErrorKind::kUnavailable, "the MLflow server refused Slipway's credentials ({}): check registry.username and registry.password, or registry.token",
+    return Fail(ErrorKind::kUnavailable,
+                "the MLflow server refused Slipway's credentials ({}): check registry.username and registry.password, or registry.token",
                 answer.status);
-  if (answer.status == 404)
-    return Fail(ErrorKind::kNotFound, "MLflow: {}", message);
+  if (answer.status == 404) return Fail(ErrorKind::kNotFound, "MLflow: {}", message);
   if (answer.status == 400) return Fail(ErrorKind::kInvalid, "MLflow: {}", message);
   return Fail(ErrorKind::kUnavailable, "the MLflow server at {}: {}", url, message);
 }
@@ -116,9 +116,10 @@ Result<std::string> MlflowRegistry::Locate(std::string source) const {
 }
 
 Result<ModelVersion> MlflowRegistry::Resolve(const ModelReference& reference) {
-  auto path = reference.version
-                  ? fmt::format("model-versions/get?name={}&version={}", UrlEncode(reference.name), UrlEncode(*reference.version))
-                  : fmt::format("registered-models/alias?name={}&alias={}", UrlEncode(reference.name), UrlEncode(reference.alias.value_or("")));
+  auto path =
+      reference.version
+          ? fmt::format("model-versions/get?name={}&version={}", UrlEncode(reference.name), UrlEncode(*reference.version))
+          : fmt::format("registered-models/alias?name={}&alias={}", UrlEncode(reference.name), UrlEncode(reference.alias.value_or("")));
   auto asked = Wrap(server_.Get(path), fmt::format("model '{}'", reference.name));
   // MLflow answers 400 for an alias that is not there, and for a version that is no number.
   if (!asked && asked.error().kind == ErrorKind::kInvalid) return Fail(ErrorKind::kNotFound, std::move(asked.error().message));
