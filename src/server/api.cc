@@ -119,8 +119,9 @@ Response Api::State::Answer(Request request) {
   Call call{request, {}, std::nullopt, {}, std::nullopt};
   auto response = LetIn(**route, call);
   const auto& operation = (*route)->operation;
-  requests.Add({{"method", request.method}, {"route", operation.path}, {"status", std::to_string(response.status)}}).Increment();
-  request_seconds.Add({{"method", request.method}, {"route", operation.path}}, kLatencyBuckets).Observe(MonotonicSeconds() - started);
+  metrics.requests.Add({{"method", request.method}, {"route", operation.path}, {"status", std::to_string(response.status)}}).Increment();
+  metrics.request_seconds.Add({{"method", request.method}, {"route", operation.path}}, kLatencyBuckets)
+      .Observe(MonotonicSeconds() - started);
   bool known = call.who.kind != auth::Identity::Kind::kNobody, change = request.method != "GET" && known;
   if (change) WriteAudit(operation, call, response);
   bool failed = response.status >= 500 || response.status == 401 || response.status == 403;
@@ -159,9 +160,10 @@ Api::~Api() = default;
 Response Api::Answer(const Request& request) { return state_->Answer(request); }
 
 void Api::CountRun(const deployments::Run& run, const std::map<std::string, double>& stage_seconds) {
-  state_->ended_runs.Add({{"status", std::string(ToString(run.status))}}).Increment();
-  if (run.status == deployments::RunStatus::kSucceeded) state_->rows.Add({}).Increment(static_cast<double>(run.rows_scored.value_or(0)));
-  for (const auto& [stage, seconds] : stage_seconds) state_->stage_seconds.Add({{"stage", stage}}).Increment(seconds);
+  state_->metrics.ended_runs.Add({{"status", std::string(ToString(run.status))}}).Increment();
+  if (run.status == deployments::RunStatus::kSucceeded)
+    state_->metrics.rows.Add({}).Increment(static_cast<double>(run.rows_scored.value_or(0)));
+  for (const auto& [stage, seconds] : stage_seconds) state_->metrics.stage_seconds.Add({{"stage", stage}}).Increment(seconds);
 }
 
 }  // namespace slipway::server

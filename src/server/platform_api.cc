@@ -76,13 +76,14 @@ Response Api::State::Ready(Call&) {
   return JsonAnswer(200, json::object{{"status", "ok"}});
 }
 
-Response Api::State::Metrics(Call&) {
+Response Api::State::ShowMetrics(Call&) {
   for (auto status : {RunStatus::kQueued, RunStatus::kRunning})
-    if (auto count = parts.store.CountRuns(status)) runs.Add({{"state", std::string(ToString(status))}}).Set(static_cast<double>(*count));
+    if (auto count = parts.store.CountRuns(status))
+      metrics.runs.Add({{"state", std::string(ToString(status))}}).Set(static_cast<double>(*count));
   for (const char* status : {"pending", "dead"})
-    if (auto count = parts.outbox.Count(status)) deliveries.Add({{"status", status}}).Set(static_cast<double>(*count));
-  if (auto age = parts.store.QueueAge(parts.clock.Now())) queue_age.Add({}).Set(*age);
-  return {200, prometheus::TextSerializer().Serialize(metrics.Collect()), "text/plain; version=0.0.4", {}};
+    if (auto count = parts.outbox.Count(status)) metrics.deliveries.Add({{"status", status}}).Set(static_cast<double>(*count));
+  if (auto age = parts.store.QueueAge(parts.clock.Now())) metrics.queue_age.Add({}).Set(*age);
+  return {200, prometheus::TextSerializer().Serialize(metrics.registry.Collect()), "text/plain; version=0.0.4", {}};
 }
 
 }  // namespace slipway::server

@@ -1,5 +1,7 @@
+#include "server/read_body.h"
+
 #include "contract/json_text.h"
-#include "server/api_state.h"
+#include "server/answers.h"
 
 namespace slipway::server {
 namespace {

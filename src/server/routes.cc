@@ -55,7 +55,7 @@ std::vector<Api::State::Route> Api::State::Routes() {
       {{"GET", "/docs", "this document, to browse"}, Permission::kAnyone, &State::Docs},
       {{"GET", "/healthz", "whether the server lives"}, Permission::kAnyone, &State::Health},
       {{"GET", "/readyz", "whether the server can work, and why not"}, Permission::kAnyone, &State::Ready},
-      {{"GET", "/metrics", "Prometheus metrics"}, Permission::kAnyone, &State::Metrics},
+      {{"GET", "/metrics", "Prometheus metrics"}, Permission::kAnyone, &State::ShowMetrics},
   };
   for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE"})
     routes.push_back(
