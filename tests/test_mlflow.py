@@ -317,6 +317,33 @@ def test_a_server_that_answers_nonsense(table, what, status, words):
         liar.http.shutdown()
 
 
+def test_a_slow_registry_holds_up_nobody_else(table):
+    """Requests that wait for MLflow leave the other handlers, and the connections, alone."""
+    asked, go_on = threading.Semaphore(0), threading.Event()
+
+    def answer(path):
+        asked.release()
+        go_on.wait(60)
+        return 500, b"oops"
+
+    liar = Liar(answer)
+    server = serve(table, liar.url, {"server.threads": 4})
+    waiting = [threading.Thread(target=create, args=(server, "m", {"model_version": "1"})) for _ in range(3)]
+    try:
+        for thread in waiting:
+            thread.start()
+        for _ in waiting:
+            assert asked.acquire(timeout=30)
+        assert server.call("GET", "/healthz")[0] == 200 and server.call("GET", "/api/deployments")[0] == 200
+        assert all(thread.is_alive() for thread in waiting)
+    finally:
+        go_on.set()
+        for thread in waiting:
+            thread.join()
+        server.stop()
+        liar.http.shutdown()
+
+
 @pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "a/../../../escaped", "", ".."])
 def test_names_that_leave_the_folder(table, name):
     import json

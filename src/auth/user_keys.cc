@@ -31,7 +31,7 @@ constexpr auto kKey = "SELECT id, subject, description, created_at FROM user_key
 Result<> UserKeys::Remember(const Person& person, Timestamp issued_at) {
   auto roles = json::serialize(json::array(person.roles.begin(), person.roles.end()));
   bool known = false;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto query = fmt::format("SELECT subject FROM people WHERE subject = {} AND ((username = {} AND roles = {}) OR token_issued_at > {})",
                              v(person.subject), v(person.username), v(roles), v(issued_at));
@@ -40,7 +40,7 @@ Result<> UserKeys::Remember(const Person& person, Timestamp issued_at) {
     return {};
   }));
   if (known) return {};
-  return database_.Write([&](soci::session& session) -> Result<> {
+  return database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     v.Execute(session,
               fmt::format("INSERT INTO people (subject, username, roles, token_issued_at) VALUES ({}, {}, {}, {}) ON CONFLICT (subject) DO "
@@ -54,7 +54,7 @@ Result<> UserKeys::Remember(const Person& person, Timestamp issued_at) {
 Result<std::pair<UserKey, std::string>> UserKeys::Create(const std::string& subject, const std::string& description, Timestamp now) {
   UserKey key{NewUuid(), subject, description, now};
   auto secret = NewSecret();
-  TRY(database_.Write([&](soci::session& session) -> Result<> {
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     v.Execute(session, fmt::format("INSERT INTO user_keys (id, subject, hash, description, created_at) VALUES ({}, {}, {}, {}, {})",
                                    v(key.id), v(subject), v(Sha256(secret)), v(description), v(now)));
@@ -66,7 +66,7 @@ Result<std::pair<UserKey, std::string>> UserKeys::Create(const std::string& subj
 Result<std::pair<UserKey, std::string>> UserKeys::Regenerate(const std::string& subject, const std::string& id) {
   auto secret = NewSecret();
   std::vector<UserKey> found;
-  TRY(database_.Write([&](soci::session& session) -> Result<> {
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     v.Execute(session, fmt::format("UPDATE user_keys SET hash = {} WHERE id = {} AND subject = {} AND revoked_at IS NULL",
                                    v(Sha256(secret)), v(id), v(subject)));
@@ -80,7 +80,7 @@ Result<std::pair<UserKey, std::string>> UserKeys::Regenerate(const std::string& 
 
 Result<> UserKeys::Revoke(const std::string& subject, const std::string& id, Timestamp now) {
   int64_t revoked = 0;
-  TRY(database_.Write([&](soci::session& session) -> Result<> {
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     revoked = v.Execute(session, fmt::format("UPDATE user_keys SET revoked_at = {} WHERE id = {} AND subject = {} AND revoked_at IS NULL",
                                              v(now), v(id), v(subject)));
@@ -92,7 +92,7 @@ Result<> UserKeys::Revoke(const std::string& subject, const std::string& id, Tim
 
 Result<std::vector<UserKey>> UserKeys::List(const std::string& subject) {
   std::vector<UserKey> keys;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     ASSIGN(keys, v.Select<UserKey>(session, kKey + fmt::format("subject = {} ORDER BY sequence", v(subject)), ReadKey));
     return {};
@@ -103,7 +103,7 @@ Result<std::vector<UserKey>> UserKeys::List(const std::string& subject) {
 Result<std::optional<Person>> UserKeys::FindOwner(std::string_view secret) {
   // Looked up by its hash: nothing of the key itself is compared, so that no time tells of it.
   std::vector<Person> found;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto query = fmt::format(
         "SELECT p.subject, p.username, p.roles FROM user_keys k JOIN people p ON p.subject = k.subject WHERE k.revoked_at IS NULL AND "

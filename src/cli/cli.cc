@@ -7,10 +7,12 @@
 
 #include "base/s3.h"
 #include "cli/commands.h"
+#include "database/database.h"
 
 namespace slipway::cli {
 
 int Main(int argc, char** argv) {
+  Database::PrepareProcess();
   if (auto status = arrow::compute::Initialize(); !status.ok()) {
     fmt::print(stderr, "slipway: {}\n", status.ToString());
     return 1;

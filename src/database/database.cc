@@ -12,6 +12,7 @@
 
 #include "base/format.h"
 #include "database/schema.h"
+#include "database/sql.h"
 
 namespace slipway {
 namespace {
@@ -36,7 +37,7 @@ Failure FromPostgresql(const soci::postgresql_soci_error& error) {
 }
 
 /// Runs `work`; SOCI's exceptions become errors.
-Result<> Guarded(const Database::Work& work, soci::session& session) {
+Result<> Guarded(const Database::Work& work, sql::Session& session) {
   try {
     return work(session);
   } catch (const soci::sqlite3_soci_error& error) {
@@ -51,6 +52,39 @@ Result<> Guarded(const Database::Work& work, soci::session& session) {
   }
 }
 
+/// A few connections, each lent to one caller at a time.
+class Pool {
+ public:
+  explicit Pool(size_t size) : sessions_(size) {
+    for (auto& session : sessions_) free_.push_back(&session);
+  }
+  std::vector<sql::Session>& all() { return sessions_; }
+
+  /// Runs `work` with a connection, once one is free.
+  Result<> Lend(const std::function<Result<>(sql::Session&)>& work) {
+    sql::Session* session = nullptr;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return !free_.empty(); });
+      session = free_.back();  // the one that was used last: its pages and statements are warm
+      free_.pop_back();
+    }
+    auto result = work(*session);
+    {
+      std::lock_guard lock(mutex_);
+      free_.push_back(session);
+    }
+    changed_.notify_one();
+    return result;
+  }
+
+ private:
+  std::vector<sql::Session> sessions_;
+  std::vector<sql::Session*> free_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
 class Sqlite final : public Database {
  public:
   explicit Sqlite(const std::string& file)
@@ -60,7 +94,7 @@ class Sqlite final : public Database {
 
   Result<> Start() {
     auto opened = Guarded(
-        [&](soci::session&) -> Result<> {
+        [&](sql::Session&) -> Result<> {
           Connect(writer_);
           writer_ << "BEGIN IMMEDIATE";
           auto migrated = Migrate(writer_, dialect());
@@ -69,7 +103,7 @@ class Sqlite final : public Database {
           else
             writer_ << "ROLLBACK";
           TRY(migrated);
-          for (size_t i = 0; i < kConnections; ++i) Connect(readers_.at(i));
+          for (auto& reader : readers_.all()) Connect(reader);
           return {};
         },
         writer_);
@@ -88,8 +122,7 @@ class Sqlite final : public Database {
   }
 
   Result<> Read(const Work& work) override {
-    soci::session session(readers_);
-    return Guarded(work, session);
+    return readers_.Lend([&](sql::Session& session) { return Guarded(work, session); });
   }
 
   Result<> Write(const Work& work) override {
@@ -109,11 +142,12 @@ class Sqlite final : public Database {
     std::promise<Result<>> done;
   };
 
-  void Connect(soci::session& session) {
+  void Connect(sql::Session& session) {
     session.open(soci::sqlite3, options_);
     session << "PRAGMA journal_mode = WAL";
     session << "PRAGMA synchronous = FULL";
     session << "PRAGMA foreign_keys = ON";
+    session << "PRAGMA mmap_size = 268435456";
   }
 
   /// The group commit: whatever is waiting goes into one transaction.
@@ -128,14 +162,14 @@ class Sqlite final : public Database {
       }
       std::vector<Result<>> results(group.size());
       auto committed = Guarded(
-          [&](soci::session& session) -> Result<> {
+          [&](sql::Session& session) -> Result<> {
             session << "BEGIN IMMEDIATE";
             for (size_t i = 0; i < group.size(); ++i) results[i] = InSavepoint(*group[i]->work);
             session << "COMMIT";
             return {};
           },
           writer_);
-      if (!committed) (void)Guarded([](soci::session& session) -> Result<> { return session << "ROLLBACK", Result<>(); }, writer_);
+      if (!committed) (void)Guarded([](sql::Session& session) -> Result<> { return session << "ROLLBACK", Result<>(); }, writer_);
       for (size_t i = 0; i < group.size(); ++i) group[i]->done.set_value(committed ? results[i] : committed);
     }
   }
@@ -148,8 +182,8 @@ class Sqlite final : public Database {
     return result;
   }
 
-  soci::session writer_;
-  soci::connection_pool readers_;
+  sql::Session writer_;
+  Pool readers_;
   std::string options_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -167,20 +201,20 @@ class Postgresql final : public Database {
         pool_(kConnections * 2) {}
 
   Result<> Start() {
-    return Write([&](soci::session& session) { return Migrate(session, dialect()); });
+    return Write([&](sql::Session& session) { return Migrate(session, dialect()); });
   }
 
   Result<> Read(const Work& work) override {
-    soci::session session(pool_);
-    auto result = Connected(session, work);
-    if (!result && result.error().kind == ErrorKind::kUnavailable) result = Connected(session, work);
-    return result;
+    return pool_.Lend([&](sql::Session& session) {
+      auto result = Connected(session, work);
+      if (!result && result.error().kind == ErrorKind::kUnavailable) result = Connected(session, work);
+      return result;
+    });
   }
 
   Result<> Write(const Work& work) override {
-    soci::session session(pool_);
     bool committing = false;
-    auto transaction = [&](soci::session& open) -> Result<> {
+    auto transaction = [&](sql::Session& open) -> Result<> {
       soci::transaction transaction(open);
       TRY(work(open));
       committing = true;
@@ -189,16 +223,18 @@ class Postgresql final : public Database {
     };
     // A deadlock or a lost connection before the commit changes nothing, so that once more is safe. A commit whose answer was
     // lost is told as unavailable: the caller looks.
-    auto result = Connected(session, transaction);
-    for (int i = 0; i < 3 && !result && result.error().kind == ErrorKind::kUnavailable && !committing; ++i)
-      result = Connected(session, transaction);
-    return result;
+    return pool_.Lend([&](sql::Session& session) {
+      auto result = Connected(session, transaction);
+      for (int i = 0; i < 3 && !result && result.error().kind == ErrorKind::kUnavailable && !committing; ++i)
+        result = Connected(session, transaction);
+      return result;
+    });
   }
 
  private:
-  Result<> Reconnect(soci::session& session) {
+  Result<> Reconnect(sql::Session& session) {
     try {
-      session.close();
+      session.Close();
       session.open(soci::postgresql, options_);
       return {};
     } catch (const std::exception& error) {
@@ -207,20 +243,20 @@ class Postgresql final : public Database {
   }
 
   /// Runs `work` on a live connection: one that was lost is made anew for the next one.
-  Result<> Connected(soci::session& session, const Work& work) {
+  Result<> Connected(sql::Session& session, const Work& work) {
     auto result = Guarded(
-        [&](soci::session& s) -> Result<> {
+        [&](sql::Session& s) -> Result<> {
           if (!s.is_connected()) TRY(Reconnect(s));
           return work(s);
         },
         session);
     if (!result && result.error().kind == ErrorKind::kUnavailable)
-      (void)Guarded([](soci::session& s) { return s.close(), Result<>(); }, session);
+      (void)Guarded([](sql::Session& s) { return s.Close(), Result<>(); }, session);
     return result;
   }
 
   std::string options_;
-  soci::connection_pool pool_;
+  Pool pool_;
 };
 
 template <typename T>
@@ -230,6 +266,12 @@ Result<std::unique_ptr<Database>> Started(std::unique_ptr<T> database) {
 }
 
 }  // namespace
+
+void Database::PrepareProcess() {
+  // Connections are never shared by threads at one time, and nobody asks how much memory SQLite uses.
+  sqlite_api::sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+  sqlite_api::sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
 
 Result<std::unique_ptr<Database>> Database::Open(const std::string& location) {
   if (location.starts_with("postgresql://") || location.starts_with("postgres://")) {

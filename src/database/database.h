@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 
-namespace soci {
-class session;
+namespace slipway::sql {
+class Session;
 }
 
 namespace slipway {
@@ -24,10 +24,12 @@ struct Dialect {
 /// kUnavailable when the database cannot be reached or is busy, kIo else.
 class Database {
  public:
-  using Work = std::function<Result<>(soci::session&)>;
+  using Work = std::function<Result<>(sql::Session&)>;
 
   /// `location`: "postgresql://user@host/name" (libpq's URI or key=value form), or the path of a SQLite file.
   static Result<std::unique_ptr<Database>> Open(const std::string& location);
+  /// Settings of SQLite for the whole process: no locks around what only one thread uses at a time. Before anything opens a database.
+  static void PrepareProcess();
   virtual ~Database() = default;
 
   const Dialect& dialect() const { return dialect_; }

@@ -47,7 +47,7 @@ constexpr const char* kMigrations[] = {
 
 }  // namespace
 
-Result<> Migrate(soci::session& session, const Dialect& dialect) {
+Result<> Migrate(sql::Session& session, const Dialect& dialect) {
   std::string none;
   if (dialect.postgresql) session << "SELECT CAST(pg_advisory_xact_lock(7017491) AS TEXT)", soci::into(none);  // one migrates at a time
   session << "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";

@@ -5,6 +5,6 @@
 namespace slipway {
 
 /// Brings a database to the newest schema, in the caller's transaction. kUnsupported: a newer Slipway wrote it.
-Result<> Migrate(soci::session& session, const Dialect& dialect);
+Result<> Migrate(sql::Session& session, const Dialect& dialect);
 
 }  // namespace slipway

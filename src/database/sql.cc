@@ -1,6 +1,28 @@
 #include "database/sql.h"
 
 namespace slipway::sql {
+namespace {
+
+constexpr size_t kMostPrepared = 128;
+
+}  // namespace
+
+soci::statement& Session::Prepared(const std::string& text) {
+  auto found = prepared_.find(text);
+  if (found == prepared_.end()) {
+    if (prepared_.size() >= kMostPrepared) prepared_.clear();
+    auto statement = std::make_unique<soci::statement>(static_cast<soci::session&>(*this));
+    statement->alloc();
+    statement->prepare(text);
+    found = prepared_.emplace(text, std::move(statement)).first;
+  }
+  return *found->second;
+}
+
+void Session::Close() {
+  prepared_.clear();
+  close();
+}
 
 std::string Values::Add(std::string text) {
   values_.push_back(std::make_unique<Value>(true, std::move(text), 0));
@@ -22,10 +44,9 @@ void Values::Bind(soci::statement& statement) {
   }
 }
 
-int64_t Values::Execute(soci::session& session, const std::string& text) {
-  soci::statement statement(session);
-  statement.alloc();
-  statement.prepare(text);
+int64_t Values::Execute(sql::Session& session, const std::string& text) {
+  auto& statement = session.Prepared(text);
+  Bound bound(statement);
   Bind(statement);
   statement.define_and_bind();
   statement.execute(true);

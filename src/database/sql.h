@@ -5,6 +5,7 @@
 #include <concepts>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/time.h"
@@ -31,6 +32,30 @@ inline std::optional<Timestamp> Time(const soci::row& row, size_t i) {
   return micros ? std::optional(Timestamp{std::chrono::microseconds{*micros}}) : std::nullopt;
 }
 
+/// A connection, with the statements that were prepared on it. Used by one thread at a time.
+class Session : public soci::session {
+ public:
+  /// A statement with nothing bound, prepared at its first use.
+  soci::statement& Prepared(const std::string& text);
+  /// Drops the statements, and closes.
+  void Close();
+
+ private:
+  std::unordered_map<std::string, std::unique_ptr<soci::statement>> prepared_;
+};
+
+/// Nothing stays bound to a statement beyond its use, nor open where it was not read to its end.
+class Bound {
+ public:
+  explicit Bound(soci::statement& statement) : statement_(statement) {}
+  Bound(const Bound&) = delete;
+  Bound& operator=(const Bound&) = delete;
+  ~Bound() { statement_.bind_clean_up(); }
+
+ private:
+  soci::statement& statement_;
+};
+
 /// The values of a statement, in the order of its placeholders `:p0`, `:p1`, …; they live as long as this does.
 class Values {
  public:
@@ -47,24 +72,29 @@ class Values {
   }
 
   /// Runs a statement that gives no rows; how many rows it changed.
-  int64_t Execute(soci::session& session, const std::string& statement);
+  int64_t Execute(sql::Session& session, const std::string& statement);
 
   /// Runs a query; `read` makes a T of each row, or an error.
   template <typename T, typename F>
-  Result<std::vector<T>> Select(soci::session& session, const std::string& query, F&& read) {
+  Result<std::vector<T>> Select(sql::Session& session, const std::string& query, F&& read) {
     std::vector<T> items;
+    std::optional<Error> unread;
     soci::row row;
-    soci::statement statement(session);
-    statement.alloc();
-    statement.prepare(query);
+    auto& statement = session.Prepared(query);
+    Bound bound(statement);
     Bind(statement);
     statement.exchange(soci::into(row));
     statement.define_and_bind();
     statement.execute(false);
-    while (statement.fetch()) {
-      ASSIGN(auto item, Result<T>(read(row)));
-      items.push_back(std::move(item));
+    while (statement.fetch()) {  // to the end, so that SQLite's snapshot does not stay open
+      if (unread) continue;
+      auto item = Result<T>(read(row));
+      if (item)
+        items.push_back(std::move(*item));
+      else
+        unread = item.error();
     }
+    if (unread) return Failure(*unread);
     return items;
   }
 

@@ -27,7 +27,7 @@ Result<DeploymentWithRun> ReadWithRun(const soci::row& row) {
 
 std::string TextIn(const Deployment& d, const char* field) { return std::string(d.body.at(field).as_string()); }
 
-void WriteRoles(soci::session& session, const Deployment& d) {
+void WriteRoles(sql::Session& session, const Deployment& d) {
   const auto& roles = d.body.at("allowed_roles");
   if (!roles.is_array()) return;
   for (const auto& role : roles.get_array()) {
@@ -40,8 +40,8 @@ void WriteRoles(soci::session& session, const Deployment& d) {
 
 }  // namespace
 
-Result<> Store::CreateDeployment(const Deployment& d, const std::optional<Run>& first_run) {
-  return database_.Write([&](soci::session& session) -> Result<> {
+Result<> Store::CreateDeployment(const Deployment& d, const std::optional<Run>& first_run, const Database::Work& also) {
+  return database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto statement = fmt::format(
         "INSERT INTO deployments (deployment_id, model, name, status, owner, domain, created_by, body, schedule, next_tick, "
@@ -52,14 +52,17 @@ Result<> Store::CreateDeployment(const Deployment& d, const std::optional<Run>& 
     if (v.Execute(session, statement) != 1)
       return Fail(ErrorKind::kConflict, "model '{}' has a deployment named '{}' already", d.model, d.name);
     WriteRoles(session, d);
-    if (first_run) InsertRun(session, *first_run);
-    return {};
+    if (first_run) {
+      InsertRun(session, *first_run);
+      TRY(QueueWebhooks(session, *first_run));
+    }
+    return also ? also(session) : Result<>();
   });
 }
 
 Result<DeploymentWithRun> Store::FindDeployment(const std::string& model, const std::string& name) {
   std::vector<DeploymentWithRun> found;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto query = WithLastRun() + fmt::format("WHERE d.model = {} AND d.name = {} AND d.status <> 'archived'", v(model), v(name));
     ASSIGN(found, v.Select<DeploymentWithRun>(session, query, ReadWithRun));
@@ -71,7 +74,7 @@ Result<DeploymentWithRun> Store::FindDeployment(const std::string& model, const 
 
 Result<Deployment> Store::FindDeploymentById(const std::string& id) {
   std::vector<Deployment> found;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     ASSIGN(found,
            v.Select<Deployment>(session, fmt::format("SELECT {} FROM deployments d WHERE d.deployment_id = {}", kDeploymentColumns, v(id)),
@@ -84,7 +87,7 @@ Result<Deployment> Store::FindDeploymentById(const std::string& id) {
 
 Result<Page<DeploymentWithRun>> Store::ListDeployments(const DeploymentFilter& filter, int limit, std::optional<int64_t> cursor) {
   Page<DeploymentWithRun> page;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto where = fmt::format("WHERE d.sequence > {}", v(cursor.value_or(0)));
     if (filter.model) where += fmt::format(" AND d.model = {}", v(*filter.model));
@@ -110,7 +113,7 @@ Result<Page<DeploymentWithRun>> Store::ListDeployments(const DeploymentFilter& f
 
 Result<Deployment> Store::ChangeDeployment(const std::string& id, const std::function<Result<>(Deployment&)>& change) {
   Deployment changed;
-  TRY(database_.Write([&](soci::session& session) -> Result<> {
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values key;
     ASSIGN(auto found, key.Select<Deployment>(session,
                                               fmt::format("SELECT {} FROM deployments d WHERE d.deployment_id = {}{}", kDeploymentColumns,
@@ -140,7 +143,7 @@ Result<Deployment> Store::ChangeDeployment(const std::string& id, const std::fun
 
 Result<std::vector<Deployment>> Store::DueDeployments(Timestamp now) {
   std::vector<Deployment> due;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     ASSIGN(due, v.Select<Deployment>(session,
                                      fmt::format("SELECT {} FROM deployments d WHERE d.status = 'active' AND d.next_tick IS NOT NULL AND "

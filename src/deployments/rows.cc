@@ -49,7 +49,7 @@ Result<Run> ReadRun(const soci::row& row, size_t first) {
   return r;
 }
 
-bool InsertRun(soci::session& session, const Run& r) {
+bool InsertRun(sql::Session& session, const Run& r) {
   sql::Values v;
   auto statement = fmt::format(
       "INSERT INTO runs (run_id, deployment_id, cause, logical_date, status, attempt, rows_scored, airflow_run_id, error_message, "

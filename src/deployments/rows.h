@@ -20,6 +20,6 @@ Result<Deployment> ReadDeployment(const soci::row& row);
 Result<Run> ReadRun(const soci::row& row, size_t first = 0);
 
 /// Adds a run. False where it is there already: a tick, or an Airflow run.
-bool InsertRun(soci::session& session, const Run& run);
+bool InsertRun(sql::Session& session, const Run& run);
 
 }  // namespace slipway::deployments

@@ -18,7 +18,7 @@ std::string SelectRuns(std::string_view where) { return fmt::format("SELECT {} F
 }  // namespace
 
 Result<> Store::CreateRuns(const std::vector<Run>& runs) {
-  return database_.Write([&](soci::session& session) -> Result<> {
+  return database_.Write([&](sql::Session& session) -> Result<> {
     for (const auto& run : runs) {
       if (!InsertRun(session, run)) return Fail(ErrorKind::kConflict, "the deployment has that run already");
       TRY(QueueWebhooks(session, run));
@@ -29,7 +29,7 @@ Result<> Store::CreateRuns(const std::vector<Run>& runs) {
 
 Result<bool> Store::FireTick(const Deployment& deployment, std::optional<Timestamp> next_tick, const std::vector<Run>& runs) {
   bool fired = false;
-  TRY(database_.Write([&](soci::session& session) -> Result<> {
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
     fired = false;
     sql::Values v;
     auto statement = fmt::format(
@@ -46,7 +46,7 @@ Result<bool> Store::FireTick(const Deployment& deployment, std::optional<Timesta
 
 Result<Run> Store::FindRun(const std::string& run_id) {
   std::vector<Run> found;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     ASSIGN(found, v.Select<Run>(session, SelectRuns("r.run_id = " + v(run_id)), ReadRunRow));
     return {};
@@ -57,7 +57,7 @@ Result<Run> Store::FindRun(const std::string& run_id) {
 
 Result<std::optional<Run>> Store::FindAirflowRun(const std::string& deployment_id, const std::string& airflow_run_id) {
   std::vector<Run> found;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto where = fmt::format("r.deployment_id = {} AND r.airflow_run_id = {}", v(deployment_id), v(airflow_run_id));
     ASSIGN(found, v.Select<Run>(session, SelectRuns(where), ReadRunRow));
@@ -68,7 +68,7 @@ Result<std::optional<Run>> Store::FindAirflowRun(const std::string& deployment_i
 
 Result<Page<Run>> Store::ListRuns(const std::string& deployment_id, int limit, std::optional<int64_t> cursor) {
   Page<Run> page;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto where = fmt::format("r.deployment_id = {} AND r.sequence < {} ORDER BY r.sequence DESC LIMIT {}", v(deployment_id),
                              v(cursor.value_or(INT64_MAX)), limit + 1);
@@ -84,7 +84,7 @@ Result<Page<Run>> Store::ListRuns(const std::string& deployment_id, int limit, s
 
 Result<std::set<Timestamp>> Store::CoveredDates(const std::string& deployment_id, Timestamp from, Timestamp to) {
   std::vector<Run> found;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto where = fmt::format("r.deployment_id = {} AND r.logical_date >= {} AND r.logical_date <= {} AND r.status <> 'failed'",
                              v(deployment_id), v(from), v(to));
@@ -98,7 +98,7 @@ Result<std::set<Timestamp>> Store::CoveredDates(const std::string& deployment_id
 
 Result<int64_t> Store::CountRuns(RunStatus status) {
   long long count = 0;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     std::string text(ToString(status));
     session << "SELECT COUNT(*) FROM runs WHERE status = :s", soci::use(text), soci::into(count);
     return {};
@@ -108,7 +108,7 @@ Result<int64_t> Store::CountRuns(RunStatus status) {
 
 Result<double> Store::QueueAge(Timestamp now) {
   long long oldest = 0;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     session << "SELECT COALESCE(MIN(queued_at), 0) FROM runs WHERE status = 'queued'", soci::into(oldest);
     return {};
   }));
@@ -117,7 +117,7 @@ Result<double> Store::QueueAge(Timestamp now) {
 
 Result<Run> Store::ChangeRun(const std::string& run_id, const std::function<Result<>(Run&)>& change) {
   Run changed;
-  TRY(database_.Write([&](soci::session& session) -> Result<> {
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values key;
     ASSIGN(auto found, key.Select<Run>(session, SelectRuns("r.run_id = " + key(run_id)) + database_.dialect().for_update, ReadRunRow));
     if (found.empty()) return Fail(ErrorKind::kNotFound, "no run {}", run_id);
@@ -148,7 +148,7 @@ Result<Run> Store::ChangeRun(const std::string& run_id, const std::function<Resu
 
 Result<std::optional<Run>> Store::ClaimRun(const std::string& server, int lease_seconds, Timestamp now) {
   std::optional<Run> claimed;
-  auto done = database_.Write([&](soci::session& session) -> Result<> {
+  auto done = database_.Write([&](sql::Session& session) -> Result<> {
     claimed.reset();
     sql::Values none;
     auto where =
@@ -179,7 +179,7 @@ Result<std::optional<Run>> Store::ClaimRun(const std::string& server, int lease_
 
 Result<std::vector<Run>> Store::RenewLeases(const std::string& server, int lease_seconds) {
   std::vector<Run> held;
-  TRY(database_.Write([&](soci::session& session) -> Result<> {
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     v.Execute(session, fmt::format("UPDATE runs SET leased_until = {} + {} WHERE leased_by = {}", database_.dialect().now,
                                    int64_t{lease_seconds} * 1'000'000, v(server)));
@@ -192,7 +192,7 @@ Result<std::vector<Run>> Store::RenewLeases(const std::string& server, int lease
 
 Result<std::vector<Run>> Store::TakeOver(const std::string& server, int lease_seconds, bool all) {
   std::vector<Run> taken;
-  TRY(database_.Write([&](soci::session& session) -> Result<> {
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
     taken.clear();
     sql::Values key;
     auto expired = all ? std::string("TRUE") : "r.leased_until < " + database_.dialect().now;
@@ -211,7 +211,7 @@ Result<std::vector<Run>> Store::TakeOver(const std::string& server, int lease_se
 }
 
 Result<> Store::ReportProgress(const std::string& run_id, int64_t rows_scored) {
-  return database_.Write([&](soci::session& session) -> Result<> {
+  return database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     v.Execute(session, fmt::format("UPDATE runs SET rows_scored = {} WHERE run_id = {} AND status = 'running'", v(rows_scored), v(run_id)));
     return {};
@@ -219,7 +219,7 @@ Result<> Store::ReportProgress(const std::string& run_id, int64_t rows_scored) {
 }
 
 /// The outbox: what people page on is queued in the transaction that makes it true.
-Result<> Store::QueueWebhooks(soci::session& session, const Run& run) {
+Result<> Store::QueueWebhooks(sql::Session& session, const Run& run) {
   auto event = fmt::format("run.{}", ToString(run.status));
   if (std::ranges::none_of(webhooks_, [&](const auto& webhook) { return webhook.second.contains(event); })) return {};
   sql::Values key;

@@ -43,8 +43,10 @@ class Store {
   /// `webhooks`: who is told of which events ("run.failed"); a delivery is queued in the transaction that changes a run's state.
   Store(Database& database, Subscriptions webhooks) : database_(database), webhooks_(std::move(webhooks)) {}
 
-  /// With its first run, if one is given. kConflict: the name is taken among the model's deployments that are not archived.
-  Result<> CreateDeployment(const Deployment& deployment, const std::optional<Run>& first_run = std::nullopt);
+  /// With its first run, if one is given; `also` is done in the same transaction. kConflict: the name is taken among the model's
+  /// deployments that are not archived.
+  Result<> CreateDeployment(const Deployment& deployment, const std::optional<Run>& first_run = std::nullopt,
+                            const Database::Work& also = {});
   Result<DeploymentWithRun> FindDeployment(const std::string& model, const std::string& name);
   Result<Deployment> FindDeploymentById(const std::string& deployment_id);
   /// Oldest first, after `cursor`.
@@ -81,7 +83,7 @@ class Store {
   Result<> ReportProgress(const std::string& run_id, int64_t rows_scored);
 
  private:
-  Result<> QueueWebhooks(soci::session& session, const Run& run);
+  Result<> QueueWebhooks(sql::Session& session, const Run& run);
   Database& database_;
   Subscriptions webhooks_;
 };

@@ -116,20 +116,25 @@ Response Api::State::Answer(Request request) {
   double started = MonotonicSeconds();
   auto route = Find(request);
   if (!route) return route.error();
-  Call call{request, {}, std::nullopt, {}, std::nullopt};
+  Call call{request, {}, std::nullopt, {}, std::nullopt, (*route)->operation.method + " " + (*route)->operation.path};
   auto response = LetIn(**route, call);
   const auto& operation = (*route)->operation;
   metrics.requests.Add({{"method", request.method}, {"route", operation.path}, {"status", std::to_string(response.status)}}).Increment();
   metrics.request_seconds.Add({{"method", request.method}, {"route", operation.path}}, kLatencyBuckets)
       .Observe(MonotonicSeconds() - started);
   bool known = call.who.kind != auth::Identity::Kind::kNobody, change = request.method != "GET" && known;
-  if (change) WriteAudit(operation, call, response);
+  if (change && !call.audited) {
+    auto entry = EntryOf(call, response.status);
+    entry.detail = DetailOf(response);
+    if (auto written = parts.audit.Append(entry); !written)
+      Log(LogLevel::kError, "audit_not_written", {{"request_id", request.request_id}, {"error", written.error().message}});
+  }
   bool failed = response.status >= 500 || response.status == 401 || response.status == 403;
   if (parts.log_requests == LogRequests::kAll || (parts.log_requests == LogRequests::kChanges && (change || failed)))
     Log(response.status >= 500 ? LogLevel::kError : LogLevel::kInfo, "request",
         {{"request_id", request.request_id},
          {"trace", std::string(TraceId(request.Header("traceparent")))},
-         {"action", request.method + " " + operation.path},
+         {"action", call.action},
          {"model", Parameter(request, "model").value_or("")},
          {"deployment", call.about.value_or("")},
          {"actor", call.who.subject},
@@ -139,20 +144,10 @@ Response Api::State::Answer(Request request) {
   return response;
 }
 
-void Api::State::WriteAudit(const Operation& operation, const Call& call, const Response& response) {
-  const auto& request = call.request;
-  AuditEntry entry{parts.clock.Now(),
-                   call.who.subject,
-                   ToString(call.who.kind),
-                   request.method + " " + operation.path,
-                   Parameter(request, "model"),
-                   call.about,
-                   response.status,
-                   DetailOf(response),
-                   request.remote,
-                   request.request_id};
-  if (auto written = parts.audit.Append(entry); !written)
-    Log(LogLevel::kError, "audit_not_written", {{"request_id", request.request_id}, {"error", written.error().message}});
+AuditEntry Api::State::EntryOf(const Call& call, int status) const {
+  return {
+      parts.clock.Now(), call.who.subject,    ToString(call.who.kind), call.action, Parameter(call.request, "model"), call.about, status,
+      std::nullopt,      call.request.remote, call.request.request_id};
 }
 
 Api::Api(ApiParts parts) : state_(std::make_unique<State>(std::move(parts))) {}

@@ -24,6 +24,8 @@ struct Call {
   const deployments::Deployment& deployment() const { return found->deployment; }
   json::object query;                ///< as the route describes it
   std::optional<std::string> about;  ///< the deployment's name, for the audit log
+  std::string action;                ///< method and route
+  bool audited = false;              ///< the handler has written the entry, together with the change
 };
 
 struct Api::State {
@@ -45,7 +47,7 @@ struct Api::State {
   std::expected<const Route*, Response> Find(Request& request) const;
   /// Signs the caller in, decides, and answers.
   Response LetIn(const Route& route, Call& call);
-  void WriteAudit(const Operation& operation, const Call& call, const Response& response);
+  AuditEntry EntryOf(const Call& call, int status) const;
 
   // deployments_api.cc
   Response Create(Call& call);

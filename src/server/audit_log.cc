@@ -6,21 +6,22 @@
 namespace slipway::server {
 
 Result<> AuditLog::Append(const AuditEntry& e) {
-  return database_.Write([&](soci::session& session) -> Result<> {
-    sql::Values v;
-    v.Execute(session,
-              fmt::format("INSERT INTO audit (at, actor, actor_kind, action, model, deployment, status, detail, remote, request_id) "
-                          "VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
-                          v(e.at), v(e.actor), v(e.actor_kind), v(e.action), v(e.model), v(e.deployment), v(e.status), v(e.detail),
-                          v(e.remote), v(e.request_id)));
-    return {};
-  });
+  return database_.Write([&](sql::Session& session) { return Append(session, e); });
+}
+
+Result<> AuditLog::Append(sql::Session& session, const AuditEntry& e) {
+  sql::Values v;
+  v.Execute(session, fmt::format("INSERT INTO audit (at, actor, actor_kind, action, model, deployment, status, detail, remote, request_id) "
+                                 "VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
+                                 v(e.at), v(e.actor), v(e.actor_kind), v(e.action), v(e.model), v(e.deployment), v(e.status), v(e.detail),
+                                 v(e.remote), v(e.request_id)));
+  return {};
 }
 
 Result<deployments::Page<AuditEntry>> AuditLog::List(const std::optional<std::string>& model, const std::optional<std::string>& deployment,
                                                      const std::optional<std::string>& actor, int limit, std::optional<int64_t> cursor) {
   std::vector<std::pair<int64_t, AuditEntry>> found;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto where = fmt::format("sequence < {}", v(cursor.value_or(INT64_MAX)));
     if (model) where += fmt::format(" AND model = {}", v(*model));

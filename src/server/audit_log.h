@@ -25,6 +25,8 @@ class AuditLog {
  public:
   explicit AuditLog(Database& database) : database_(database) {}
   Result<> Append(const AuditEntry& entry);
+  /// In the caller's transaction: the entry is there if, and only if, what it tells of has happened.
+  static Result<> Append(sql::Session& session, const AuditEntry& entry);
   /// Newest first, before `cursor`.
   Result<deployments::Page<AuditEntry>> List(const std::optional<std::string>& model, const std::optional<std::string>& deployment,
                                              const std::optional<std::string>& actor, int limit, std::optional<int64_t> cursor);

@@ -21,7 +21,7 @@ std::vector<Setting> Defaults() {
   auto secret = [](std::string name, std::string help) { return Setting{std::move(name), "", "default", true, false, std::move(help)}; };
   return {
       text("server.listen", "127.0.0.1:8080", "HOST:PORT; without sign-in, loopback only; port 0 takes a free one"),
-      number("server.threads", 4, "requests handled at once"),
+      number("server.threads", 6, "requests handled at once"),
       number("server.queue", 256, "requests that may wait; more are answered 429"),
       number("server.read_seconds", 30, "a request must have arrived after this long"),
       number("server.connections", 1024, "open at once; more are answered 503"),

@@ -60,7 +60,9 @@ Response Api::State::Create(Call& call) {
   if (store && body->at("trigger_now").as_bool())
     run = Run{.run_id = NewUuid(), .deployment_id = deployment.deployment_id, .logical_date = now, .queued_at = now};
   if (store) {
-    if (auto created = parts.store.CreateDeployment(deployment, run); !created) return ErrorAnswer(created.error());
+    auto audit = [&](sql::Session& session) { return AuditLog::Append(session, EntryOf(call, 201)); };
+    if (auto created = parts.store.CreateDeployment(deployment, run, audit); !created) return ErrorAnswer(created.error());
+    call.audited = true;
     Log(LogLevel::kInfo, "deployment_created", {{"deployment", deployment.name}, {"model", model}});
     if (run) parts.dispatcher.Wake();
   } else if (parts.store.FindDeployment(model, deployment.name)) {

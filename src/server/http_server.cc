@@ -246,19 +246,23 @@ class Server final : public HttpServer {
       total += co_await stream.async_read_some(asio::buffer(ignored), asio::redirect_error(asio::use_awaitable, code));
   }
 
-  /// On the pool, then back.
+  /// On a thread of the pool; this coroutine goes on where connections are served.
   asio::awaitable<Answer> Handle(Message message, std::string remote) {
     if (waiting_ >= limits_.threads + limits_.queue) {
       co_return Encode(Later(429, "Too many requests: the server is busy"), message, NewUuid());
     }
     ++waiting_;
-    co_await asio::post(pool_, asio::use_awaitable);
-    Request request;
-    request.remote = remote;
-    auto response = Decode(message, request) ? Call(request) : Plain(400, "The request's target is not valid");
-    co_await asio::post(context_, asio::use_awaitable);
+    auto answer = co_await asio::co_spawn(
+        pool_,
+        [&]() -> asio::awaitable<Answer> {
+          Request request;
+          request.remote = remote;
+          auto response = Decode(message, request) ? Call(request) : Plain(400, "The request's target is not valid");
+          co_return Encode(response, message, request.request_id);
+        },
+        asio::use_awaitable);
     --waiting_;
-    co_return Encode(response, message, request.request_id);
+    co_return answer;
   }
 
   Response Call(const Request& request) const {

@@ -21,7 +21,7 @@ constexpr double kMicros = 1e6;
 
 }  // namespace
 
-Result<> Queue(soci::session& session, const Dialect& dialect, const Delivery& d) {
+Result<> Queue(sql::Session& session, const Dialect& dialect, const Delivery& d) {
   sql::Values v;
   v.Execute(session, fmt::format("INSERT INTO webhook_deliveries (delivery_id, webhook, event, body, status, attempts, next_attempt, "
                                  "created_at) VALUES ({}, {}, {}, {}, 'pending', 0, {}, {})",
@@ -32,7 +32,7 @@ Result<> Queue(soci::session& session, const Dialect& dialect, const Delivery& d
 Result<std::optional<Delivery>> Outbox::Claim(const std::string& webhook, int lease_seconds) {
   const auto& now = database_.dialect().now;
   std::vector<Delivery> due;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto where = fmt::format("status = 'pending' AND webhook = {} AND next_attempt <= {} ORDER BY sequence LIMIT 1", v(webhook), now);
     ASSIGN(due, v.Select<Delivery>(session, Select(where), Read));
@@ -40,7 +40,7 @@ Result<std::optional<Delivery>> Outbox::Claim(const std::string& webhook, int le
   }));
   if (due.empty()) return std::nullopt;
   int64_t claimed = 0;
-  TRY(database_.Write([&](soci::session& session) -> Result<> {
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     claimed = v.Execute(session, fmt::format("UPDATE webhook_deliveries SET next_attempt = {} + {} WHERE delivery_id = {} AND status = "
                                              "'pending' AND next_attempt <= {}",
@@ -51,7 +51,7 @@ Result<std::optional<Delivery>> Outbox::Claim(const std::string& webhook, int le
 }
 
 Result<> Outbox::Delivered(const std::string& delivery_id) {
-  return database_.Write([&](soci::session& session) -> Result<> {
+  return database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     v.Execute(session, fmt::format("DELETE FROM webhook_deliveries WHERE delivery_id = {}", v(delivery_id)));
     return {};
@@ -59,7 +59,7 @@ Result<> Outbox::Delivered(const std::string& delivery_id) {
 }
 
 Result<> Outbox::Failed(const std::string& delivery_id, const std::string& why, std::optional<double> pause_seconds) {
-  return database_.Write([&](soci::session& session) -> Result<> {
+  return database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     v.Execute(session,
               fmt::format("UPDATE webhook_deliveries SET attempts = attempts + 1, last_error = {}, status = {}, next_attempt = {} + {} "
@@ -72,7 +72,7 @@ Result<> Outbox::Failed(const std::string& delivery_id, const std::string& why, 
 
 Result<std::vector<Delivery>> Outbox::Dead(int limit, std::optional<int64_t> cursor) {
   std::vector<Delivery> dead;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto where = fmt::format("status = 'dead' AND sequence < {} ORDER BY sequence DESC LIMIT {}", v(cursor.value_or(INT64_MAX)), limit);
     ASSIGN(dead, v.Select<Delivery>(session, Select(where), Read));
@@ -83,7 +83,7 @@ Result<std::vector<Delivery>> Outbox::Dead(int limit, std::optional<int64_t> cur
 
 Result<> Outbox::Revive(const std::string& delivery_id) {
   int64_t changed = 0;
-  TRY(database_.Write([&](soci::session& session) -> Result<> {
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     changed = v.Execute(session, fmt::format("UPDATE webhook_deliveries SET status = 'pending', attempts = 0, next_attempt = {} WHERE "
                                              "delivery_id = {} AND status = 'dead'",
@@ -96,7 +96,7 @@ Result<> Outbox::Revive(const std::string& delivery_id) {
 
 Result<> Outbox::Discard(const std::string& delivery_id) {
   int64_t changed = 0;
-  TRY(database_.Write([&](soci::session& session) -> Result<> {
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     changed = v.Execute(session, fmt::format("DELETE FROM webhook_deliveries WHERE delivery_id = {} AND status = 'dead'", v(delivery_id)));
     return {};
@@ -107,7 +107,7 @@ Result<> Outbox::Discard(const std::string& delivery_id) {
 
 Result<int64_t> Outbox::Count(const std::string& status) {
   long long count = 0;
-  TRY(database_.Read([&](soci::session& session) -> Result<> {
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
     session << "SELECT COUNT(*) FROM webhook_deliveries WHERE status = :s", soci::use(status), soci::into(count);
     return {};
   }));

@@ -20,7 +20,7 @@ struct Delivery {
 };
 
 /// Queues an event, in the caller's transaction.
-Result<> Queue(soci::session& session, const Dialect& dialect, const Delivery& delivery);
+Result<> Queue(sql::Session& session, const Dialect& dialect, const Delivery& delivery);
 
 /// The table of deliveries. Thread-safe.
 class Outbox {
