@@ -69,6 +69,28 @@ def test_forged(server, issuer):
         assert status == 401, (what, answer)
 
 
+def test_text_that_no_encoder_makes(server, issuer):
+    """libcjose ends the process on some of these: none may reach it."""
+    header, payload, signature = issuer.token().split(".")
+    for wrong in (signature[:20] + "=" + signature[21:], signature + "=", signature + "==", "A", "AAAAA", signature[:-1] + "+", "=", "====", signature + "A" * 3):
+        for token in (f"{header}.{payload}.{wrong}", f"{wrong}.{payload}.{signature}", f"{header}.{wrong}.{signature}"):
+            assert ask(server, token)[0] == 401, token
+    assert server.call("GET", "/healthz")[0] == 200
+
+
+@pytest.mark.parametrize("number", ["A=AA", "A", "!!!!", "", "AQAB" * 5000])
+def test_keys_that_are_none(issuer, tmp_path, number):
+    server = Server(Lake(tmp_path).dir, {"auth.issuer": issuer.url})
+    issuer.keys = lambda: {"keys": [{"kty": "RSA", "kid": "one", "use": "sig", "n": number, "e": "AQAB"}, {"kty": "RSA", "kid": "one", "e": number},
+                                    {"kty": "EC", "crv": "P-256", "kid": "curve", "x": number, "y": number}]}
+    try:
+        assert ask(server, issuer.token())[0] == 401
+        assert server.call("GET", "/healthz")[0] == 200
+    finally:
+        del issuer.keys
+        server.stop()
+
+
 def test_an_unknown_key_is_asked_for_once_a_minute_at_most(issuer, tmp_path):
     server = Server(Lake(tmp_path).dir, {"auth.issuer": issuer.url})
     try:

@@ -214,7 +214,9 @@ struct Dispatcher::State {
 Dispatcher::Dispatcher(deployments::Store& store, const Clock& clock, DispatchOptions options)
     : state_(std::make_unique<State>(store, clock, std::move(options))) {}
 
-Dispatcher::~Dispatcher() {
+Dispatcher::~Dispatcher() { Stop(); }
+
+void Dispatcher::Stop() {
   {
     std::lock_guard lock(state_->mutex);
     state_->stopped = true;

@@ -44,6 +44,8 @@ class Dispatcher {
   ~Dispatcher();
 
   void Start();
+  /// What the destructor does; for an end before what it tells of runs is gone.
+  void Stop();
   /// Something was queued or cancelled: look now.
   void Wake();
   /// When the loop last went round; for /readyz.

@@ -213,6 +213,7 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
                     address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]", http->port()));
   Log(LogLevel::kInfo, "server_started", {{"data_dir", data_dir}, {"port", std::to_string(http->port())}});
   http->Run();
+  dispatcher.Stop();  // it tells the API of runs that end
   Log(LogLevel::kInfo, "server_stopped");
   return {};
 }
