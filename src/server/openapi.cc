@@ -46,6 +46,15 @@ std::string OperationId(const Operation& operation) {
   return id;
 }
 
+/// What the page groups operations by.
+std::string_view TagOf(std::string_view path) {
+  if (path.find("/run/") != std::string_view::npos) return "online";
+  if (path.find("/runs") != std::string_view::npos || path.ends_with("/trigger") || path.ends_with("/backfill")) return "runs";
+  if (path.starts_with("/api/models") || path == "/api/deployments") return "deployments";
+  if (path.starts_with("/api/user")) return "keys";
+  return path.starts_with("/api/") ? "platform" : "server";
+}
+
 json::object PageSchema(const std::string& name) {
   return {{"type", "object"},
           {"required", json::array{"items", "next_cursor"}},
@@ -77,7 +86,8 @@ json::object OpenApiDocument(const std::vector<Operation>& operations, const std
                                                                         : json::value(Reference(operation.answer->name)),
                                                          "OK");
     responses[std::to_string(operation.success)] = std::move(success);
-    json::object described{{"summary", operation.summary}, {"parameters", Parameters(operation)}};
+    json::object described{
+        {"tags", json::array{TagOf(operation.path)}}, {"summary", operation.summary}, {"parameters", Parameters(operation)}};
     if (operation.guarded) {
       for (const char* status : {"400", "401", "403", "404", "409", "503"}) responses[status] = Content(Reference("Error"), "an error");
       described["security"] = json::array{json::object{{"bearer", json::array{}}}, json::object{{"psk", json::array{}}}};
