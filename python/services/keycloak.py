@@ -8,7 +8,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from .process import DEPS, Process, free_port
+from .process import DEPS, Process, Service, free_port
 
 DISTRIBUTION = DEPS / "keycloak"
 REALM = "slipway"
@@ -45,7 +45,7 @@ def realm() -> dict:
     }
 
 
-class Keycloak:
+class Keycloak(Service):
     def __init__(self, folder: Path):
         self.folder, self.port = Path(folder) / "keycloak", free_port()
         self.home = self.folder / "home"
@@ -96,15 +96,6 @@ class Keycloak:
         """POST grants, DELETE takes away."""
         found = self.admin("GET", f"/roles/{role}")
         self.admin(method, f"/users/{self.user_id(user)}/role-mappings/realm", [found])
-
-    def stop(self) -> None:
-        self.process.stop()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
 
 def _link(source: str, target: str) -> None:

@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from .process import Process, free_port
+from .process import Process, Service, free_port
 
 
-class MLflow:
+class MLflow(Service):
     """`artifacts`: a folder or s3:// address; with `proxied` clients go through the server, else they go there themselves."""
 
     def __init__(self, folder: Path, artifacts: str | None = None, proxied: bool = True, environment: dict | None = None,
@@ -31,12 +31,3 @@ class MLflow:
     def start(self) -> None:
         self.process = Process("mlflow", self.folder, self.arguments, self.environment)
         self.process.until_answers(self.url + "/health")
-
-    def stop(self) -> None:
-        self.process.stop()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

@@ -1,17 +1,18 @@
 """PostgreSQL, as Debian packages it."""
 
+import os
 import pwd
 import shutil
 import subprocess
 import uuid
 from pathlib import Path
 
-from .process import Process, free_port
+from .process import Process, Service, free_port
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 
 
-class PostgreSQL:
+class PostgreSQL(Service):
     """A cluster of its own, without passwords, for the user `postgres`. PostgreSQL refuses to run as root."""
 
     def __init__(self, folder: Path, port: int | None = None):
@@ -50,15 +51,8 @@ class PostgreSQL:
     def stop(self) -> None:
         self.process.stop(2)  # SIGINT: a fast shutdown
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
 
 def _is_root() -> bool:
-    import os
     return os.geteuid() == 0
 
 

@@ -57,6 +57,21 @@ class Process:
                 self.process.wait()
 
 
+class Service:
+    """A server that `with` stops at its end; `self.process` runs it."""
+
+    process: Process
+
+    def stop(self) -> None:
+        self.process.stop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import boto3
 
-from .process import DEPS, Process, free_port
+from .process import DEPS, Process, Service, free_port
 
 ACCESS, SECRET = "access-for-tests", "secret-for-tests"
 
 
-class S3:
+class S3(Service):
     def __init__(self, folder: Path):
         self.folder, self.port = Path(folder) / "s3", free_port()
         (self.folder / "buckets").mkdir(parents=True)
@@ -26,12 +26,3 @@ class S3:
     def environment(self) -> dict:
         """What MLflow and Slipway read to reach it."""
         return {"AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET, "MLFLOW_S3_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": "us-east-1"}
-
-    def stop(self) -> None:
-        self.process.stop()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
