@@ -218,17 +218,6 @@ def test_metrics_and_logs(ready, server):
     assert any(line["event"] == "run_ended" and line["run_id"] == run["run_id"] for line in lines)
 
 
-def test_ready_says_why_not(ready):
-    server = Server(ready.dir)
-    try:
-        assert server.call("GET", "/readyz")[0] == 200
-        os.rename(ready.dir / "catalog.db", ready.dir / "catalog.away")
-        os.mkdir(ready.dir / "catalog.db")
-        assert server.call("GET", "/healthz")[0] == 200
-    finally:
-        server.stop()
-
-
 def test_configuration(ready):
     file = ready.dir / "slipway.toml"
     file.write_text('[server]\nthreads = 7\nqueue = 9\n[auth]\nservice_secret = "very secret"\n[webhooks.pager]\nurl = "http://127.0.0.1:1/"\nsecret = "signing"\n'
