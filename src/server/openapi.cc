@@ -85,6 +85,7 @@ json::object OpenApiDocument(const std::vector<Operation>& operations, const std
                                                : Content(operation.list ? json::value(PageSchema(operation.answer->name))
                                                                         : json::value(Reference(operation.answer->name)),
                                                          "OK");
+    if (operation.also != 0) responses[std::to_string(operation.also)] = success;
     responses[std::to_string(operation.success)] = std::move(success);
     json::object described{
         {"tags", json::array{TagOf(operation.path)}}, {"summary", operation.summary}, {"parameters", Parameters(operation)}};

@@ -19,6 +19,7 @@ struct Operation {
   bool list = false;           ///< the answer is a page of `answer`
   bool body_optional = false;  ///< the body may be left out
   bool guarded = true;         ///< needs credentials
+  int also = 0;                ///< another status with the same answer
 };
 
 /// How a person signs in: the issuer of tokens, and the public client that `slipway login` uses.

@@ -10,7 +10,8 @@ std::vector<Api::State::Route> Api::State::Routes() {
   const std::string model = "/api/models/{model}/deployments", one = model + "/{name}", key = "/api/user/psk", run = one + "/runs/{run_id}",
                     dead = "/api/webhooks/dead-letters";
   std::vector<Route> routes = {
-      {{"POST", model, "create a deployment", &CreateDeploymentBody(), &DeploymentView(), 201, &CreateQuery()},
+      {{"POST", model, "create a deployment; 200 when it was only validated", &CreateDeploymentBody(), &DeploymentView(), 201,
+        &CreateQuery(), false, false, true, 200},
        Permission::kCreate,
        &State::Create},
       {{"GET", model, "a model's deployments", nullptr, &DeploymentView(), 200, &DeploymentsQuery(), true},
