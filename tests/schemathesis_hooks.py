@@ -1,5 +1,6 @@
 """Hooks for schemathesis: bodies and paths that name what is there, so that it reaches beyond 404."""
 
+import jsonschema
 import schemathesis
 
 MODEL = {"model_name": "m", "model_version": "1", "model_alias": None}
@@ -11,6 +12,12 @@ def pick(choices, seed):
     return choices[len(str(seed)) % len(choices)]
 
 
+def valid(operation, body) -> bool:
+    document = operation.schema.raw_schema
+    schema = document["paths"][operation.path][operation.method]["requestBody"]["content"]["application/json"]["schema"]
+    return jsonschema.Draft202012Validator({**schema, "components": document["components"]}).is_valid(body)
+
+
 @schemathesis.hook
 def map_path_parameters(context, path_parameters):
     if path_parameters and "model" in path_parameters:
@@ -20,8 +27,8 @@ def map_path_parameters(context, path_parameters):
 
 @schemathesis.hook
 def map_body(context, body):
-    if not isinstance(body, dict):
-        return body
+    if not isinstance(body, dict) or not valid(context.operation, body):
+        return body  # a case that must be refused stays as it is
     if "entity_columns" in body:
         body |= {"model": dict(MODEL), "entity_columns": ["id"], "schedule": pick(SCHEDULES, body.get("domain")), "partition_column": "scored_at",
                  "source": {"schema": "src", "table": "t", "catalog": "iceberg", "filter_sql": pick(FILTERS, body.get("owner")), "snapshot_id": None},
