@@ -64,7 +64,7 @@ const ObjectDescription& CreateDeploymentBody() {
        Text("domain", ""),
        Text("owner", ""),
        Defaulted("type", {.kind = Kind::kLiteral, .literals = {"batch"}}, "batch", ""),
-       Nullable("schedule", Kind::kString, "a cron expression in UTC; null means manual trigger only"),
+       Nullable("schedule", Kind::kString, "a cron expression, in the server's time zone; null means manual trigger only"),
        Defaulted("rerun_behavior", {.kind = Kind::kLiteral, .literals = {"overwrite_partition", "append_dedup"}}, "overwrite_partition",
                  ""),
        Defaulted("partition_column", {}, "scored_at", "scored_at or a source column"),
