@@ -51,12 +51,13 @@ def prepare(work: Path, rows: int, trees: int) -> None:
 
 def slipway(work: Path) -> dict:
     run_id = str(uuid.uuid4())
-    job = {"version": 1, "run_id": run_id, "deployment": "bench", "logical_date": "2024-01-01T00:00:00Z", "attempt": 1,
+    job = {"version": 2, "run_id": run_id, "deployment": "bench", "logical_date": "2024-01-01T00:00:00Z", "attempt": 1,
            "work": {"model": {"name": "m", "version": "1", "alias": None},
                     "source": {"schema": "src", "table": "t", "catalog": "iceberg", "filter_sql": None, "snapshot_id": None},
                     "target": {"schema": "ml", "table": "p", "catalog": "iceberg"}, "entity_columns": ["id"],
                     "rerun_behavior": "overwrite_partition", "partition_column": "scored_at"},
-           "places": {"catalog_file": f"{work}/catalog.db", "catalog_name": "iceberg", "warehouse": f"{work}/warehouse", "registry": f"{work}/models"}}
+           "places": {"catalogs": [{"name": "iceberg", "kind": "sql", "uri": f"sqlite:///{work}/catalog.db", "warehouse": f"{work}/warehouse"}],
+                      "registry": f"{work}/models", "model_cache": f"{work}/model-cache"}}
     (work / "job.json").write_text(json.dumps(job))
     started = time.monotonic()
     done = subprocess.run([BINARY, "score", "--job", work / "job.json"], check=True, capture_output=True, text=True)

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from conftest import signature_of
+from conftest import HANG_SECONDS, signature_of
 from models import numbers, train, with_ids
 
 ALL = "/api/models/m/deployments"
@@ -31,7 +31,7 @@ def fill(lake, rows: int = 300):
     return lake
 
 
-def until(ask, what, seconds=60):
+def until(ask, what, seconds=HANG_SECONDS):
     """Asks until the answer satisfies; the deadline only ends a test that hangs."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -42,7 +42,7 @@ def until(ask, what, seconds=60):
     raise AssertionError(f"not reached: {answer}")
 
 
-def finished(server, run_id, one: str = ONE, seconds=60):
+def finished(server, run_id, one: str = ONE, seconds=HANG_SECONDS):
     return until(lambda: server.call("GET", f"{one}/runs/{run_id}")[1], lambda run: run["status"] in ("succeeded", "failed"), seconds)
 
 

@@ -6,9 +6,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import Server, signature_of
+from conftest import SLOWER, Server, signature_of
 from deployments import ONE, body, finished, ready, until  # noqa: F401 (a fixture)
 from models import numbers, train, with_ids
+
+BUSY_ROWS = 400_000 // SLOWER  # what takes a while to score
 
 
 @pytest.fixture
@@ -110,7 +112,7 @@ def pid_of(lake, run_id) -> int | None:
 def big(lake):
     """A source that takes a while to score."""
     lake.catalog.drop_table("src.t")
-    lake.table("src.t", with_ids(numbers(400_000)))
+    lake.table("src.t", with_ids(numbers(BUSY_ROWS)))
 
 
 def test_a_lost_process_is_tried_again(ready, server):
@@ -120,7 +122,7 @@ def test_a_lost_process_is_tried_again(ready, server):
     os.kill(until(lambda: pid_of(ready, run_id), lambda pid: pid), signal.SIGKILL)
     run = finished(server, run_id)
     assert run["status"] == "succeeded" and run["attempt"] == 2
-    assert len(ready.rows()) == 400_000
+    assert len(ready.rows()) == BUSY_ROWS
 
 
 @pytest.mark.parametrize("child_dies", [False, True])
@@ -137,7 +139,7 @@ def test_a_restarted_server_finds_its_runs(ready, server, child_dies, request):
     try:
         run = finished(restarted, run_id)
         assert run["status"] == "succeeded" and run["attempt"] == (2 if child_dies or dies_with_its_server else 1)
-        assert len(ready.rows()) == 400_000
+        assert len(ready.rows()) == BUSY_ROWS
     finally:
         restarted.stop()
 

@@ -6,9 +6,11 @@ import random
 import time
 
 import pytest
-from conftest import Server
+from conftest import SLOWER, Server
 from deployments import ALL, ONE, body, finished, ready, until  # noqa: F401 (a fixture)
 from models import numbers, with_ids
+
+BUSY_ROWS = 1_500_000 // SLOWER  # what takes a while to score
 
 CALLBACK = f"{ONE}/runs"
 
@@ -22,7 +24,7 @@ def server(ready):
 
 def big(lake):
     lake.catalog.drop_table("src.t")
-    lake.table("src.t", with_ids(numbers(1_500_000)))
+    lake.table("src.t", with_ids(numbers(BUSY_ROWS)))
 
 
 def test_a_change(ready, server):

@@ -10,11 +10,13 @@ from pathlib import Path
 import mlflow
 import mlflow.lightgbm
 import pytest
-from conftest import Server, signature_of
+from conftest import SLOWER, Server, signature_of
 from deployments import body, finished, until
 from mlflow import MlflowClient
 from models import numbers, train, with_ids
 from services.mlflow_server import MLflow
+
+BUSY_ROWS = 500_000 // SLOWER  # what takes a while to score
 
 SIGNATURE = signature_of(f0="double", f1="double", f2="double", f3="double")
 
@@ -106,7 +108,7 @@ def test_a_version_and_an_alias(mlflow_server, model, boosters, table):
 def test_an_alias_that_moves_in_the_middle_of_a_run(mlflow_server, model, boosters, table):
     """The current run keeps its version, the next one follows."""
     table.catalog.drop_table("src.t")
-    table.frame = numbers(500_000)
+    table.frame = numbers(BUSY_ROWS)
     table.table("src.t", with_ids(table.frame))
     client = MlflowClient(mlflow_server.url, mlflow_server.url)
     server = serve(table, mlflow_server.url)

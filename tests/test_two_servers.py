@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Lake, Server, signature_of
+from conftest import SLOWER, Lake, Server, signature_of
 from deployments import ALL, ONE, body, fill, finished, until
 from models import numbers, train, with_ids
+
+BUSY_ROWS = 600_000 // SLOWER  # what takes a while to score
 
 SECONDS = float(os.environ.get("SLIPWAY_CHAOS_SECONDS", "20"))
 DEPLOYMENTS = 20
@@ -108,7 +110,7 @@ SLOW = {"model__model_version": "2"}
 def big(lake):
     """A table and a model that keep a scoring process busy for some seconds."""
     lake.catalog.drop_table("src.t")
-    lake.table("src.t", with_ids(numbers(600_000)))
+    lake.table("src.t", with_ids(numbers(BUSY_ROWS)))
     lake.register("m", train(numbers(300), rounds=300), signature=signature_of(f0="double", f1="double", f2="double", f3="double"))
 
 
@@ -140,7 +142,7 @@ def test_a_server_that_hangs_commits_nothing_late(pair):
     finally:
         hung.process.send_signal(signal.SIGCONT)
     assert runs_in_snapshots(servers.lake, "ml.p") == [run_id]
-    assert len(servers.lake.rows()) == 600_000
+    assert len(servers.lake.rows()) == BUSY_ROWS
     assert finished(hung, run_id)["attempt"] == 2
 
 
@@ -154,7 +156,7 @@ def test_a_stopped_server_hands_its_run_over(pair):
     other = next(s for s in servers.servers if s is not leaving)
     done = finished(other, run_id)
     assert done["status"] == "succeeded" and done["attempt"] == 1  # the one that was handed over does not count
-    assert runs_in_snapshots(servers.lake, "ml.p") == [run_id] and len(servers.lake.rows()) == 600_000
+    assert runs_in_snapshots(servers.lake, "ml.p") == [run_id] and len(servers.lake.rows()) == BUSY_ROWS
 
 
 def test_what_is_cancelled_at_one_server_ends_at_the_other(pair):

@@ -3,6 +3,7 @@
 #include <arrow/type_fwd.h>
 
 #include <memory>
+#include <string>
 
 #include "base/error.h"
 
@@ -12,9 +13,15 @@ class FileSystem;
 
 namespace slipway {
 
+/// What a catalog hands out with a table (vended credentials); what is empty is taken from the environment.
+struct S3Access {
+  std::string endpoint, region, access_key, secret_key, session_token;
+  bool operator==(const S3Access&) const = default;
+};
+
 /// S3, by Arrow: the usual chain of AWS credentials; the endpoint by MLFLOW_S3_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL;
 /// the region by AWS_REGION or AWS_DEFAULT_REGION, else us-east-1. Retries with growing pauses.
-Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3();
+Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3(const S3Access& access = {});
 
 /// An error of S3 in our kinds: no such bucket or key is kNotFound, anything else kUnavailable.
 Error S3Error(const arrow::Status& status);

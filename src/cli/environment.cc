@@ -16,9 +16,4 @@ std::map<std::string, std::string> Environment(const std::string& prefix) {
   return found;
 }
 
-registry::RegistryCredentials RegistryCredentialsOfEnvironment() {
-  auto found = Environment("MLFLOW_TRACKING_");
-  return {found["MLFLOW_TRACKING_USERNAME"], found["MLFLOW_TRACKING_PASSWORD"], found["MLFLOW_TRACKING_TOKEN"]};
-}
-
 }  // namespace slipway::cli

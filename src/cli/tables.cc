@@ -3,6 +3,7 @@
 #include <arrow/scalar.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <filesystem>
 #include <iostream>
@@ -10,30 +11,42 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/config_flags.h"
+#include "cli/environment.h"
 #include "cli/terminal.h"
 #include "expression/filter.h"
 #include "iceberg/scan_reader.h"
 #include "scoring/pruning.h"
-#include "scoring/sources.h"
+#include "server/settings.h"
 
 namespace slipway::cli {
 namespace {
 
-Result<std::unique_ptr<iceberg::Catalog>> Open(const Context& context) {
+/// Which catalog a command looks into.
+struct Chosen {
+  std::string catalog = "iceberg";
+  std::shared_ptr<ConfigFlags> flags;
+};
+
+Result<std::unique_ptr<iceberg::Catalog>> Open(const Context& context, const Chosen& chosen) {
   auto data_dir = std::filesystem::absolute(context.data_dir).lexically_normal().string();
   if (!std::filesystem::exists(data_dir)) return Fail(ErrorKind::kNotFound, "no data directory {}; give one with --data-dir", data_dir);
-  return scoring::OpenCatalog(scoring::Places::In(data_dir));
+  ASSIGN(auto config, LoadConfig(context, *chosen.flags));
+  ASSIGN(auto places, server::PlacesOf(config, data_dir));
+  TRY(scoring::Catalogs(places.catalogs, {}).Check(chosen.catalog));
+  auto place = std::ranges::find(places.catalogs, chosen.catalog, &iceberg::CatalogPlace::name);
+  return iceberg::OpenCatalog(*place, server::SecretsOf(config, Environment("")).catalogs[chosen.catalog]);
 }
 
-Result<iceberg::Table> Load(const Context& context, const std::string& name) {
+Result<iceberg::Table> Load(const Context& context, const Chosen& chosen, const std::string& name) {
   auto dot = name.rfind('.');
   if (dot == std::string::npos) return Fail(ErrorKind::kInvalid, "'{}' is no table: write schema.table", name);
-  ASSIGN(auto catalog, Open(context));
+  ASSIGN(auto catalog, Open(context, chosen));
   return catalog->Load({name.substr(0, dot), name.substr(dot + 1)});
 }
 
-Result<> List(const Context& context) {
-  ASSIGN(auto catalog, Open(context));
+Result<> List(const Context& context, const Chosen& chosen) {
+  ASSIGN(auto catalog, Open(context, chosen));
   ASSIGN(auto tables, catalog->List());
   json::array names;
   std::vector<std::vector<std::string>> rows;
@@ -48,8 +61,8 @@ Result<> List(const Context& context) {
   return {};
 }
 
-Result<> Show(const Context& context, const std::string& name) {
-  ASSIGN(auto table, Load(context, name));
+Result<> Show(const Context& context, const Chosen& chosen, const std::string& name) {
+  ASSIGN(auto table, Load(context, chosen, name));
   if (context.json) {
     std::cout << json::serialize(table.metadata.raw) << "\n";
     return {};
@@ -71,8 +84,8 @@ Result<> Show(const Context& context, const std::string& name) {
   return {};
 }
 
-Result<> Preview(const Context& context, const std::string& name, const std::string& filter_sql, int rows) {
-  ASSIGN(auto table, Load(context, name));
+Result<> Preview(const Context& context, const Chosen& chosen, const std::string& name, const std::string& filter_sql, int rows) {
+  ASSIGN(auto table, Load(context, chosen, name));
   std::vector<iceberg::Field> fields;
   for (const auto& field : table.metadata.schema.fields)
     if (field.type.id != iceberg::TypeId::kNested) fields.push_back(field);
@@ -83,7 +96,7 @@ Result<> Preview(const Context& context, const std::string& name, const std::str
   }
   auto prune = filter ? scoring::PruningPredicate(filter->root(), table.metadata.schema) : iceberg::Predicate::Always();
   ASSIGN(auto scan, iceberg::PlanScan(table, std::nullopt, prune));
-  auto reader = iceberg::ScanReader::Start(table.metadata, scan, fields, {.batch_rows = 4096});
+  auto reader = iceberg::ScanReader::Start(table, scan, fields, {.batch_rows = 4096});
   std::vector<std::string> header;
   for (const auto& field : fields) header.push_back(field.name);
   std::vector<std::vector<std::string>> cells;
@@ -118,19 +131,25 @@ void AddTables(CLI::App& app, Context& context) {
     int rows = 10;
   };
   auto args = std::make_shared<Arguments>();
-  auto* tables = app.add_subcommand("tables", "the tables of the embedded catalog");
+  auto* tables = app.add_subcommand("tables", "the tables of a catalog");
+  auto chosen = std::make_shared<Chosen>();
+  tables->add_option("--catalog", chosen->catalog, "by its name in the configuration")->capture_default_str();
+  chosen->flags = AddConfigFlags(*tables);
   tables->require_subcommand(1);
-  tables->add_subcommand("list", "all tables")->callback([&context] { context.chosen = [&context] { return List(context); }; });
+  tables->add_subcommand("list", "all tables")->callback([&context, chosen] {
+    context.chosen = [&context, chosen] { return List(context, *chosen); };
+  });
   auto* show = tables->add_subcommand("show", "columns and snapshots of a table");
   show->add_option("table", args->name, "schema.table")->required();
-  show->callback([&context, args] { context.chosen = [&context, args] { return Show(context, args->name); }; });
+  show->callback([&context, chosen, args] { context.chosen = [&context, chosen, args] { return Show(context, *chosen, args->name); }; });
   auto* preview = tables->add_subcommand("preview", "the first rows of a table");
   preview->add_option("table", args->name, "schema.table")->required();
   preview->add_option("--filter", args->filter, "a condition, as in filter_sql");
   preview->add_option("--rows", args->rows, "how many")->capture_default_str()->check(CLI::Range(1, 10000));
   preview->footer("Example:\n  slipway tables preview ml.churn_scores --filter \"prediction > 0.9\"");
-  preview->callback(
-      [&context, args] { context.chosen = [&context, args] { return Preview(context, args->name, args->filter, args->rows); }; });
+  preview->callback([&context, chosen, args] {
+    context.chosen = [&context, chosen, args] { return Preview(context, *chosen, args->name, args->filter, args->rows); };
+  });
 }
 
 }  // namespace slipway::cli

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "deployments/store.h"
+#include "scoring/catalogs.h"
 #include "scoring/job.h"
 
 namespace date {
@@ -20,13 +21,14 @@ struct DispatchOptions {
   std::string program;   ///< the slipway binary that executes `score`
   std::string data_dir;  ///< `runs/<run id>/` below it holds job, events and lock of each run
   scoring::Places places;
-  int processes = 1;                      ///< runs at once
-  int attempts = 3;                       ///< of a run whose process was lost
-  bool shared = false;                    ///< other servers work on the same store
-  int lease_seconds = 30;                 ///< after this long without a word, a server's runs are taken over
-  bool every_missed_tick = false;         ///< else ticks missed while nothing ran make one run, for the latest
-  const date::time_zone* zone = nullptr;  ///< of the schedules; null: UTC
-  std::vector<std::string> environment;   ///< NAME=value for the scoring process: what the registry and the catalog need
+  const scoring::Catalogs* catalogs = nullptr;  ///< those of `places`, opened; they outlive the dispatcher
+  int processes = 1;                            ///< runs at once
+  int attempts = 3;                             ///< of a run whose process was lost
+  bool shared = false;                          ///< other servers work on the same store
+  int lease_seconds = 30;                       ///< after this long without a word, a server's runs are taken over
+  bool every_missed_tick = false;               ///< else ticks missed while nothing ran make one run, for the latest
+  const date::time_zone* zone = nullptr;        ///< of the schedules; null: UTC
+  std::vector<std::string> environment;         ///< NAME=value for the scoring process: what the registry and the catalog need
   std::function<void(const deployments::Run&, const std::map<std::string, double>& stage_seconds)> ended;  ///< for metrics
 };
 

@@ -120,13 +120,15 @@ Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   }
   if (hand_over && !cancelled_by_)
     return RunEnd{.status = RunStatus::kQueued, .error_message = "the server was stopped; another one goes on", .counts = false};
+  // Whether it has committed is found out by the next attempt, however many there were.
+  if (last_ && last_->name == "failed" && last_->texts["kind"] == ToString(ErrorKind::kPerhapsCommitted))
+    return RunEnd{.status = RunStatus::kQueued, .error_message = last_->texts["message"], .counts = false};
   bool told = last_ && last_->name == "failed";
   if (told && !cancelled_by_) return RunEnd{.error_message = last_->texts.at("message")};
   if (!cancelled_by_ && run_.attempt < options_->attempts)
     return RunEnd{.status = RunStatus::kQueued, .error_message = "the process was lost; trying again"};
   // The last attempt may have committed and died before it could say so, or left files.
-  ASSIGN(auto catalog, scoring::OpenCatalog(job_.places));
-  ASSIGN(auto committed, scoring::CleanUp(job_, *catalog));
+  ASSIGN(auto committed, scoring::CleanUp(job_, *options_->catalogs));
   if (committed) return RunEnd{RunStatus::kSucceeded, {}, committed->rows, committed->snapshot_id, committed->model_version, stages_};
   if (cancelled_by_) return RunEnd{.error_message = fmt::format("cancelled by {}", *cancelled_by_)};
   return RunEnd{.error_message = fmt::format("the scoring process was lost {} times; see stderr.log of the run", run_.attempt)};

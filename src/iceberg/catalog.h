@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "iceberg/file_io.h"
 #include "iceberg/metadata.h"
 
 namespace slipway::iceberg {
@@ -20,6 +21,15 @@ struct Table {
   TableIdentifier id;
   std::string metadata_location;  ///< empty for a table that is not in the catalog yet
   TableMetadata metadata;
+  std::shared_ptr<FileIo> io;  ///< with the access that the catalog gives to its files
+};
+
+/// A state of a table that a commit wants to make true.
+struct TableUpdate {
+  const Table& base;
+  const TableMetadata& next;  ///< the base with `snapshot` as its current one
+  const Snapshot& snapshot;
+  const std::string& metadata_location;  ///< for a catalog whose clients write the metadata file
 };
 
 /// Where tables are found, and the one place where a commit becomes true.
@@ -32,18 +42,45 @@ class Catalog {
 
   virtual Result<std::vector<TableIdentifier>> List() = 0;
 
-  /// The location that a new table gets.
-  virtual std::string NewTableLocation(const TableIdentifier& id) const = 0;
+  /// A table that does not exist, as its first commit will create it, with files that can be written already: the location and the
+  /// field ids may be the catalog's. Nobody else sees it.
+  virtual Result<Table> Stage(const TableIdentifier& id, const TableMetadata& wanted) = 0;
 
-  /// Enters a table whose metadata file is written; its namespace is made where it is missing. kConflict: it exists.
-  virtual Result<> Create(const TableIdentifier& id, const std::string& metadata_location) = 0;
+  /// Where a table that does not exist would come to be: for finding what a lost run left there.
+  struct NewPlace {
+    std::string location;
+    std::shared_ptr<FileIo> io;
+  };
+  virtual Result<NewPlace> NewTablePlace(const TableIdentifier& id) = 0;
 
-  /// Compare and swap of the metadata location. kConflict: it is no longer `old_location`. kPerhapsCommitted: no answer.
-  virtual Result<> Swap(const TableIdentifier& id, const std::string& old_location, const std::string& new_location) = 0;
+  /// Compare and swap: makes `update.next` the table's state, or creates the table with its namespace. kConflict: the base is not
+  /// the table's state any more, or the new table exists. kPerhapsCommitted: no answer, or one that leaves it open.
+  virtual Result<> Publish(const TableUpdate& update) = 0;
 };
 
-/// A SQLite file with the tables of PyIceberg's SqlCatalog (and of Java's JdbcCatalog), shared with both.
-/// `name` is the catalog name within the file; `warehouse` the folder of new tables. The file is made where missing.
-Result<std::unique_ptr<Catalog>> OpenSqlCatalog(const std::string& file, const std::string& name, const std::string& warehouse);
+/// Where a catalog is; holds no secrets.
+struct CatalogPlace {
+  std::string name = "iceberg";          ///< as the contract's `catalog` field says it
+  std::string kind = "sql";              ///< sql, or rest
+  std::string uri;                       ///< sql: sqlite:///file or postgresql://…; rest: the server's URL, without /v1
+  std::string warehouse;                 ///< sql: the location of new tables; rest: what the server calls its warehouse, or empty
+  std::string oauth2_server_uri, scope;  ///< rest: of the client credentials; empty: the catalog's own endpoint, "catalog"
+};
+
+/// rest: `credential` (client-id:secret) or a bearer `token`; sql: the database's `password`.
+struct CatalogCredentials {
+  std::string credential, token, password;
+};
+
+/// kInvalid: no such kind; kUnavailable, kIo: it cannot be reached.
+Result<std::unique_ptr<Catalog>> OpenCatalog(const CatalogPlace& place, const CatalogCredentials& credentials = {});
+
+/// The tables of PyIceberg's SqlCatalog (and of Java's JdbcCatalog), shared with both, in a SQLite file or in PostgreSQL. They are
+/// made where missing.
+Result<std::unique_ptr<Catalog>> OpenSqlCatalog(const CatalogPlace& place, const CatalogCredentials& credentials);
+
+/// The Iceberg project's REST protocol (open-api/rest-catalog-open-api.yaml): OAuth2 client credentials or a bearer token, vended
+/// credentials for S3.
+Result<std::unique_ptr<Catalog>> OpenRestCatalog(const CatalogPlace& place, const CatalogCredentials& credentials);
 
 }  // namespace slipway::iceberg

@@ -2,6 +2,7 @@
 
 #include <boost/json/serialize.hpp>
 #include <set>
+#include <thread>
 
 #include "base/format.h"
 #include "base/ids.h"
@@ -13,6 +14,7 @@ namespace slipway::iceberg {
 namespace {
 
 constexpr int kMaxAttempts = 10;
+constexpr auto kLongestPause = std::chrono::seconds{64};
 
 /// Counts for the snapshot summary (spec, Appendix F).
 struct Changes {
@@ -32,14 +34,13 @@ class Attempt {
   }
 
   const Snapshot& snapshot() const { return snapshot_; }
-  const std::string& metadata_location() const { return metadata_location_; }
 
-  /// Writes everything but the swap in the catalog.
+  /// Writes everything but what the catalog does.
   Result<> Prepare() {
     ASSIGN(auto added, update_.added_files(base_));
     std::vector<ManifestFile> manifests;
     if (const auto* current = base_.metadata.CurrentSnapshot()) {
-      ASSIGN(auto existing, LoadManifests(*current));
+      ASSIGN(auto existing, LoadManifests(*base_.io, *current));
       for (auto& manifest : existing) TRY(Carry(std::move(manifest), manifests));
     }
     std::map<int, std::vector<ManifestEntry>> by_spec;
@@ -61,12 +62,16 @@ class Attempt {
     // The run id in front, so that a killed run's file can be found; PyIceberg wants the form of a UUID here.
     metadata_location_ = fmt::format("{}/metadata/{:05}-{}-{}.metadata.json", base_.metadata.location, Version() + 1,
                                      update_.run_id.substr(0, 23), RandomHex(6));
-    return WriteFile(metadata_location_, Serialize(metadata));
+    made_.push_back(metadata_location_);
+    next_ = std::move(metadata);
+    return {};
   }
+
+  Result<> Publish(Catalog& catalog) const { return catalog.Publish({base_, next_, snapshot_, metadata_location_}); }
 
   /// Deletes what this attempt wrote; the update's own files stay.
   void Undo() {
-    for (const auto& file : made_) (void)FileIo::Delete(file);
+    for (const auto& file : made_) (void)base_.io->Delete(file);
   }
 
  private:
@@ -89,7 +94,7 @@ class Attempt {
       out.push_back(std::move(manifest));
       return {};
     }
-    ASSIGN(auto entries, LoadEntries(manifest, base_.metadata));
+    ASSIGN(auto entries, LoadEntries(base_, manifest));
     bool changed = false;
     std::vector<ManifestEntry> kept;
     for (auto& entry : entries) {
@@ -102,7 +107,7 @@ class Attempt {
           if (rewritten) {
             made_.push_back(rewritten->file_path);
             if (rewritten->record_count == entry.file.record_count) {  // no row matched after all
-              TRY(FileIo::Delete(rewritten->file_path));
+              TRY(base_.io->Delete(rewritten->file_path));
               kept.push_back(std::move(entry));
               continue;
             }
@@ -147,7 +152,7 @@ class Attempt {
 
   Result<> WriteFile(const std::string& location, const std::string& bytes) {
     made_.push_back(location);
-    return FileIo::WriteNew(location, bytes);
+    return base_.io->WriteNew(location, bytes);
   }
 
   /// The number in front of the base's metadata file name; -1 for a new table.
@@ -195,14 +200,21 @@ class Attempt {
   int manifests_ = 0;
   Snapshot snapshot_;
   std::string metadata_location_;
+  TableMetadata next_;
   std::vector<DataFile> rewritten_;
   std::vector<std::string> made_;
   Changes changes_;
 };
 
-Result<> Publish(Catalog& catalog, const Table& base, const Attempt& attempt) {
-  if (base.metadata_location.empty()) return catalog.Create(base.id, attempt.metadata_location());
-  return catalog.Swap(base.id, base.metadata_location, attempt.metadata_location());
+/// Loads a table whose commit may have gone through: the catalog gets time to come back, since nothing else can tell.
+Result<Table> LoadAfter(const Error& published, Catalog& catalog, const TableIdentifier& id) {
+  auto table = catalog.Load(id);
+  if (published.kind != ErrorKind::kPerhapsCommitted) return table;
+  for (auto pause = std::chrono::seconds{1}; !table && table.error().kind == ErrorKind::kUnavailable && pause < kLongestPause; pause *= 2) {
+    std::this_thread::sleep_for(pause);
+    table = catalog.Load(id);
+  }
+  return table;
 }
 
 }  // namespace
@@ -219,20 +231,23 @@ Result<CommitOutcome> Commit(Catalog& catalog, const Table& first_base, const Sn
       attempt.Undo();
       return Failure(published.error());
     }
-    published = Publish(catalog, base, attempt);
+    published = attempt.Publish(catalog);
     if (published) return CommitOutcome{attempt.snapshot().snapshot_id, false, number};
     last = published.error();
     // Whatever the answer was, the table tells what is true.
-    auto now = catalog.Load(base.id);
-    if (!now) {
+    auto now = LoadAfter(last, catalog, base.id);
+    bool absent = !now && now.error().kind == ErrorKind::kNotFound && base.metadata_location.empty();
+    if (!now && !absent) {
       if (last.kind != ErrorKind::kPerhapsCommitted) attempt.Undo();
       return Failure(last);
     }
-    base = std::move(*now);
-    if (base.metadata.FindRun(update.run_id) == nullptr)
-      attempt.Undo();
-    else
+    if (now && now->metadata.FindRun(update.run_id) != nullptr) {
+      base = std::move(*now);
       continue;
+    }
+    // An attempt without an answer may still go through, and needs its files then; a run's clean-up finds what it leaves.
+    if (last.kind != ErrorKind::kPerhapsCommitted) attempt.Undo();
+    if (now) base = std::move(*now);
     if (last.kind != ErrorKind::kConflict && last.kind != ErrorKind::kPerhapsCommitted) return Failure(last);
   }
   return Failure(last.Wrap(fmt::format("gave up after {} attempts", kMaxAttempts)));
@@ -248,24 +263,20 @@ namespace {
 /// The paths of a run's files that the table still needs.
 Result<std::set<std::string>> NamedFiles(const Table& table, const std::string& run_id) {
   std::set<std::string> named, manifests_seen;
-  auto keep = [&named](const std::string& location) -> Result<> {
-    ASSIGN(auto path, FileIo::LocalPath(location));
-    named.insert(path);
-    return {};
-  };
-  TRY(keep(table.metadata_location));
+  auto keep = [&named](const std::string& location) { named.insert(FileIo::Canonical(location)); };
+  keep(table.metadata_location);
   if (const auto* log = table.metadata.raw.if_contains("metadata-log"); log != nullptr && log->is_array()) {
-    for (const auto& item : log->get_array()) TRY(keep(std::string(item.at("metadata-file").as_string())));
+    for (const auto& item : log->get_array()) keep(std::string(item.at("metadata-file").as_string()));
   }
   for (const auto& snapshot : table.metadata.snapshots) {
-    TRY(keep(snapshot.manifest_list));
-    ASSIGN(auto manifests, LoadManifests(snapshot));
+    keep(snapshot.manifest_list);
+    ASSIGN(auto manifests, LoadManifests(*table.io, snapshot));
     for (const auto& manifest : manifests) {
       if (!manifests_seen.insert(manifest.manifest_path).second) continue;
-      TRY(keep(manifest.manifest_path));
-      ASSIGN(auto entries, LoadEntries(manifest, table.metadata));
+      keep(manifest.manifest_path);
+      ASSIGN(auto entries, LoadEntries(table, manifest));
       for (const auto& entry : entries)
-        if (entry.file.file_path.find(run_id) != std::string::npos) TRY(keep(entry.file.file_path));
+        if (entry.file.file_path.find(run_id) != std::string::npos) keep(entry.file.file_path);
     }
   }
   return named;
@@ -273,19 +284,19 @@ Result<std::set<std::string>> NamedFiles(const Table& table, const std::string& 
 
 }  // namespace
 
-Result<int> DeleteOrphans(const std::string& table_location, const Table* table, const std::string& run_id) {
+Result<int> DeleteOrphans(FileIo& io, const std::string& table_location, const Table* table, const std::string& run_id) {
   std::set<std::string> named;
   if (table != nullptr) {
     ASSIGN(named, NamedFiles(*table, run_id));
   }
-  ASSIGN(auto files, FileIo::List(table_location));
+  ASSIGN(auto files, io.List(table_location));
   int deleted = 0;
   for (const auto& file : files) {
-    ASSIGN(auto path, FileIo::LocalPath(file));
+    auto path = FileIo::Canonical(file);
     auto name = path.substr(path.rfind('/') + 1);
     bool metadata = name.find(".metadata.json") != std::string::npos;
     if (name.find(metadata ? run_id.substr(0, 23) : run_id) == std::string::npos || named.contains(path)) continue;
-    TRY(FileIo::Delete(file));
+    TRY(io.Delete(file));
     ++deleted;
   }
   return deleted;

@@ -42,6 +42,6 @@ std::string NewDataFileLocation(const Table& table, const std::string& partition
 
 /// Deletes every file of a run below the table's location that neither a snapshot nor the metadata log names; the number
 /// of files deleted. For a run whose process is gone: nothing may be writing for it. `table` is null when there is none.
-Result<int> DeleteOrphans(const std::string& table_location, const Table* table, const std::string& run_id);
+Result<int> DeleteOrphans(FileIo& io, const std::string& table_location, const Table* table, const std::string& run_id);
 
 }  // namespace slipway::iceberg

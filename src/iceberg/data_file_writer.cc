@@ -1,7 +1,7 @@
 #include "iceberg/data_file_writer.h"
 
 #include <arrow/array.h>
-#include <arrow/io/file.h>
+#include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <parquet/arrow/writer.h>
@@ -10,10 +10,8 @@
 #include <parquet/statistics.h>
 
 #include <cmath>
-#include <filesystem>
 
 #include "base/arrow.h"
-#include "base/file.h"
 #include "base/format.h"
 #include "iceberg/file_io.h"
 
@@ -59,14 +57,13 @@ std::optional<std::string> UpperBound(const std::string& text, bool utf8) {
 
 class Writer final : public DataFileWriter {
  public:
-  Writer(std::string location, std::string path, std::vector<Field> fields) : path_(std::move(path)), fields_(std::move(fields)) {
-    file_.file_path = std::move(location);
+  Writer(FileIo& io, std::string location, std::vector<Field> fields) : io_(io), path_(std::move(location)), fields_(std::move(fields)) {
+    file_.file_path = path_;
   }
 
   Result<> Start() {
     ASSIGN(schema_, ToArrow(fields_));
-    TRY(CreateFolders(std::filesystem::path(path_).parent_path()));
-    ASSIGN(output_, Named(arrow::io::FileOutputStream::Open(path_)));
+    ASSIGN(output_, io_.OpenOutput(path_));
     auto properties = parquet::WriterProperties::Builder()
                           .compression(parquet::Compression::ZSTD)
                           ->compression_level(1)
@@ -97,7 +94,7 @@ class Writer final : public DataFileWriter {
     if (auto status = writer_->Close(); !status.ok()) return Named(status);
     ASSIGN(file_.file_size_in_bytes, Named(output_->Tell()));
     if (auto status = output_->Close(); !status.ok()) return Named(status);
-    TRY(FileIo::Sync(path_));
+    TRY(io_.Sync(path_));
     for (int group = 0; group < writer_->metadata()->num_row_groups(); ++group) TRY(AddStatistics(*writer_->metadata()->RowGroup(group)));
     TRY(SetBounds());
     return std::move(file_);
@@ -148,10 +145,11 @@ class Writer final : public DataFileWriter {
     return {};
   }
 
+  FileIo& io_;
   std::string path_;
   std::vector<Field> fields_;
   std::shared_ptr<arrow::Schema> schema_;
-  std::shared_ptr<arrow::io::FileOutputStream> output_;
+  std::shared_ptr<arrow::io::OutputStream> output_;
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
   std::map<int, std::pair<Literal, Literal>> bounds_;
   DataFile file_;
@@ -159,9 +157,8 @@ class Writer final : public DataFileWriter {
 
 }  // namespace
 
-Result<std::unique_ptr<DataFileWriter>> DataFileWriter::Open(const std::string& location, std::vector<Field> fields) {
-  ASSIGN(auto path, FileIo::LocalPath(location));
-  auto writer = std::make_unique<Writer>(location, path, std::move(fields));
+Result<std::unique_ptr<DataFileWriter>> DataFileWriter::Open(FileIo& io, const std::string& location, std::vector<Field> fields) {
+  auto writer = std::make_unique<Writer>(io, location, std::move(fields));
   TRY(writer->Start());
   return writer;
 }

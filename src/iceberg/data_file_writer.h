@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "iceberg/file_io.h"
 #include "iceberg/manifest.h"
 
 namespace slipway::iceberg {
@@ -24,7 +25,7 @@ class DataFileWriter {
   virtual Result<DataFile> Finish() = 0;
 
   /// Creates the file, with its folders. `fields` in the order of the batches' columns.
-  static Result<std::unique_ptr<DataFileWriter>> Open(const std::string& location, std::vector<Field> fields);
+  static Result<std::unique_ptr<DataFileWriter>> Open(FileIo& io, const std::string& location, std::vector<Field> fields);
 };
 
 }  // namespace slipway::iceberg

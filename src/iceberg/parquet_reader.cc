@@ -2,7 +2,7 @@
 
 #include <arrow/array.h>
 #include <arrow/compute/cast.h>
-#include <arrow/io/file.h>
+#include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
@@ -115,16 +115,17 @@ class Reader final : public ParquetReader {
 
 }  // namespace
 
-Result<std::unique_ptr<ParquetReader>> ParquetReader::Open(const DataFile& file, const PartitionSpec& spec, std::vector<Field> columns) {
-  ASSIGN(auto path, FileIo::LocalPath(file.file_path));
+Result<std::unique_ptr<ParquetReader>> ParquetReader::Open(FileIo& io, const DataFile& file, const PartitionSpec& spec,
+                                                           std::vector<Field> columns) {
+  const auto& path = file.file_path;
   ASSIGN(auto schema, ToArrow(columns));
   auto corrupt = [&](std::string_view why) { return Fail(ErrorKind::kCorrupt, "read {}: {}", path, why); };
-  auto input = arrow::io::ReadableFile::Open(path);
-  if (!input.ok()) return Fail(ErrorKind::kIo, "open {}: {}", path, input.status().message());
+  ASSIGN(auto input, io.OpenInput(path, file.file_size_in_bytes));
   try {
     parquet::arrow::FileReaderBuilder builder;
-    if (auto status = builder.Open(*input); !status.ok()) return corrupt(status.message());
+    if (auto status = builder.Open(input); !status.ok()) return corrupt(status.message());
     parquet::ArrowReaderProperties properties(/*use_threads=*/false);
+    properties.set_pre_buffer(FileIo::IsRemote(path));  // a row group's wanted columns in few requests, at once
     builder.properties(properties);
     auto made = builder.Build();
     if (!made.ok()) return corrupt(made.status().message());

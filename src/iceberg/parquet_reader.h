@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "iceberg/file_io.h"
 #include "iceberg/manifest.h"
 
 namespace slipway::iceberg {
@@ -22,7 +23,8 @@ class ParquetReader {
   virtual Result<BatchSource> ReadRowGroup(int row_group, int64_t batch_rows) = 0;
 
   /// kCorrupt with the file's name and the reason for a damaged file; kUnsupported for one without field ids.
-  static Result<std::unique_ptr<ParquetReader>> Open(const DataFile& file, const PartitionSpec& spec, std::vector<Field> columns);
+  static Result<std::unique_ptr<ParquetReader>> Open(FileIo& io, const DataFile& file, const PartitionSpec& spec,
+                                                     std::vector<Field> columns);
 };
 
 }  // namespace slipway::iceberg

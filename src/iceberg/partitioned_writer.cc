@@ -66,7 +66,7 @@ Result<> PartitionedWriter::WriteTo(const PartitionTuple& partition, const arrow
       TRY(Close(std::string(largest->first)));
     }
     locations_.push_back(NewDataFileLocation(table_, path, run_id_));
-    ASSIGN(auto writer, DataFileWriter::Open(locations_.back(), table_.metadata.schema.fields));
+    ASSIGN(auto writer, DataFileWriter::Open(*table_.io, locations_.back(), table_.metadata.schema.fields));
     found = files_.emplace(path, OpenFile{partition, std::move(writer)}).first;
   }
   TRY(found->second.writer->Write(rows));

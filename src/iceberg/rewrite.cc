@@ -46,9 +46,9 @@ Result<std::optional<DataFile>> RewriteWithout(const Table& table, const DataFil
                                                const std::string& run_id) {
   const auto& fields = table.metadata.schema.fields;
   const auto& spec = *table.metadata.FindSpec(file.spec_id);
-  ASSIGN(auto reader, ParquetReader::Open(file, spec, fields));
+  ASSIGN(auto reader, ParquetReader::Open(*table.io, file, spec, fields));
   auto path = PartitionPath(spec, table.metadata.schema, file.partition);
-  ASSIGN(auto writer, DataFileWriter::Open(NewDataFileLocation(table, path, run_id), fields));
+  ASSIGN(auto writer, DataFileWriter::Open(*table.io, NewDataFileLocation(table, path, run_id), fields));
   int64_t rows = 0;
   for (int group = 0; group < reader->row_groups(); ++group) {
     ASSIGN(auto next, reader->ReadRowGroup(group, kBatchRows));
@@ -62,7 +62,7 @@ Result<std::optional<DataFile>> RewriteWithout(const Table& table, const DataFil
   }
   ASSIGN(auto written, writer->Finish());
   if (rows == 0) {
-    TRY(FileIo::Delete(written.file_path));
+    TRY(table.io->Delete(written.file_path));
     return std::nullopt;
   }
   written.spec_id = file.spec_id;

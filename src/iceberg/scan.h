@@ -25,9 +25,9 @@ Result<ScanPlan> PlanScan(const Table& table, std::optional<int64_t> snapshot_id
 RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& schema);
 
 /// The manifest list of a snapshot. kUnsupported: manifests with deletes, which Slipway cannot apply yet.
-Result<std::vector<ManifestFile>> LoadManifests(const Snapshot& snapshot);
+Result<std::vector<ManifestFile>> LoadManifests(FileIo& io, const Snapshot& snapshot);
 
 /// The entries of one manifest, errors wrapped with its name.
-Result<std::vector<ManifestEntry>> LoadEntries(const ManifestFile& manifest, const TableMetadata& metadata);
+Result<std::vector<ManifestEntry>> LoadEntries(const Table& table, const ManifestFile& manifest);
 
 }  // namespace slipway::iceberg

@@ -24,7 +24,7 @@ struct ScanReader::State {
     bool done = false;
   };
 
-  TableMetadata metadata;
+  Table table;
   std::vector<DataFile> files;
   std::vector<Field> columns;
   ScanOptions options;
@@ -57,7 +57,7 @@ struct ScanReader::State {
   Result<> DecodeFile(size_t index) {
     const auto& file = files[index];
     double started = ThreadCpuSeconds();
-    ASSIGN(auto reader, ParquetReader::Open(file, *metadata.FindSpec(file.spec_id), columns));
+    ASSIGN(auto reader, ParquetReader::Open(*table.io, file, *table.metadata.FindSpec(file.spec_id), columns));
     for (int group = 0; group < reader->row_groups(); ++group) {
       ASSIGN(auto next, reader->ReadRowGroup(group, options.batch_rows));
       while (true) {
@@ -86,10 +86,10 @@ struct ScanReader::State {
 
 ScanReader::ScanReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-std::unique_ptr<ScanReader> ScanReader::Start(const TableMetadata& metadata, const ScanPlan& plan, std::vector<Field> columns,
+std::unique_ptr<ScanReader> ScanReader::Start(const Table& table, const ScanPlan& plan, std::vector<Field> columns,
                                               const ScanOptions& options) {
   auto state = std::make_unique<State>();
-  state->metadata = metadata;
+  state->table = table;
   state->files = plan.files;
   state->columns = std::move(columns);
   state->options = options;

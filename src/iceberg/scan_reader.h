@@ -20,7 +20,7 @@ struct ScanOptions {
 class ScanReader {
  public:
   /// `columns` are read by field id. Files are opened as they are reached.
-  static std::unique_ptr<ScanReader> Start(const TableMetadata& metadata, const ScanPlan& plan, std::vector<Field> columns,
+  static std::unique_ptr<ScanReader> Start(const Table& table, const ScanPlan& plan, std::vector<Field> columns,
                                            const ScanOptions& options);
   ~ScanReader();  ///< stops the decoders
 

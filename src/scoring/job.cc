@@ -9,6 +9,8 @@
 namespace slipway::scoring {
 namespace {
 
+constexpr int kVersion = 2;
+
 template <typename T>
 json::value OrNull(const std::optional<T>& value) {
   return value ? json::value(*value) : json::value(nullptr);
@@ -17,8 +19,8 @@ json::value OrNull(const std::optional<T>& value) {
 }  // namespace
 
 Places Places::In(const std::string& data_dir) {
-  return {
-      data_dir + "/catalog.db", "iceberg", data_dir + "/warehouse", {.location = data_dir + "/models", .cache = data_dir + "/model-cache"}};
+  return {{{.uri = "sqlite:///" + data_dir + "/catalog.db", .warehouse = data_dir + "/warehouse"}},
+          {.location = data_dir + "/models", .cache = data_dir + "/model-cache"}};
 }
 
 json::object ToJson(const Work& work) {
@@ -61,26 +63,54 @@ Result<Work> ParseWork(const json::value& value) {
   return work;
 }
 
+json::object ToJson(const Places& places) {
+  json::array catalogs;
+  for (const auto& place : places.catalogs)
+    catalogs.push_back(json::object{{"name", place.name},
+                                    {"kind", place.kind},
+                                    {"uri", place.uri},
+                                    {"warehouse", place.warehouse},
+                                    {"oauth2_server_uri", place.oauth2_server_uri},
+                                    {"scope", place.scope}});
+  return {{"catalogs", std::move(catalogs)},
+          {"registry", places.registry.location},
+          {"model_cache", places.registry.cache},
+          {"model_cache_bytes", places.registry.cache_bytes}};
+}
+
+Result<Places> ParsePlaces(const JsonObject& object) {
+  Places places;
+  ASSIGN(auto catalogs, object.Array("catalogs"));
+  for (const auto& item : *catalogs) {
+    ASSIGN(auto catalog, JsonObject::From(item, "job: catalogs"));
+    iceberg::CatalogPlace place;
+    ASSIGN(place.name, catalog.String("name"));
+    ASSIGN(place.kind, catalog.String("kind"));
+    ASSIGN(place.uri, catalog.String("uri"));
+    ASSIGN(place.warehouse, catalog.String("warehouse", ""));
+    ASSIGN(place.oauth2_server_uri, catalog.String("oauth2_server_uri", ""));
+    ASSIGN(place.scope, catalog.String("scope", ""));
+    places.catalogs.push_back(std::move(place));
+  }
+  ASSIGN(places.registry.location, object.String("registry"));
+  ASSIGN(places.registry.cache, object.String("model_cache"));
+  ASSIGN(places.registry.cache_bytes, object.Int("model_cache_bytes", places.registry.cache_bytes));
+  return places;
+}
+
 json::object ToJson(const Job& job) {
-  return {{"version", 1},
-          {"run_id", job.run_id},
-          {"deployment", job.deployment},
-          {"logical_date", FormatTimestamp(job.logical_date)},
-          {"attempt", job.attempt},
-          {"work", ToJson(job.work)},
-          {"places", json::object{{"catalog_file", job.places.catalog_file},
-                                  {"catalog_name", job.places.catalog_name},
-                                  {"warehouse", job.places.warehouse},
-                                  {"registry", job.places.registry.location},
-                                  {"model_cache", job.places.registry.cache},
-                                  {"model_cache_bytes", job.places.registry.cache_bytes}}}};
+  return {{"version", kVersion},          {"run_id", job.run_id},
+          {"deployment", job.deployment}, {"logical_date", FormatTimestamp(job.logical_date)},
+          {"attempt", job.attempt},       {"work", ToJson(job.work)},
+          {"places", ToJson(job.places)}};
 }
 
 Result<Job> ParseJob(std::string_view text) {
   ASSIGN(auto value, Wrap(ParseJson(text), "job"));
   ASSIGN(auto object, JsonObject::From(value, "job"));
   ASSIGN(auto version, object.Int("version"));
-  if (version != 1) return Fail(ErrorKind::kInvalid, "job: version {} is not known; this Slipway reads version 1", version);
+  if (version != kVersion)
+    return Fail(ErrorKind::kInvalid, "job: version {} is not known; this Slipway reads version {}", version, kVersion);
   Job job;
   ASSIGN(job.run_id, object.String("run_id"));
   if (!IsUuid(job.run_id)) return Fail(ErrorKind::kInvalid, "job: the run_id '{}' is no UUID", job.run_id);
@@ -93,12 +123,7 @@ Result<Job> ParseJob(std::string_view text) {
   if (work == nullptr) return Fail(ErrorKind::kInvalid, "job: 'work' is missing");
   ASSIGN(job.work, Wrap(ParseWork(*work), "job"));
   ASSIGN(auto places, object.Object("places"));
-  ASSIGN(job.places.catalog_file, places.String("catalog_file"));
-  ASSIGN(job.places.catalog_name, places.String("catalog_name", "iceberg"));
-  ASSIGN(job.places.warehouse, places.String("warehouse"));
-  ASSIGN(job.places.registry.location, places.String("registry"));
-  ASSIGN(job.places.registry.cache, places.String("model_cache", job.places.warehouse + "/../model-cache"));
-  ASSIGN(job.places.registry.cache_bytes, places.Int("model_cache_bytes", job.places.registry.cache_bytes));
+  ASSIGN(job.places, ParsePlaces(places));
   return job;
 }
 

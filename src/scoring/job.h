@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "iceberg/catalog.h"
 #include "registry/registry.h"
 
 namespace slipway::scoring {
@@ -35,14 +36,12 @@ struct Work {
   std::string partition_column = "scored_at";
 };
 
-/// Where tables and models are: the embedded catalog and registry of a data directory.
+/// Where tables and models are.
 struct Places {
-  std::string catalog_file;  ///< SQLite
-  std::string catalog_name = "iceberg";
-  std::string warehouse;  ///< the folder of new tables
+  std::vector<iceberg::CatalogPlace> catalogs;
   registry::RegistryPlace registry;
 
-  /// The places below a server's data directory.
+  /// The places below a server's data directory: an embedded catalog, and a folder of models.
   static Places In(const std::string& data_dir);
 };
 
@@ -56,12 +55,13 @@ struct Job {
   Places places;
 };
 
-/// The job as its file holds it, `"version": 1`.
+/// The job as its file holds it, `"version": 2`.
 boost::json::object ToJson(const Job& job);
 
 /// kInvalid: another version, a missing member.
 Result<Job> ParseJob(std::string_view text);
 
+boost::json::object ToJson(const Places& places);
 boost::json::object ToJson(const Work& work);
 Result<Work> ParseWork(const boost::json::value& value);
 

@@ -15,7 +15,7 @@ namespace {
 class Planner {
  public:
   Planner(const Work& work, const Sources& sources, Timestamp logical_date, const Clock& clock)
-      : work_(work), sources_(sources), catalog_(*sources.catalog), logical_date_(logical_date), clock_(clock) {}
+      : work_(work), sources_(sources), logical_date_(logical_date), clock_(clock) {}
 
   std::expected<Plan, std::vector<Problem>> Make() {
     CheckEntityNames();
@@ -45,15 +45,15 @@ class Planner {
       else if (!seen.insert(name).second)
         Invalid({"entity_columns"}, fmt::format("the entity column '{}' is repeated", name));
     }
-    if (work_.source.catalog != sources_.catalog_name) CatalogUnknown({"source", "catalog"}, work_.source.catalog);
-    if (work_.target.catalog != sources_.catalog_name) CatalogUnknown({"target", "catalog"}, work_.target.catalog);
+    CheckCatalog({"source", "catalog"}, work_.source.catalog);
+    CheckCatalog({"target", "catalog"}, work_.target.catalog);
     if (work_.target.schema.empty() || work_.target.schema.find('/') != std::string::npos)
       Invalid({"target", "schema"}, "not a schema name");
     if (work_.target.table.empty() || work_.target.table.find('/') != std::string::npos) Invalid({"target", "table"}, "not a table name");
   }
 
-  void CatalogUnknown(Loc loc, const std::string& name) {
-    Invalid(std::move(loc), fmt::format("no catalog '{}' (there is: {})", name, sources_.catalog_name));
+  void CheckCatalog(Loc loc, const std::string& name) {
+    if (auto known = sources_.catalogs.Check(name); !known) Invalid(std::move(loc), known.error().message);
   }
 
   bool LoadModel() {
@@ -67,7 +67,10 @@ class Planner {
   }
 
   bool LoadSource() {
-    auto table = catalog_.Load({work_.source.schema, work_.source.table});
+    if (!sources_.catalogs.Check(work_.source.catalog)) return false;  // said already
+    auto catalog = sources_.catalogs.Find(work_.source.catalog);
+    if (!catalog) return Add({"source", "catalog"}, catalog.error()), false;
+    auto table = (*catalog)->Load({work_.source.schema, work_.source.table});
     if (!table) return Add({"source", "table"}, table.error()), false;
     if (work_.source.snapshot_id && table->metadata.FindSnapshot(*work_.source.snapshot_id) == nullptr) {
       Add({"source", "snapshot_id"},
@@ -128,7 +131,10 @@ class Planner {
   }
 
   void PlanTarget() {
-    auto target = PlanTargetTable(work_, plan_.source.metadata.schema, *plan_.model, catalog_, clock_);
+    if (!sources_.catalogs.Check(work_.target.catalog)) return;
+    auto catalog = sources_.catalogs.Find(work_.target.catalog);
+    if (!catalog) return Add({"target", "catalog"}, catalog.error());
+    auto target = PlanTargetTable(work_, plan_.source.metadata.schema, *plan_.model, **catalog, clock_);
     if (!target) return Add({"target", "table"}, target.error());
     plan_.target = std::move(target->table);
     plan_.output = std::move(target->output);
@@ -144,7 +150,6 @@ class Planner {
 
   const Work& work_;
   const Sources& sources_;
-  iceberg::Catalog& catalog_;
   Timestamp logical_date_;
   const Clock& clock_;
   Plan plan_;

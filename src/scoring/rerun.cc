@@ -38,7 +38,7 @@ Result<> Rerun::ReadKeys(const iceberg::Table& table, EntityKeys& keys) const {
   for (const auto& name : KeyColumns()) columns.push_back(*table.metadata.schema.Find(name));
   auto day_column = columns.size();
   if (by_day()) columns.push_back(*table.metadata.schema.Find(plan_.partition_field_id));
-  auto reader = iceberg::ScanReader::Start(table.metadata, scan, columns, {});
+  auto reader = iceberg::ScanReader::Start(table, scan, columns, {});
   while (true) {
     ASSIGN(auto batch, reader->Next());
     if (batch == nullptr) return {};
@@ -94,9 +94,9 @@ Result<std::vector<iceberg::DataFile>> Rerun::FilesFor(const iceberg::Table& bas
   const auto& fields = base.metadata.schema.fields;
   for (const auto& file : written) {
     const auto& spec = *base.metadata.FindSpec(file.spec_id);
-    ASSIGN(auto reader, iceberg::ParquetReader::Open(file, spec, fields));
+    ASSIGN(auto reader, iceberg::ParquetReader::Open(*base.io, file, spec, fields));
     made.push_back(NewDataFileLocation(base, PartitionPath(spec, base.metadata.schema, file.partition), job_.run_id));
-    ASSIGN(auto writer, iceberg::DataFileWriter::Open(made.back(), fields));
+    ASSIGN(auto writer, iceberg::DataFileWriter::Open(*base.io, made.back(), fields));
     for (int group = 0; group < reader->row_groups(); ++group) {
       ASSIGN(auto next, reader->ReadRowGroup(group, 65536));
       while (true) {
@@ -108,7 +108,7 @@ Result<std::vector<iceberg::DataFile>> Rerun::FilesFor(const iceberg::Table& bas
     }
     ASSIGN(auto rewritten, writer->Finish());
     if (rewritten.record_count == 0) {
-      TRY(iceberg::FileIo::Delete(rewritten.file_path));
+      TRY(base.io->Delete(rewritten.file_path));
       continue;
     }
     rewritten.spec_id = file.spec_id;

@@ -21,11 +21,12 @@ constexpr double kSecondsBetweenEvents = 0.1;
 
 /// The files that a run makes; those of a run that does not commit are deleted.
 struct MadeFiles {
+  std::shared_ptr<iceberg::FileIo> io;
   std::vector<std::string> locations;
   bool committed = false;
   ~MadeFiles() {
     if (committed) return;
-    for (const auto& location : locations) (void)iceberg::FileIo::Delete(location);
+    for (const auto& location : locations) (void)io->Delete(location);
   }
 };
 
@@ -75,9 +76,10 @@ Result<std::optional<RunOutcome>> FindCommit(const Job& job, iceberg::Catalog& c
   iceberg::TableIdentifier id{job.work.target.schema, job.work.target.table};
   auto target = catalog.Load(id);
   if (!target && target.error().kind != ErrorKind::kNotFound) return Failure(target.error());
-  if (delete_orphans) {
-    auto location = target ? target->metadata.location : catalog.NewTableLocation(id);
-    TRY(iceberg::DeleteOrphans(location, target ? &*target : nullptr, job.run_id));
+  if (delete_orphans && target) TRY(iceberg::DeleteOrphans(*target->io, target->metadata.location, &*target, job.run_id));
+  if (delete_orphans && !target) {
+    ASSIGN(auto place, catalog.NewTablePlace(id));
+    TRY(iceberg::DeleteOrphans(*place.io, place.location, nullptr, job.run_id));
   }
   const auto* snapshot = target ? target->metadata.FindRun(job.run_id) : nullptr;
   if (snapshot == nullptr) return std::nullopt;
@@ -86,16 +88,41 @@ Result<std::optional<RunOutcome>> FindCommit(const Job& job, iceberg::Catalog& c
 
 }  // namespace
 
-Result<std::optional<RunOutcome>> CleanUp(const Job& job, iceberg::Catalog& catalog) { return FindCommit(job, catalog, true); }
+/// The plan's target as its first commit will create it: the catalog has a say in locations and field ids.
+Result<> StageTarget(Plan& plan, iceberg::Catalog& catalog) {
+  const auto& planned = plan.target.metadata.schema;
+  auto partition = std::ranges::find(planned.fields, plan.partition_field_id, &iceberg::Field::id)->name;
+  ASSIGN(auto staged, Wrap(catalog.Stage(plan.target.id, plan.target.metadata), "create " + ToString(plan.target.id)));
+  for (auto& column : plan.output) {
+    const auto* field = staged.metadata.schema.Find(column.field.name);
+    if (field == nullptr) return Fail(ErrorKind::kCorrupt, "the catalog made {} without '{}'", ToString(staged.id), column.field.name);
+    column.field = *field;
+  }
+  plan.partition_field_id = staged.metadata.schema.Find(partition)->id;
+  plan.target = std::move(staged);
+  return {};
+}
+
+Result<std::optional<RunOutcome>> FindOutcome(const Job& job, const Catalogs& catalogs) {
+  ASSIGN(auto* catalog, catalogs.Find(job.work.target.catalog));
+  return FindCommit(job, *catalog, false);
+}
+
+Result<std::optional<RunOutcome>> CleanUp(const Job& job, const Catalogs& catalogs) {
+  ASSIGN(auto* catalog, catalogs.Find(job.work.target.catalog));
+  return FindCommit(job, *catalog, true);
+}
 
 Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& clock, const EventSink& events, const std::stop_token& stop,
                        const CommitGuard& may_commit) {
-  auto& catalog = *sources.catalog;
+  ASSIGN(auto* found, sources.catalogs.Find(job.work.target.catalog));
+  auto& catalog = *found;
   ASSIGN(auto earlier, FindCommit(job, catalog, job.attempt > 1));
   if (earlier) return *earlier;
   auto planned = MakePlan(job.work, sources, job.logical_date, clock);
   if (!planned) return Failure(ToError(planned.error()));
-  const Plan& plan = *planned;
+  Plan& plan = *planned;
+  if (plan.target.metadata_location.empty()) TRY(StageTarget(plan, catalog));
   auto prune = plan.filter ? PruningPredicate(plan.filter->root(), plan.source.metadata.schema) : iceberg::Predicate::Always();
   ASSIGN(auto scan, iceberg::PlanScan(plan.source, job.work.source.snapshot_id, prune));
   events({"planned",
@@ -104,8 +131,8 @@ Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& cloc
           {}});
   Rerun rerun(plan, job);
   TRY(rerun.Start());
-  auto reader = iceberg::ScanReader::Start(plan.source.metadata, scan, plan.read, {.batch_rows = kBatchRows});
-  MadeFiles made;
+  auto reader = iceberg::ScanReader::Start(plan.source, scan, plan.read, {.batch_rows = kBatchRows});
+  MadeFiles made{.io = plan.target.io};
   StageCounts counts;
   ASSIGN(auto written, Score(plan, job, *reader, rerun, made, counts, events, stop));
   events(Progress(counts));
@@ -126,7 +153,7 @@ Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& cloc
   auto committed = iceberg::Commit(catalog, plan.target, update, clock);
   made.committed = committed || committed.error().kind == ErrorKind::kPerhapsCommitted;
   if (!committed) return Failure(committed.error().Wrap("commit " + ToString(plan.target.id)));
-  if (committed->attempts > 1) TRY(CleanUp(job, catalog));  // files that were made again after a conflict
+  if (committed->attempts > 1) TRY(FindCommit(job, catalog, true));  // files that were made again after a conflict
   events({"stages",
           {{"rows", counts.written}},
           {},

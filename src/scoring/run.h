@@ -24,7 +24,10 @@ using CommitGuard = std::function<Result<>()>;
 Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& clock, const EventSink& events, const std::stop_token& stop,
                        const CommitGuard& may_commit = {});
 
-/// Deletes what the attempts of a run have left behind; its commit, if one of them got that far. Nothing may be running for it.
-Result<std::optional<RunOutcome>> CleanUp(const Job& job, iceberg::Catalog& catalog);
+/// The commit of a run, as its target tells of it; nothing where it has none.
+Result<std::optional<RunOutcome>> FindOutcome(const Job& job, const Catalogs& catalogs);
+
+/// As above, and deletes what the attempts of the run have left behind. Nothing may be running for it.
+Result<std::optional<RunOutcome>> CleanUp(const Job& job, const Catalogs& catalogs);
 
 }  // namespace slipway::scoring

@@ -94,7 +94,7 @@ Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& sour
                            by_day ? "scored_at_day" : partition->name,
                            {by_day ? iceberg::TransformKind::kDay : iceberg::TransformKind::kIdentity}});
     auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now().time_since_epoch()).count();
-    ASSIGN(plan.table.metadata, iceberg::NewMetadata(catalog.NewTableLocation(id), schema, spec, now_ms));
+    ASSIGN(plan.table.metadata, iceberg::NewMetadata("", schema, spec, now_ms));
     plan.table.id = id;
     plan.output = std::move(wanted);
   } else {

@@ -5,18 +5,17 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <sstream>
 #include <thread>
 
 #include "auth/authenticator.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "base/log.h"
-#include "base/s3.h"
 #include "database/database.h"
 #include "dispatch/cron.h"
 #include "scoring/run.h"
 #include "server/api.h"
+#include "server/settings.h"
 #include "webhooks/sender.h"
 
 namespace slipway::server {
@@ -64,59 +63,6 @@ std::unique_ptr<auth::Oidc> MakeOidc(const Config& config) {
       .refresh_seconds = config.Number("auth.refresh_seconds")});
 }
 
-std::string Or(const std::string& text, const std::string& fallback) { return text.empty() ? fallback : text; }
-
-scoring::Places PlacesOf(const Config& config, const std::string& data_dir) {
-  auto places = scoring::Places::In(data_dir);
-  places.catalog_file = Or(config.Text("catalog.file"), places.catalog_file);
-  places.warehouse = Or(config.Text("catalog.warehouse"), places.warehouse);
-  places.registry.location = Or(config.Text("registry.location"), places.registry.location);
-  places.registry.cache_bytes = int64_t{config.Number("registry.cache_mib")} << 20;
-  return places;
-}
-
-/// The configured ones, else those that MLflow's own client would take.
-registry::RegistryCredentials CredentialsOf(const Config& config, const std::map<std::string, std::string>& environment) {
-  auto text = [&](const char* setting, const char* variable) {
-    auto found = environment.find(variable);
-    return Or(config.Text(setting), found == environment.end() ? "" : found->second);
-  };
-  return {text("registry.username", "MLFLOW_TRACKING_USERNAME"), text("registry.password", "MLFLOW_TRACKING_PASSWORD"),
-          text("registry.token", "MLFLOW_TRACKING_TOKEN")};
-}
-
-/// What a scoring process needs to reach the registry and S3; nothing else of the server's environment reaches it.
-std::vector<std::string> ScoringEnvironment(const registry::RegistryCredentials& credentials,
-                                            const std::map<std::string, std::string>& environment) {
-  std::vector<std::string> passed;
-  for (const char* name : kS3Environment)
-    if (auto found = environment.find(name); found != environment.end()) passed.push_back(found->first + "=" + found->second);
-  if (!credentials.username.empty()) passed.push_back("MLFLOW_TRACKING_USERNAME=" + credentials.username);
-  if (!credentials.password.empty()) passed.push_back("MLFLOW_TRACKING_PASSWORD=" + credentials.password);
-  if (!credentials.token.empty()) passed.push_back("MLFLOW_TRACKING_TOKEN=" + credentials.token);
-  return passed;
-}
-
-Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config) {
-  std::vector<webhooks::Webhook> found;
-  for (const auto& name : config.Names("webhooks")) {
-    auto key = "webhooks." + name + ".";
-    webhooks::Webhook webhook{name, config.Text(key + "url"),        config.Text(key + "secret"),
-                              {},   config.Number(key + "attempts"), config.Number(key + "pause_seconds")};
-    if (!webhook.url.starts_with("http://") && !webhook.url.starts_with("https://"))
-      return Fail(ErrorKind::kInvalid, "{}url must be http://… or https://…, not '{}'", key, webhook.url);
-    if (webhook.secret.empty()) return Fail(ErrorKind::kInvalid, "{}secret is missing: what is sent is signed with it", key);
-    std::istringstream words(config.Text(key + "events"));
-    for (std::string event; words >> event;) {
-      if (!event.starts_with("run.") || !deployments::ParseRunStatus(event.substr(4)))
-        return Fail(ErrorKind::kInvalid, "{}events: there is no event '{}'", key, event);
-      webhook.events.insert(event);
-    }
-    found.push_back(std::move(webhook));
-  }
-  return found;
-}
-
 deployments::Subscriptions SubscriptionsOf(const std::vector<webhooks::Webhook>& webhooks) {
   deployments::Subscriptions subscriptions;
   for (const auto& webhook : webhooks) subscriptions[webhook.name] = webhook.events;
@@ -129,21 +75,6 @@ Result<LogRequests> LogRequestsOf(const Config& config) {
   if (text == "changes") return LogRequests::kChanges;
   if (text == "none") return LogRequests::kNone;
   return Fail(ErrorKind::kInvalid, "server.log_requests is all, changes or none, not '{}'", text);
-}
-
-Result<dispatch::DispatchOptions> DispatchingOf(const ServeOptions& options, const std::string& data_dir, const scoring::Places& places,
-                                                bool shared) {
-  const auto& config = options.config;
-  dispatch::DispatchOptions dispatching{.program = options.program, .data_dir = data_dir, .places = places};
-  dispatching.processes = config.Number("dispatch.processes");
-  dispatching.attempts = config.Number("dispatch.attempts");
-  dispatching.lease_seconds = std::max(1, config.Number("dispatch.lease_seconds"));
-  dispatching.shared = shared;
-  const auto& catch_up = config.Text("dispatch.catch_up");
-  if (catch_up != "latest" && catch_up != "all") return Fail(ErrorKind::kInvalid, "dispatch.catch_up is latest or all, not '{}'", catch_up);
-  dispatching.every_missed_tick = catch_up == "all";
-  ASSIGN(dispatching.zone, dispatch::FindTimeZone(config.Text("dispatch.time_zone")));
-  return dispatching;
 }
 
 }  // namespace
@@ -163,11 +94,11 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   if (data_dir.ends_with('/')) data_dir.pop_back();
   TRY(CreateFolders(data_dir));
   ASSIGN(auto lock, Wrap(FileLock::TryTake(data_dir + "/server.lock"), "another server uses this data directory"));
-  ASSIGN(auto platform_keys, auth::PlatformKeys::Open(Or(config.Text("auth.platform_psk_file"), data_dir + "/platform.psk")));
-  auto places = PlacesOf(config, data_dir);
-  auto credentials = CredentialsOf(config, options.environment);
-  ASSIGN(auto sources, scoring::OpenSources(places, credentials));
-  ASSIGN(auto database, Database::Open(Or(config.Text("store.location"), data_dir + "/slipway.db")));
+  ASSIGN(auto platform_keys, auth::PlatformKeys::Open(TextOr(config, "auth.platform_psk_file", data_dir + "/platform.psk")));
+  ASSIGN(auto places, PlacesOf(config, data_dir));
+  auto secrets = SecretsOf(config, options.environment);
+  ASSIGN(auto sources, scoring::OpenSources(places, secrets));
+  ASSIGN(auto database, Database::Open(TextOr(config, "store.location", data_dir + "/slipway.db")));
   ServerClock clock(config.Number("clock.speed"));
   SystemClock system_clock;  // tokens are judged by it
   ASSIGN(auto webhooks, WebhooksOf(config));
@@ -179,8 +110,12 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   auto oidc = MakeOidc(config);
   auth::Authenticator authenticator(*platform_keys, user_keys, oidc.get(), config.Text("auth.admin_role"), system_clock);
 
-  ASSIGN(auto dispatching, DispatchingOf(options, data_dir, places, database->dialect().postgresql));
-  dispatching.environment = ScoringEnvironment(credentials, options.environment);
+  ASSIGN(auto dispatching, LocalDispatchOf(config, places));
+  dispatching.catalogs = &sources.catalogs;
+  dispatching.program = options.program;
+  dispatching.data_dir = data_dir;
+  dispatching.shared = database->dialect().postgresql;
+  dispatching.environment = ScoringEnvironment(secrets, options.environment);
   Api* counted = nullptr;
   dispatching.ended = [&](const auto& run, const auto& seconds) { counted->CountRun(run, seconds); };
   dispatch::Dispatcher dispatcher(store, clock, dispatching);

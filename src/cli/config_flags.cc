@@ -1,0 +1,38 @@
+#include "cli/config_flags.h"
+
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/format.h"
+#include "cli/environment.h"
+
+namespace slipway::cli {
+
+std::shared_ptr<ConfigFlags> AddConfigFlags(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>();
+  command.add_option("--config", flags->file, "a TOML file (default: slipway.toml in the data directory, where it is)");
+  command.add_option("--listen", flags->listen, "HOST:PORT; short for --set server.listen=HOST:PORT");
+  command.add_option("--registry", flags->registry, "mlflow+http://…, or a folder; short for --set registry.location=…");
+  command.add_option("--set", flags->set, "section.key=value, over file and environment");
+  return flags;
+}
+
+Result<server::Config> LoadConfig(const Context& context, const ConfigFlags& flags) {
+  server::Config config;
+  auto file = flags.file.empty() ? context.data_dir + "/slipway.toml" : flags.file;
+  if (!flags.file.empty() || std::filesystem::exists(file)) {
+    ASSIGN(auto text, ReadFile(file, size_t{1} << 20));
+    TRY(config.ReadToml(text, file));
+  }
+  TRY(config.ReadEnvironment(Environment("SLIPWAY_")));
+  for (const auto& item : flags.set) {
+    auto equals = item.find('=');
+    if (equals == std::string::npos) return Fail(ErrorKind::kInvalid, "--set wants section.key=value, not '{}'", item);
+    TRY(config.Set(item.substr(0, equals), item.substr(equals + 1), "--set"));
+  }
+  if (!flags.listen.empty()) TRY(config.Set("server.listen", flags.listen, "--listen"));
+  if (!flags.registry.empty()) TRY(config.Set("registry.location", flags.registry, "--registry"));
+  return config;
+}
+
+}  // namespace slipway::cli

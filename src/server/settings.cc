@@ -1,0 +1,97 @@
+#include "server/settings.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "base/format.h"
+#include "base/s3.h"
+#include "dispatch/cron.h"
+
+namespace slipway::server {
+
+std::string TextOr(const Config& config, const std::string& name, const std::string& fallback) {
+  const auto& text = config.Text(name);
+  return text.empty() ? fallback : text;
+}
+
+Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_dir) {
+  auto places = scoring::Places::In(data_dir);
+  auto embedded = places.catalogs.front();
+  if (const auto& file = config.Text("catalog.file"); !file.empty()) embedded.uri = "sqlite:///" + file;
+  embedded.warehouse = TextOr(config, "catalog.warehouse", embedded.warehouse);
+  places.catalogs.clear();
+  bool replaced = false;
+  for (const auto& name : config.Names("catalogs")) {
+    auto text = [&](const char* key) { return config.Text("catalogs." + name + "." + key); };
+    if (text("uri").empty()) return Fail(ErrorKind::kInvalid, "catalogs.{}.uri is missing", name);
+    if (text("uri").find("@") != std::string::npos && Masked({.value = text("uri")}) != text("uri"))
+      return Fail(ErrorKind::kInvalid,
+                  "catalogs.{0}.uri holds a password, which would stand in every job: move it to catalogs.{0}.password", name);
+    places.catalogs.push_back({name, text("kind"), text("uri"), text("warehouse"), text("oauth2_server_uri"), text("scope")});
+    replaced |= name == embedded.name;
+  }
+  if (!replaced) places.catalogs.insert(places.catalogs.begin(), embedded);
+  places.registry.location = TextOr(config, "registry.location", places.registry.location);
+  places.registry.cache_bytes = int64_t{config.Number("registry.cache_mib")} << 20;
+  return places;
+}
+
+scoring::Secrets SecretsOf(const Config& config, const std::map<std::string, std::string>& environment) {
+  auto text = [&](const char* setting, const char* variable) {
+    auto found = environment.find(variable);
+    return TextOr(config, setting, found == environment.end() ? "" : found->second);
+  };
+  scoring::Secrets secrets;
+  secrets.registry = {text("registry.username", "MLFLOW_TRACKING_USERNAME"), text("registry.password", "MLFLOW_TRACKING_PASSWORD"),
+                      text("registry.token", "MLFLOW_TRACKING_TOKEN")};
+  for (const auto& name : config.Names("catalogs")) {
+    auto key = "catalogs." + name + ".";
+    secrets.catalogs[name] = {config.Text(key + "credential"), config.Text(key + "token"), config.Text(key + "password")};
+  }
+  return secrets;
+}
+
+std::vector<std::string> ScoringEnvironment(const scoring::Secrets& secrets, const std::map<std::string, std::string>& environment) {
+  std::vector<std::string> passed;
+  auto pass = [&](const std::string& name, const std::string& value) {
+    if (!value.empty()) passed.push_back(name + "=" + value);
+  };
+  for (const char* name : kS3Environment)
+    if (auto found = environment.find(name); found != environment.end()) pass(name, found->second);
+  for (const auto& [name, value] : scoring::ToEnvironment(secrets)) pass(name, value);
+  return passed;
+}
+
+Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config) {
+  std::vector<webhooks::Webhook> found;
+  for (const auto& name : config.Names("webhooks")) {
+    auto key = "webhooks." + name + ".";
+    webhooks::Webhook webhook{name, config.Text(key + "url"),        config.Text(key + "secret"),
+                              {},   config.Number(key + "attempts"), config.Number(key + "pause_seconds")};
+    if (!webhook.url.starts_with("http://") && !webhook.url.starts_with("https://"))
+      return Fail(ErrorKind::kInvalid, "{}url must be http://… or https://…, not '{}'", key, webhook.url);
+    if (webhook.secret.empty()) return Fail(ErrorKind::kInvalid, "{}secret is missing: what is sent is signed with it", key);
+    std::istringstream words(config.Text(key + "events"));
+    for (std::string event; words >> event;) {
+      if (!event.starts_with("run.") || !deployments::ParseRunStatus(event.substr(4)))
+        return Fail(ErrorKind::kInvalid, "{}events: there is no event '{}'", key, event);
+      webhook.events.insert(event);
+    }
+    found.push_back(std::move(webhook));
+  }
+  return found;
+}
+
+Result<dispatch::DispatchOptions> LocalDispatchOf(const Config& config, const scoring::Places& places) {
+  dispatch::DispatchOptions dispatching{.places = places};
+  dispatching.processes = config.Number("dispatch.processes");
+  dispatching.attempts = config.Number("dispatch.attempts");
+  dispatching.lease_seconds = std::max(1, config.Number("dispatch.lease_seconds"));
+  const auto& catch_up = config.Text("dispatch.catch_up");
+  if (catch_up != "latest" && catch_up != "all") return Fail(ErrorKind::kInvalid, "dispatch.catch_up is latest or all, not '{}'", catch_up);
+  dispatching.every_missed_tick = catch_up == "all";
+  ASSIGN(dispatching.zone, dispatch::FindTimeZone(config.Text("dispatch.time_zone")));
+  return dispatching;
+}
+
+}  // namespace slipway::server
