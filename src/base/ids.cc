@@ -28,6 +28,14 @@ void FillRandom(unsigned char* bytes, size_t count) {
   if (RAND_bytes(bytes, static_cast<int>(count)) != 1) std::abort();
 }
 
+/// The first 16 bytes as a UUID of some version.
+std::string AsUuid(unsigned char* b, int version) {
+  b[6] = static_cast<unsigned char>((b[6] & 0x0f) | (version << 4));
+  b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);
+  auto hex = Hex(b, 16);
+  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" + hex.substr(20);
+}
+
 }  // namespace
 
 std::string RandomHex(size_t bytes) {
@@ -39,10 +47,19 @@ std::string RandomHex(size_t bytes) {
 std::string NewUuid() {
   std::array<unsigned char, 16> b{};
   FillRandom(b.data(), b.size());
-  b[6] = static_cast<unsigned char>((b[6] & 0x0f) | 0x40);
-  b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);
-  auto hex = Hex(b.data(), b.size());
-  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" + hex.substr(20);
+  return AsUuid(b.data(), 4);
+}
+
+std::string UuidOf(std::string_view name_space, std::string_view name) {
+  std::string bytes;
+  std::string digits;
+  for (char c : name_space)
+    if (c != '-') digits += c;
+  for (size_t i = 0; i + 1 < digits.size(); i += 2) bytes += static_cast<char>(std::strtol(digits.substr(i, 2).c_str(), nullptr, 16));
+  bytes += name;
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+  SHA1(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  return AsUuid(digest.data(), 5);
 }
 
 bool IsUuid(std::string_view text) {

@@ -9,6 +9,9 @@ namespace slipway {
 /// A random UUID (version 4), lower case: 3f0c1a52-….
 std::string NewUuid();
 
+/// The UUID of a name within a namespace, itself a UUID (version 5, RFC 9562): always the same for the same two.
+std::string UuidOf(std::string_view name_space, std::string_view name);
+
 /// Whether `text` has the form of a UUID.
 bool IsUuid(std::string_view text);
 

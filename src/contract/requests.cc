@@ -63,13 +63,33 @@ const ObjectDescription& BackfillBody() {
   return kBody;
 }
 
+namespace {
+
+const ObjectDescription& RunDetails() {
+  static const ObjectDescription kBody{
+      "RunDetails",
+      {Nullable("run_id", Kind::kString, "which run it is, where its DAG knows: a run that was cleared and done again is another one"),
+       Nullable("logical_date", Kind::kString, "of a run that the server does not know yet"),
+       Nullable("model_version", Kind::kString, "that was resolved"),
+       Defaulted("snapshot_id", {.kind = Kind::kInteger, .nullable = true}, nullptr, "that the run made in the target"),
+       Defaulted("attempt", {.kind = Kind::kInteger, .nullable = true, .least = 1}, nullptr, "of the task's tries")},
+      {}};
+  return kBody;
+}
+
+}  // namespace
+
 const ObjectDescription& CallbackBody() {
   static const ObjectDescription kBody{
       "RunReport",
       {{"airflow_run_id", {.max_length = 250}, std::nullopt, "Airflow's name of the run"},
        {"status", {.kind = Kind::kLiteral, .literals = {"queued", "running", "succeeded", "failed"}}, std::nullopt, ""},
        Defaulted("rows_scored", {.kind = Kind::kInteger, .nullable = true, .least = 0}, nullptr, ""),
-       Nullable("error_message", Kind::kString, "")},
+       Nullable("error_message", Kind::kString, ""),
+       {"slipway",
+        {.kind = Kind::kObject, .nullable = true, .object = &RunDetails()},
+        json::value(nullptr),
+        "what Slipway's own DAGs add"}},
       {}};
   return kBody;
 }

@@ -43,6 +43,14 @@ constexpr const char* kMigrations[] = {
          status TEXT NOT NULL, attempts BIGINT NOT NULL, next_attempt BIGINT NOT NULL, last_error TEXT, created_at BIGINT NOT NULL))",
     "CREATE INDEX webhooks_due ON webhook_deliveries (next_attempt) WHERE status = 'pending'",
     "CREATE INDEX webhooks_in_status ON webhook_deliveries (status, sequence)",
+    "ALTER TABLE deployments ADD COLUMN dag_id TEXT",
+    "ALTER TABLE deployments ADD COLUMN dag_location TEXT",
+    "ALTER TABLE deployments ADD COLUMN dag_digest TEXT",
+    "ALTER TABLE deployments ADD COLUMN dag_written_at BIGINT",
+    "CREATE UNIQUE INDEX dag_ids ON deployments (dag_id) WHERE dag_id IS NOT NULL",
+    "DROP INDEX airflow_runs",
+    "CREATE INDEX runs_in_airflow ON runs (deployment_id, airflow_run_id, sequence) WHERE airflow_run_id IS NOT NULL",
+    "CREATE TABLE holds (what TEXT PRIMARY KEY, server TEXT NOT NULL, until BIGINT NOT NULL)",
 };
 
 }  // namespace

@@ -45,10 +45,12 @@ Result<> Store::CreateDeployment(const Deployment& d, const std::optional<Run>& 
     sql::Values v;
     auto statement = fmt::format(
         "INSERT INTO deployments (deployment_id, model, name, status, owner, domain, created_by, body, schedule, next_tick, "
-        "resolved_model_version, created_at, updated_at) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}) "
-        "ON CONFLICT DO NOTHING",
+        "resolved_model_version, created_at, updated_at, dag_id, dag_location, dag_digest) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, "
+        "{}, "
+        "{}, {}, {}, {}, {}) ON CONFLICT DO NOTHING",
         v(d.deployment_id), v(d.model), v(d.name), v(ToString(d.status)), v(TextIn(d, "owner")), v(TextIn(d, "domain")), v(d.created_by),
-        v(json::serialize(d.body)), v(d.schedule), v(d.next_tick), v(d.resolved_model_version), v(d.created_at), v(d.updated_at));
+        v(json::serialize(d.body)), v(d.schedule), v(d.next_tick), v(d.resolved_model_version), v(d.created_at), v(d.updated_at),
+        v(d.dag_id), v(d.dag_location), v(d.dag_digest));
     if (v.Execute(session, statement) != 1)
       return Fail(ErrorKind::kConflict, "model '{}' has a deployment named '{}' already", d.model, d.name);
     WriteRoles(session, d);
@@ -128,10 +130,12 @@ Result<Deployment> Store::ChangeDeployment(const std::string& id, const std::fun
     sql::Values v;
     auto statement = fmt::format(
         "UPDATE deployments SET status = {}, owner = {}, domain = {}, body = {}, schedule = {}, next_tick = {}, resolved_model_version "
-        "= {}, error_message = {}, updated_at = {}, stopped_at = {} WHERE deployment_id = {}",
+        "= {}, error_message = {}, updated_at = {}, stopped_at = {}, dag_id = {}, dag_location = {}, dag_digest = {}, dag_written_at = {} "
+        "WHERE "
+        "deployment_id = {}",
         v(ToString(changed.status)), v(TextIn(changed, "owner")), v(TextIn(changed, "domain")), v(json::serialize(changed.body)),
         v(changed.schedule), v(changed.next_tick), v(changed.resolved_model_version), v(changed.error_message), v(changed.updated_at),
-        v(changed.stopped_at), v(id));
+        v(changed.stopped_at), v(changed.dag_id), v(changed.dag_location), v(changed.dag_digest), v(changed.dag_written_at), v(id));
     v.Execute(session, statement);
     sql::Values roles;
     roles.Execute(session, fmt::format("DELETE FROM deployment_roles WHERE deployment_id = {}", roles(id)));
@@ -153,6 +157,43 @@ Result<std::vector<Deployment>> Store::DueDeployments(Timestamp now) {
     return {};
   }));
   return due;
+}
+
+Result<std::vector<Deployment>> Store::DagDeployments() {
+  std::vector<Deployment> found;
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
+    sql::Values none;
+    ASSIGN(found,
+           none.Select<Deployment>(
+               session,
+               fmt::format("SELECT {} FROM deployments d WHERE d.status <> 'archived' OR d.dag_digest IS NOT NULL ORDER BY d.sequence",
+                           kDeploymentColumns),
+               ReadDeployment));
+    return {};
+  }));
+  return found;
+}
+
+Result<> Store::ForgetDag(const std::string& id) {
+  return database_.Write([&](sql::Session& session) -> Result<> {
+    sql::Values v;
+    v.Execute(session, fmt::format("UPDATE deployments SET dag_digest = NULL WHERE deployment_id = {} AND status = 'archived'", v(id)));
+    return {};
+  });
+}
+
+Result<bool> Store::Hold(const std::string& what, const std::string& server, int seconds) {
+  bool held = false;
+  TRY(database_.Write([&](sql::Session& session) -> Result<> {
+    sql::Values v;
+    auto statement = fmt::format(
+        "INSERT INTO holds (what, server, until) VALUES ({0}, {1}, {2} + {3}) ON CONFLICT (what) DO UPDATE SET server = excluded.server, "
+        "until = excluded.until WHERE holds.server = excluded.server OR holds.until < {2}",
+        v(what), v(server), database_.dialect().now, int64_t{seconds} * 1'000'000);
+    held = v.Execute(session, statement) == 1;
+    return {};
+  }));
+  return held;
 }
 
 }  // namespace slipway::deployments

@@ -34,6 +34,10 @@ struct Deployment {
   std::optional<std::string> resolved_model_version, error_message;
   Timestamp created_at, updated_at;
   std::optional<Timestamp> stopped_at;
+  /// Of a deployment that Airflow runs: its DAG and the DAG's file; the digest of the file that was last written (empty before
+  /// the first time, absent when the file is gone for good), and when.
+  std::optional<std::string> dag_id, dag_location, dag_digest;
+  std::optional<Timestamp> dag_written_at;
 };
 
 /// One execution, with one logical date.
@@ -53,16 +57,16 @@ struct Run {
 };
 
 /// The deployment state machine. With the local dispatcher a deployment is active at once; one that Airflow runs is pending until
-/// its DAG is uploaded, deploying until Airflow has parsed it. Archived is final.
+/// its DAG is uploaded, deploying until Airflow has parsed it; so it is again after a change. Archived is final.
 constexpr bool CanChange(DeploymentStatus from, DeploymentStatus to) {
   using enum DeploymentStatus;
   if (from == to) return from != kArchived;
   switch (from) {
     case kPending: return to == kDeploying || to == kActive || to == kFailed || to == kStopped || to == kArchived;
     case kDeploying: return to == kActive || to == kFailed || to == kStopped || to == kArchived;
-    case kActive: return to == kDeploying || to == kFailed || to == kStopped || to == kArchived;
-    case kFailed: return to == kDeploying || to == kActive || to == kStopped || to == kArchived;
-    case kStopped: return to == kDeploying || to == kActive || to == kArchived;
+    case kActive: return to == kPending || to == kDeploying || to == kFailed || to == kStopped || to == kArchived;
+    case kFailed: return to == kPending || to == kDeploying || to == kActive || to == kStopped || to == kArchived;
+    case kStopped: return to == kPending || to == kDeploying || to == kActive || to == kArchived;
     case kArchived: return false;
   }
   return false;

@@ -32,9 +32,9 @@ TEST(DeploymentStateMachine, EveryChange) {
       // to pending, deploying, active, failed, stopped, archived
       {true, true, true, true, true, true},        // pending
       {false, true, true, true, true, true},       // deploying
-      {false, true, true, true, true, true},       // active
-      {false, true, true, true, true, true},       // failed
-      {false, true, true, false, true, true},      // stopped
+      {true, true, true, true, true, true},        // active
+      {true, true, true, true, true, true},        // failed
+      {true, true, true, false, true, true},       // stopped
       {false, false, false, false, false, false},  // archived
   };
   for (int from = 0; from < 6; ++from)

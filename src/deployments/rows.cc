@@ -23,6 +23,10 @@ Result<Deployment> ReadDeployment(const soci::row& row) {
   d.created_at = *sql::Time(row, 11);
   d.updated_at = *sql::Time(row, 12);
   d.stopped_at = sql::Time(row, 13);
+  d.dag_id = sql::Text(row, 14);
+  d.dag_location = sql::Text(row, 15);
+  d.dag_digest = sql::Text(row, 16);
+  d.dag_written_at = sql::Time(row, 17);
   return d;
 }
 

@@ -59,11 +59,22 @@ Result<std::optional<Run>> Store::FindAirflowRun(const std::string& deployment_i
   std::vector<Run> found;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    auto where = fmt::format("r.deployment_id = {} AND r.airflow_run_id = {}", v(deployment_id), v(airflow_run_id));
+    auto where =
+        fmt::format("r.deployment_id = {} AND r.airflow_run_id = {} ORDER BY r.sequence DESC LIMIT 1", v(deployment_id), v(airflow_run_id));
     ASSIGN(found, v.Select<Run>(session, SelectRuns(where), ReadRunRow));
     return {};
   }));
   return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+Result<std::vector<Run>> Store::OpenRuns() {
+  std::vector<Run> found;
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
+    sql::Values none;
+    ASSIGN(found, none.Select<Run>(session, SelectRuns("r.status IN ('queued', 'running') ORDER BY r.sequence"), ReadRunRow));
+    return {};
+  }));
+  return found;
 }
 
 Result<Page<Run>> Store::ListRuns(const std::string& deployment_id, int limit, std::optional<int64_t> cursor) {

@@ -56,12 +56,22 @@ class Store {
   /// Active deployments whose next tick is not after `now`.
   Result<std::vector<Deployment>> DueDeployments(Timestamp now);
 
+  /// Those that Airflow has to have, and the archived ones whose DAG is not gone yet.
+  Result<std::vector<Deployment>> DagDeployments();
+  /// An archived deployment's DAG is gone.
+  Result<> ForgetDag(const std::string& deployment_id);
+  /// One server at a time holds `what`, for some seconds: whether it is this one now.
+  Result<bool> Hold(const std::string& what, const std::string& server, int seconds);
+
   Result<> CreateRuns(const std::vector<Run>& runs);
   /// Moves the deployment's next tick from the one that was read and adds the runs, or does neither: false when another server
   /// has fired it, or the deployment has changed.
   Result<bool> FireTick(const Deployment& deployment, std::optional<Timestamp> next_tick, const std::vector<Run>& runs);
   Result<Run> FindRun(const std::string& run_id);
+  /// The newest with that name: a run that was cleared in Airflow and done again has several.
   Result<std::optional<Run>> FindAirflowRun(const std::string& deployment_id, const std::string& airflow_run_id);
+  /// Every run that is queued or running, oldest first.
+  Result<std::vector<Run>> OpenRuns();
   /// Newest first, before `cursor`.
   Result<Page<Run>> ListRuns(const std::string& deployment_id, int limit, std::optional<int64_t> cursor);
   /// Logical dates that have a run which is not failed, within [from, to].

@@ -1,61 +1,27 @@
 #pragma once
 
-#include <functional>
-#include <map>
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "base/time.h"
-#include "deployments/store.h"
-#include "scoring/catalogs.h"
-#include "scoring/job.h"
-
-namespace date {
-class time_zone;
-}
+#include "deployments/records.h"
 
 namespace slipway::dispatch {
 
-struct DispatchOptions {
-  std::string program;   ///< the slipway binary that executes `score`
-  std::string data_dir;  ///< `runs/<run id>/` below it holds job, events and lock of each run
-  scoring::Places places;
-  const scoring::Catalogs* catalogs = nullptr;  ///< those of `places`, opened; they outlive the dispatcher
-  int processes = 1;                            ///< runs at once
-  int attempts = 3;                             ///< of a run whose process was lost
-  bool shared = false;                          ///< other servers work on the same store
-  int lease_seconds = 30;                       ///< after this long without a word, a server's runs are taken over
-  bool every_missed_tick = false;               ///< else ticks missed while nothing ran make one run, for the latest
-  const date::time_zone* zone = nullptr;        ///< of the schedules; null: UTC
-  std::vector<std::string> environment;         ///< NAME=value for the scoring process: what the registry and the catalog need
-  std::function<void(const deployments::Run&, const std::map<std::string, double>& stage_seconds)> ended;  ///< for metrics
-};
-
-/// The local dispatcher: starts a run for every tick of the cron clock and every queued run, each in a child process that
-/// executes `slipway score --job`, and records what its events say. A run is leased to one server, which renews the lease while
-/// the run goes on; the runs of a server that is gone are taken over.
-///
-/// Alone on its store, a server's runs outlive it: the next one finds them by their lock files, and one whose process is gone is
-/// recorded, tried again, or failed. On a shared store a scoring process ends with its server, or when its lease cannot be renewed,
-/// so that no run is ever executed twice at once.
+/// When and where runs are executed: by this server's own clock and processes (local_dispatcher.h), or by Airflow
+/// (airflow/airflow_dispatcher.h). A thread of its own looks at the store and makes true what it says.
 class Dispatcher {
  public:
-  Dispatcher(deployments::Store& store, const Clock& clock, DispatchOptions options);
-  /// Stops watching. Alone: running processes go on. Shared: they end, and their runs are queued again, for others.
-  ~Dispatcher();
+  virtual ~Dispatcher() = default;
 
-  void Start();
-  /// What the destructor does; for an end before what it tells of runs is gone.
-  void Stop();
-  /// Something was queued or cancelled: look now.
-  void Wake();
+  virtual void Start() = 0;
+  /// Stops watching; the destructor does so too. For an end before what it tells of runs is gone.
+  virtual void Stop() = 0;
+  /// Something was queued, cancelled or changed: look now.
+  virtual void Wake() = 0;
   /// When the loop last went round; for /readyz.
-  double SecondsSinceLastRound() const;
+  virtual double SecondsSinceLastRound() const = 0;
 
- private:
-  struct State;
-  std::unique_ptr<State> state_;
+  /// A deployment as it is right after it was created, changed or started: its status, and where it is dispatched.
+  virtual void Prepare(deployments::Deployment& deployment) const = 0;
+  /// Whether ending a run is the dispatcher's, which sees `cancelled_by`; else it can be recorded at once.
+  virtual bool Ends(const deployments::Run& run) const = 0;
 };
 
 }  // namespace slipway::dispatch

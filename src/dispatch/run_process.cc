@@ -29,7 +29,7 @@ constexpr double kSecondsToEnd = 10;
 
 fs::path RunProcess::Folder() const { return fs::path(options_->data_dir) / "runs" / run_.run_id; }
 
-Result<RunProcess> RunProcess::Of(deployments::Run run, const deployments::Deployment& deployment, const DispatchOptions& options) {
+Result<RunProcess> RunProcess::Of(deployments::Run run, const deployments::Deployment& deployment, const LocalOptions& options) {
   scoring::Job job{run.run_id, deployment.model + "/" + deployment.name, run.logical_date, run.attempt, {}, options.places};
   ASSIGN(job.work, WorkOf(deployment));
   return RunProcess(std::move(run), std::move(job), options);

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "deployments/records.h"
-#include "dispatch/dispatcher.h"
+#include "dispatch/local_dispatcher.h"
 #include "scoring/progress.h"
 
 namespace slipway::dispatch {
@@ -26,7 +26,7 @@ struct RunEnd {
 class RunProcess {
  public:
   /// kInvalid: the deployment's body is no work.
-  static Result<RunProcess> Of(deployments::Run run, const deployments::Deployment& deployment, const DispatchOptions& options);
+  static Result<RunProcess> Of(deployments::Run run, const deployments::Deployment& deployment, const LocalOptions& options);
 
   const deployments::Run& run() const { return run_; }
 
@@ -47,13 +47,13 @@ class RunProcess {
   Result<RunEnd> Outcome(bool hand_over);
 
  private:
-  RunProcess(deployments::Run run, scoring::Job job, const DispatchOptions& options)
+  RunProcess(deployments::Run run, scoring::Job job, const LocalOptions& options)
       : run_(std::move(run)), job_(std::move(job)), options_(&options) {}
   std::filesystem::path Folder() const;
   void Signal(int signal);
   deployments::Run run_;
   scoring::Job job_;
-  const DispatchOptions* options_;
+  const LocalOptions* options_;
   int pid_ = 0;  ///< 0: not our child
   bool reaped_ = false;
   std::streamoff read_ = 0;

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "iceberg/file_io.h"
+#include "base/file_io.h"
 #include "iceberg/metadata.h"
 
 namespace slipway::iceberg {

@@ -4,9 +4,9 @@
 #include <set>
 #include <thread>
 
+#include "base/file_io.h"
 #include "base/format.h"
 #include "base/ids.h"
-#include "iceberg/file_io.h"
 #include "iceberg/rewrite.h"
 #include "iceberg/scan.h"
 

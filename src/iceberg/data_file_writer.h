@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "iceberg/file_io.h"
+#include "base/file_io.h"
 #include "iceberg/manifest.h"
 
 namespace slipway::iceberg {

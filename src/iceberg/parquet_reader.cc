@@ -12,8 +12,8 @@
 #include <parquet/schema.h>
 
 #include "base/arrow.h"
+#include "base/file_io.h"
 #include "base/format.h"
-#include "iceberg/file_io.h"
 
 namespace slipway::iceberg {
 namespace {

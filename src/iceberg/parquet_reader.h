@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "iceberg/file_io.h"
+#include "base/file_io.h"
 #include "iceberg/manifest.h"
 
 namespace slipway::iceberg {

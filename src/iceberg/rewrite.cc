@@ -7,9 +7,9 @@
 #include <arrow/record_batch.h>
 
 #include "base/arrow.h"
+#include "base/file_io.h"
 #include "iceberg/commit.h"
 #include "iceberg/data_file_writer.h"
-#include "iceberg/file_io.h"
 #include "iceberg/parquet_reader.h"
 
 namespace slipway::iceberg {

@@ -1,7 +1,7 @@
 #include "iceberg/scan.h"
 
+#include "base/file_io.h"
 #include "base/format.h"
-#include "iceberg/file_io.h"
 
 namespace slipway::iceberg {
 namespace {

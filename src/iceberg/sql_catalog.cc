@@ -6,10 +6,10 @@
 #include <mutex>
 #include <utility>
 
+#include "base/file_io.h"
 #include "base/format.h"
 #include "base/url.h"
 #include "iceberg/catalog.h"
-#include "iceberg/file_io.h"
 
 namespace slipway::iceberg {
 namespace {

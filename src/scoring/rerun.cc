@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
+#include "base/file_io.h"
 #include "base/format.h"
 #include "iceberg/data_file_writer.h"
-#include "iceberg/file_io.h"
 #include "iceberg/parquet_reader.h"
 #include "iceberg/scan.h"
 #include "iceberg/scan_reader.h"

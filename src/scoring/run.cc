@@ -2,9 +2,9 @@
 
 #include <arrow/record_batch.h>
 
+#include "base/file_io.h"
 #include "base/format.h"
 #include "iceberg/commit.h"
-#include "iceberg/file_io.h"
 #include "iceberg/partitioned_writer.h"
 #include "iceberg/scan_reader.h"
 #include "scoring/pipeline.h"
@@ -21,7 +21,7 @@ constexpr double kSecondsBetweenEvents = 0.1;
 
 /// The files that a run makes; those of a run that does not commit are deleted.
 struct MadeFiles {
-  std::shared_ptr<iceberg::FileIo> io;
+  std::shared_ptr<FileIo> io;
   std::vector<std::string> locations;
   bool committed = false;
   ~MadeFiles() {

@@ -154,11 +154,12 @@ Api::Api(ApiParts parts) : state_(std::make_unique<State>(std::move(parts))) {}
 Api::~Api() = default;
 Response Api::Answer(const Request& request) { return state_->Answer(request); }
 
-void Api::CountRun(const deployments::Run& run, const std::map<std::string, double>& stage_seconds) {
-  state_->metrics.ended_runs.Add({{"status", std::string(ToString(run.status))}}).Increment();
-  if (run.status == deployments::RunStatus::kSucceeded)
-    state_->metrics.rows.Add({}).Increment(static_cast<double>(run.rows_scored.value_or(0)));
-  for (const auto& [stage, seconds] : stage_seconds) state_->metrics.stage_seconds.Add({{"stage", stage}}).Increment(seconds);
+void Api::CountRun(const deployments::Run& run, const std::map<std::string, double>& stage_seconds) { state_->Count(run, stage_seconds); }
+
+void Api::State::Count(const deployments::Run& run, const std::map<std::string, double>& stage_seconds) {
+  metrics.ended_runs.Add({{"status", std::string(ToString(run.status))}}).Increment();
+  if (run.status == deployments::RunStatus::kSucceeded) metrics.rows.Add({}).Increment(static_cast<double>(run.rows_scored.value_or(0)));
+  for (const auto& [stage, seconds] : stage_seconds) metrics.stage_seconds.Add({{"stage", stage}}).Increment(seconds);
 }
 
 }  // namespace slipway::server

@@ -14,6 +14,10 @@
 #include "server/openapi.h"
 #include "webhooks/outbox.h"
 
+namespace date {
+class time_zone;
+}
+
 namespace slipway::server {
 
 /// Which requests are logged; kChanges: changes, and what failed.

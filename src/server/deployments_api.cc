@@ -50,11 +50,11 @@ Response Api::State::Create(Call& call) {
   Deployment deployment{.deployment_id = NewUuid(),
                         .model = model,
                         .name = std::string(body->at("name").as_string()),
-                        .status = DeploymentStatus::kActive,
                         .created_by = call.who.subject,
                         .created_at = now,
                         .updated_at = now};
   if (auto refused = Plan(*body, model, now, deployment)) return *refused;
+  parts.dispatcher.Prepare(deployment);
   bool store = !call.query.at("validate_only").as_bool();
   std::optional<Run> run;
   if (store && body->at("trigger_now").as_bool())
@@ -64,7 +64,7 @@ Response Api::State::Create(Call& call) {
     if (auto created = parts.store.CreateDeployment(deployment, run, audit); !created) return ErrorAnswer(created.error());
     call.audited = true;
     Log(LogLevel::kInfo, "deployment_created", {{"deployment", deployment.name}, {"model", model}});
-    if (run) parts.dispatcher.Wake();
+    parts.dispatcher.Wake();
   } else if (parts.store.FindDeployment(model, deployment.name)) {
     return ErrorAnswer(409, fmt::format("model '{}' has a deployment named '{}' already", model, deployment.name));
   }
@@ -153,8 +153,10 @@ Response Api::State::Patch(Call& call) {
     stored.next_tick = tick_stays ? tick : planned.next_tick;
     stored.resolved_model_version = planned.resolved_model_version;
     stored.updated_at = std::max(now, stored.updated_at + std::chrono::microseconds{1});
+    if (stored.status != DeploymentStatus::kStopped) parts.dispatcher.Prepare(stored);
     return {};
   });
+  parts.dispatcher.Wake();
   return Changed(changed, call);
 }
 
@@ -177,7 +179,7 @@ Result<> Api::State::EndRuns(const Deployment& deployment, const std::string& wh
       if (run.status != deployments::RunStatus::kQueued && !(running && run.status == deployments::RunStatus::kRunning)) continue;
       auto ended = parts.store.ChangeRun(run.run_id, [&](Run& stored) -> Result<> {
         stored.cancelled_by = who.username;
-        if (stored.leased_by) return {};  // the server that runs it ends it
+        if (parts.dispatcher.Ends(stored)) return {};
         stored.status = deployments::RunStatus::kFailed;
         stored.error_message = why;
         stored.finished_at = parts.clock.Now();
@@ -207,7 +209,7 @@ Response Api::State::Stop(Call& call) {
 
 Response Api::State::StartAgain(Call& call) {
   auto changed = parts.store.ChangeDeployment(call.deployment().deployment_id, [&](Deployment& stored) -> Result<> {
-    if (stored.status == DeploymentStatus::kActive) return {};
+    if (stored.status != DeploymentStatus::kStopped && stored.status != DeploymentStatus::kFailed) return {};
     auto now = std::max(parts.clock.Now(), stored.updated_at + std::chrono::microseconds{1});
     stored.status = DeploymentStatus::kActive;
     stored.stopped_at.reset();
@@ -217,8 +219,10 @@ Response Api::State::StartAgain(Call& call) {
       ASSIGN(auto cron, dispatch::Cron::Parse(*stored.schedule));
       stored.next_tick = cron.Next(now, parts.zone);  // ticks while it was stopped are not missed ones
     }
+    parts.dispatcher.Prepare(stored);
     return {};
   });
+  parts.dispatcher.Wake();
   return Changed(changed, call);
 }
 

@@ -100,7 +100,7 @@ Response Api::State::Cancel(Call& call) {
     if (run.deployment_id != call.deployment().deployment_id) return Fail(ErrorKind::kNotFound, "no run {}", run.run_id);
     if (IsFinal(run.status)) return Fail(ErrorKind::kConflict, "the run has {} already", ToString(run.status));
     run.cancelled_by = call.who.username;
-    if (run.leased_by) return {};  // the server that runs it ends it
+    if (parts.dispatcher.Ends(run)) return {};
     run.status = RunStatus::kFailed;
     run.error_message = fmt::format("cancelled by {}", call.who.username);
     run.finished_at = parts.clock.Now();
@@ -111,6 +111,17 @@ Response Api::State::Cancel(Call& call) {
   return JsonAnswer(202, ViewOf(*changed));
 }
 
+/// The run that a callback is about: the one that it names, or the newest of that name in Airflow.
+Result<std::optional<Run>> Api::State::FindReported(const std::string& deployment_id, const std::string& airflow_run_id,
+                                                    const std::optional<std::string>& run_id) {
+  if (!run_id) return parts.store.FindAirflowRun(deployment_id, airflow_run_id);
+  auto found = parts.store.FindRun(*run_id);
+  if (!found && found.error().kind == ErrorKind::kNotFound) return std::nullopt;
+  TRY(found);
+  if (found->deployment_id != deployment_id) return Fail(ErrorKind::kNotFound, "the deployment has no run {}", *run_id);
+  return *found;
+}
+
 /// Word of a DAG run: repeated and late words change nothing that is final, and none takes a run back.
 Response Api::State::Callback(Call& call) {
   auto body = ReadBody(call.request, contract::CallbackBody());
@@ -118,30 +129,57 @@ Response Api::State::Callback(Call& call) {
   auto now = parts.clock.Now();
   auto status = *deployments::ParseRunStatus(std::string_view(body->at("status").as_string()));
   std::string airflow_run_id(body->at("airflow_run_id").as_string());
+  // Slipway's own DAGs say which run it is: one that was cleared in Airflow and is done again is another one of the same name.
+  std::optional<std::string> given_id;
+  json::object details;
+  if (body->at("slipway").is_object()) details = body->at("slipway").get_object();
+  auto detail = [&](const char* name) { return details.contains(name) ? details.at(name) : json::value(nullptr); };
+  if (auto id = detail("run_id"); id.is_string()) given_id = std::string(id.get_string());
+  if (given_id && !IsUuid(*given_id))
+    return ValidationAnswer({contract::ValueError({"slipway", "run_id"}, "is no UUID", detail("run_id"))});
+  auto logical_date = now;
+  if (auto given = detail("logical_date"); given.is_string()) {
+    auto instant = ParseTimestamp(std::string_view(given.get_string()));
+    if (!instant) return ValidationAnswer({contract::ValueError({"slipway", "logical_date"}, instant.error().message, given)});
+    logical_date = *instant;
+  }
   auto apply = [&](Run& run) -> Result<> {
     if (IsFinal(run.status) || (run.status == RunStatus::kRunning && status == RunStatus::kQueued)) return {};
     run.status = status;
     if (const auto& rows = body->at("rows_scored"); rows.is_int64()) run.rows_scored = rows.get_int64();
     if (const auto& message = body->at("error_message"); message.is_string()) run.error_message = std::string(message.get_string());
+    if (status == RunStatus::kSucceeded) run.error_message.reset();
+    if (auto version = detail("model_version"); version.is_string()) run.model_version = std::string(version.get_string());
+    if (auto snapshot = detail("snapshot_id"); snapshot.is_int64()) run.snapshot_id = snapshot.get_int64();
+    if (auto attempt = detail("attempt"); attempt.is_int64()) run.attempt = static_cast<int>(attempt.get_int64());
     if (status != RunStatus::kQueued && !run.started_at) run.started_at = now;
     if (IsFinal(status)) run.finished_at = now;
     return {};
   };
   const auto& id = call.deployment().deployment_id;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    auto found = parts.store.FindAirflowRun(id, airflow_run_id);
+    auto found = FindReported(id, airflow_run_id, given_id);
     if (!found) return ErrorAnswer(found.error());
     if (*found) {
       if (IsFinal((*found)->status)) return JsonAnswer(200, ViewOf(**found));
       auto changed = parts.store.ChangeRun((*found)->run_id, apply);
       if (!changed && changed.error().kind == ErrorKind::kConflict) continue;  // became final meanwhile
+      if (changed && IsFinal(changed->status)) Count(*changed, {});
       return changed ? JsonAnswer(200, ViewOf(*changed)) : ErrorAnswer(changed.error());
     }
-    Run run{.run_id = NewUuid(), .deployment_id = id, .cause = RunCause::kAirflow, .logical_date = now, .attempt = 1, .queued_at = now};
+    Run run{.run_id = given_id.value_or(UuidOf(id, airflow_run_id)),
+            .deployment_id = id,
+            .cause = RunCause::kAirflow,
+            .logical_date = logical_date,
+            .attempt = 1,
+            .queued_at = now};
     run.airflow_run_id = airflow_run_id;
     (void)apply(run);
     auto created = parts.store.CreateRuns({run});
-    if (created) return JsonAnswer(200, ViewOf(run));
+    if (created) {
+      if (IsFinal(run.status)) Count(run, {});
+      return JsonAnswer(200, ViewOf(run));
+    }
     if (created.error().kind != ErrorKind::kConflict) return ErrorAnswer(created.error());
   }
   return ErrorAnswer(409, "the run changes too quickly: report again");

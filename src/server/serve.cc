@@ -77,6 +77,39 @@ Result<LogRequests> LogRequestsOf(const Config& config) {
   return Fail(ErrorKind::kInvalid, "server.log_requests is all, changes or none, not '{}'", text);
 }
 
+/// What a dispatcher is made of.
+struct Dispatching {
+  const ServeOptions& options;
+  const std::string& data_dir;
+  const scoring::Places& places;
+  const scoring::Sources& sources;
+  const scoring::Secrets& secrets;
+  Database& database;
+  deployments::Store& store;
+  const Clock& clock;
+  dispatch::RunEnded ended;
+};
+
+Result<std::unique_ptr<dispatch::Dispatcher>> MakeDispatcher(const Dispatching& parts) {
+  const auto& config = parts.options.config;
+  const auto& kind = config.Text("dispatch.kind");
+  if (kind == "airflow") {
+    ASSIGN(auto airflow, AirflowDispatchOf(config, parts.places));
+    airflow.catalogs = &parts.sources.catalogs;
+    airflow.ended = parts.ended;
+    return dispatch::MakeAirflowDispatcher(parts.store, parts.clock, std::move(airflow));
+  }
+  if (kind != "local") return Fail(ErrorKind::kInvalid, "dispatch.kind is local or airflow, not '{}'", kind);
+  ASSIGN(auto local, LocalDispatchOf(config, parts.places));
+  local.catalogs = &parts.sources.catalogs;
+  local.program = parts.options.program;
+  local.data_dir = parts.data_dir;
+  local.shared = parts.database.dialect().postgresql;
+  local.environment = ScoringEnvironment(parts.secrets, parts.options.environment);
+  local.ended = parts.ended;
+  return dispatch::MakeLocalDispatcher(parts.store, parts.clock, std::move(local));
+}
+
 }  // namespace
 
 Result<> Serve(const ServeOptions& options, const std::function<void(const std::string& url)>& ready) {
@@ -110,25 +143,21 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   auto oidc = MakeOidc(config);
   auth::Authenticator authenticator(*platform_keys, user_keys, oidc.get(), config.Text("auth.admin_role"), system_clock);
 
-  ASSIGN(auto dispatching, LocalDispatchOf(config, places));
-  dispatching.catalogs = &sources.catalogs;
-  dispatching.program = options.program;
-  dispatching.data_dir = data_dir;
-  dispatching.shared = database->dialect().postgresql;
-  dispatching.environment = ScoringEnvironment(secrets, options.environment);
+  ASSIGN(auto zone, dispatch::FindTimeZone(config.Text("dispatch.time_zone")));
   Api* counted = nullptr;
-  dispatching.ended = [&](const auto& run, const auto& seconds) { counted->CountRun(run, seconds); };
-  dispatch::Dispatcher dispatcher(store, clock, dispatching);
+  ASSIGN(auto dispatcher, MakeDispatcher({options, data_dir, places, sources, secrets, *database, store, clock,
+                                          [&](const auto& run, const auto& seconds) { counted->CountRun(run, seconds); }}));
   auto check = [&]() -> Result<> {
     TRY(Wrap(store.CountRuns(deployments::RunStatus::kRunning), "store"));
     if (oidc) TRY(Wrap(oidc->Ready(), "issuer"));
-    if (dispatcher.SecondsSinceLastRound() > 60) return Fail(ErrorKind::kUnavailable, "the dispatcher has not gone round for a minute");
+    if (dispatcher->SecondsSinceLastRound() > 300)
+      return Fail(ErrorKind::kUnavailable, "the dispatcher has not gone round for five minutes");
     return {};
   };
   ASSIGN(auto log_requests, LogRequestsOf(config));
   std::optional<Login> login;
   if (oidc) login = Login{config.Text("auth.issuer"), config.Text("auth.login_client")};
-  Api api({store, authenticator, user_keys, audit, dispatcher, outbox, sources, clock, dispatching.zone, check, login, log_requests});
+  Api api({store, authenticator, user_keys, audit, *dispatcher, outbox, sources, clock, zone, check, login, log_requests});
   counted = &api;
   TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
   HttpLimits limits{.read_seconds = config.Number("server.read_seconds"),
@@ -138,7 +167,7 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
                     .loopback_only = oidc == nullptr};
   ASSIGN(auto http,
          HttpServer::Listen(address.host, address.port, limits, tls, [&](const Request& request) { return api.Answer(request); }));
-  dispatcher.Start();
+  dispatcher->Start();
   std::jthread stopper([&](const std::stop_token& done) {
     timespec pause{0, 100'000'000};
     while (!done.stop_requested())
@@ -148,7 +177,7 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
                     address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]", http->port()));
   Log(LogLevel::kInfo, "server_started", {{"data_dir", data_dir}, {"port", std::to_string(http->port())}});
   http->Run();
-  dispatcher.Stop();  // it tells the API of runs that end
+  dispatcher->Stop();  // it tells the API of runs that end
   Log(LogLevel::kInfo, "server_stopped");
   return {};
 }

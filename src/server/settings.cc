@@ -82,8 +82,8 @@ Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config) {
   return found;
 }
 
-Result<dispatch::DispatchOptions> LocalDispatchOf(const Config& config, const scoring::Places& places) {
-  dispatch::DispatchOptions dispatching{.places = places};
+Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scoring::Places& places) {
+  dispatch::LocalOptions dispatching{.places = places};
   dispatching.processes = config.Number("dispatch.processes");
   dispatching.attempts = config.Number("dispatch.attempts");
   dispatching.lease_seconds = std::max(1, config.Number("dispatch.lease_seconds"));
@@ -92,6 +92,26 @@ Result<dispatch::DispatchOptions> LocalDispatchOf(const Config& config, const sc
   dispatching.every_missed_tick = catch_up == "all";
   ASSIGN(dispatching.zone, dispatch::FindTimeZone(config.Text("dispatch.time_zone")));
   return dispatching;
+}
+
+Result<dispatch::AirflowOptions> AirflowDispatchOf(const Config& config, const scoring::Places& places) {
+  for (const char* name : {"airflow.url", "airflow.dags", "server.public_url"})
+    if (config.Text(name).empty()) return Fail(ErrorKind::kInvalid, "dispatch.kind is airflow, but {} is not set", name);
+  dispatch::AirflowOptions options;
+  options.airflow = {config.Text("airflow.url"), config.Text("airflow.username"), config.Text("airflow.password"),
+                     config.Text("airflow.token")};
+  options.dags = config.Text("airflow.dags");
+  while (options.dags.ends_with('/')) options.dags.pop_back();
+  options.settings = {.places = places,
+                      .callback_url = config.Text("server.public_url"),
+                      .time_zone = config.Text("dispatch.time_zone"),
+                      .retries = config.Number("airflow.retries"),
+                      .retry_seconds = config.Number("airflow.retry_seconds")};
+  while (options.settings.callback_url.ends_with('/')) options.settings.callback_url.pop_back();
+  options.parse_seconds = config.Number("airflow.parse_seconds");
+  options.check_seconds = config.Number("airflow.check_seconds");
+  options.poll_seconds = std::max(1, config.Number("airflow.poll_seconds"));
+  return options;
 }
 
 }  // namespace slipway::server

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "dispatch/dispatcher.h"
+#include "dispatch/airflow/airflow_dispatcher.h"
 #include "scoring/sources.h"
 #include "server/config.h"
 #include "webhooks/sender.h"
@@ -25,7 +25,10 @@ std::vector<std::string> ScoringEnvironment(const scoring::Secrets& secrets, con
 
 Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config);
 
+/// [airflow]; the catalogs and what is told of runs are the caller's to fill in. kInvalid names the setting that is missing.
+Result<dispatch::AirflowOptions> AirflowDispatchOf(const Config& config, const scoring::Places& places);
+
 /// [dispatch] for the local dispatcher; program, data directory and environment are the caller's to fill in.
-Result<dispatch::DispatchOptions> LocalDispatchOf(const Config& config, const scoring::Places& places);
+Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scoring::Places& places);
 
 }  // namespace slipway::server

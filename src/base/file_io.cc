@@ -1,4 +1,4 @@
-#include "iceberg/file_io.h"
+#include "base/file_io.h"
 
 #include <arrow/buffer.h>
 #include <arrow/filesystem/filesystem.h>
@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/format.h"
 
-namespace slipway::iceberg {
+namespace slipway {
 namespace {
 
 namespace fs = std::filesystem;
@@ -79,6 +79,13 @@ Result<> FileIo::WriteNew(std::string_view location, std::string_view bytes) {
   ASSIGN(auto place, Find(location));
   if (place.system == nullptr) {
     if (fs::exists(place.path)) return Fail(ErrorKind::kConflict, "{} exists already", place.path);
+  }
+  return Replace(location, bytes);
+}
+
+Result<> FileIo::Replace(std::string_view location, std::string_view bytes) {
+  ASSIGN(auto place, Find(location));
+  if (place.system == nullptr) {
     TRY(CreateFolders(fs::path(place.path).parent_path()));
     return WriteFileAtomically(place.path, bytes);
   }
@@ -155,4 +162,4 @@ Result<std::vector<std::string>> FileIo::List(std::string_view folder) {
   return files;
 }
 
-}  // namespace slipway::iceberg
+}  // namespace slipway

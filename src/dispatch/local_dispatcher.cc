@@ -1,4 +1,4 @@
-#include "dispatch/dispatcher.h"
+#include "dispatch/local_dispatcher.h"
 
 #include <signal.h>
 
@@ -26,12 +26,38 @@ constexpr auto kWhileRunning = 20ms, kWhileIdle = 500ms;
 constexpr size_t kMostMissedTicks = 1000;
 constexpr double kLeaseForCommits = 0.8, kBetweenLooks = 0.5;
 
-}  // namespace
+class LocalDispatcher final : public Dispatcher {
+ public:
+  LocalDispatcher(deployments::Store& given, const Clock& a_clock, LocalOptions chosen)
+      : store(given), clock(a_clock), options(std::move(chosen)) {}
+  ~LocalDispatcher() override { Stop(); }
 
-struct Dispatcher::State {
+  void Start() override {
+    thread = std::thread([this] { Loop(); });
+  }
+  void Stop() override {
+    {
+      std::lock_guard lock(mutex);
+      stopped = true;
+    }
+    changed.notify_all();
+    if (thread.joinable()) thread.join();
+  }
+  void Wake() override {
+    {
+      std::lock_guard lock(mutex);
+      woken = true;
+    }
+    changed.notify_all();
+  }
+  double SecondsSinceLastRound() const override { return MonotonicSeconds() - last_round; }
+  void Prepare(deployments::Deployment& deployment) const override { deployment.status = deployments::DeploymentStatus::kActive; }
+  bool Ends(const Run& run) const override { return run.leased_by.has_value(); }
+
+ private:
   deployments::Store& store;
   const Clock& clock;
-  DispatchOptions options;
+  LocalOptions options;
   std::string server = NewUuid();  ///< holds leases
   std::mutex mutex;
   std::condition_variable changed;
@@ -211,32 +237,10 @@ struct Dispatcher::State {
   }
 };
 
-Dispatcher::Dispatcher(deployments::Store& store, const Clock& clock, DispatchOptions options)
-    : state_(std::make_unique<State>(store, clock, std::move(options))) {}
+}  // namespace
 
-Dispatcher::~Dispatcher() { Stop(); }
-
-void Dispatcher::Stop() {
-  {
-    std::lock_guard lock(state_->mutex);
-    state_->stopped = true;
-  }
-  state_->changed.notify_all();
-  if (state_->thread.joinable()) state_->thread.join();
+std::unique_ptr<Dispatcher> MakeLocalDispatcher(deployments::Store& store, const Clock& clock, LocalOptions options) {
+  return std::make_unique<LocalDispatcher>(store, clock, std::move(options));
 }
-
-void Dispatcher::Start() {
-  state_->thread = std::thread([this] { state_->Loop(); });
-}
-
-void Dispatcher::Wake() {
-  {
-    std::lock_guard lock(state_->mutex);
-    state_->woken = true;
-  }
-  state_->changed.notify_all();
-}
-
-double Dispatcher::SecondsSinceLastRound() const { return MonotonicSeconds() - state_->last_round; }
 
 }  // namespace slipway::dispatch

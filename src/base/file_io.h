@@ -15,9 +15,9 @@ class OutputStream;
 class RandomAccessFile;
 }  // namespace arrow::io
 
-namespace slipway::iceberg {
+namespace slipway {
 
-/// The files of tables, by their locations: "file:///…" or an absolute path, "s3://bucket/key" (also s3a, s3n). Another scheme is
+/// Files by their locations: "file:///…" or an absolute path, "s3://bucket/key" (also s3a, s3n). Another scheme is
 /// kUnsupported by name. Thread-safe; S3 is opened when it is first needed.
 class FileIo {
  public:
@@ -34,6 +34,9 @@ class FileIo {
   /// Creates a file that must not exist yet, with its folders, synced to the disk. On a disk an existing one is kConflict; in S3 the
   /// caller's names are new ones.
   Result<> WriteNew(std::string_view location, std::string_view bytes);
+
+  /// Replaces a file, whole: readers see the old one or the new one.
+  Result<> Replace(std::string_view location, std::string_view bytes);
 
   /// For reading at any position; `size` where it is known (it spares a request), else -1.
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenInput(std::string_view location, int64_t size = -1);
@@ -62,4 +65,4 @@ class FileIo {
   std::shared_ptr<arrow::fs::FileSystem> s3_;
 };
 
-}  // namespace slipway::iceberg
+}  // namespace slipway

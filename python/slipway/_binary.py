@@ -1,0 +1,17 @@
+"""The `slipway` program that came with this package."""
+
+import os
+import sys
+from pathlib import Path
+
+BINARY = Path(__file__).parent / "bin" / "slipway"
+
+
+def path() -> str:
+    """$SLIPWAY_BINARY, or the program of this package."""
+    return os.environ.get("SLIPWAY_BINARY") or str(BINARY)
+
+
+def main() -> None:
+    """The console script: the program takes this process's place."""
+    os.execv(path(), [path(), *sys.argv[1:]])
