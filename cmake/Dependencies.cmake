@@ -27,7 +27,12 @@ add_library(pg_query INTERFACE)
 target_link_libraries(pg_query INTERFACE /usr/lib/x86_64-linux-gnu/libpg_query.so protobuf-c xxhash)
 
 # Arrow C++ is the one that the pinned pyarrow wheel ships: headers and libraries, no CMake config.
-set(SLIPWAY_PYARROW ${CMAKE_SOURCE_DIR}/.deps/venv/lib/python3.11/site-packages/pyarrow CACHE PATH
+set(pyarrow ${CMAKE_SOURCE_DIR}/.deps/venv/lib/python3.11/site-packages/pyarrow)
+if(SKBUILD)  # the one of the Python that builds the wheel
+  execute_process(COMMAND ${Python_EXECUTABLE} -c "import importlib.util as u; print(u.find_spec('pyarrow').submodule_search_locations[0], end='')"
+    OUTPUT_VARIABLE pyarrow COMMAND_ERROR_IS_FATAL ANY)
+endif()
+set(SLIPWAY_PYARROW ${pyarrow} CACHE PATH
   "the installed pyarrow package whose Arrow C++ is used")
 if(NOT EXISTS ${SLIPWAY_PYARROW}/include/arrow/api.h)
   message(FATAL_ERROR "no pyarrow at ${SLIPWAY_PYARROW}: run ./tools/setup, or set SLIPWAY_PYARROW")
@@ -45,3 +50,6 @@ target_link_libraries(arrow_compute INTERFACE arrow)
 file(RELATIVE_PATH pyarrow_from_bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${SLIPWAY_PYARROW})
 set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
 set(CMAKE_INSTALL_RPATH "$ORIGIN/${pyarrow_from_bin}")
+if(SKBUILD)  # site-packages/slipway/bin and site-packages/pyarrow
+  set(CMAKE_INSTALL_RPATH "$ORIGIN/../../pyarrow")
+endif()

@@ -1,0 +1,11 @@
+"""Slipway deploys registered models onto data tables.
+
+`Client` talks to a server; the program `slipway` comes with this package.
+"""
+
+from slipway.client import Client, Deployment, Run
+from slipway.errors import AuthenticationError, ConflictError, Invalid, NotFound, PermissionDenied, SlipwayError, Unavailable
+
+__all__ = ["AuthenticationError", "Client", "ConflictError", "Deployment", "Invalid", "NotFound", "PermissionDenied", "Run", "SlipwayError",
+           "Unavailable"]
+__version__ = "0.1.0"
