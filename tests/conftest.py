@@ -131,8 +131,8 @@ def store(request):
 class Server:
     """`slipway serve` on a free port; `settings` as the configuration names them: {"dispatch.processes": 2}."""
 
-    def __init__(self, data_dir: Path, settings: dict | None = None, environment: dict | None = None):
-        self.data_dir = data_dir
+    def __init__(self, data_dir: Path, settings: dict | None = None, environment: dict | None = None, program: Path = BINARY):
+        self.data_dir, self.program = data_dir, program
         self.log_file = data_dir / "server.log"
         self.log = open(self.log_file, "ab")
         self.start(settings or {}, environment or {})
@@ -142,7 +142,7 @@ class Server:
             database = STORES.get(self.data_dir) or STORES.setdefault(self.data_dir, STORES["server"].new_database())
             settings = {"store.location": database, "dispatch.lease_seconds": 2, **settings}
         flags = [f"--set={name}={value}" for name, value in settings.items()]
-        self.process = subprocess.Popen([BINARY, "--data-dir", self.data_dir, "serve", "--listen", "127.0.0.1:0", *flags], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([self.program, "--data-dir", self.data_dir, "serve", "--listen", "127.0.0.1:0", *flags], stdout=subprocess.PIPE,
                                         stderr=self.log, text=True, env={**os.environ, **environment})
         line = self.process.stdout.readline()
         assert line, f"the server did not start: {self.log_file.read_text()[-2000:]}"

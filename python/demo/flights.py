@@ -60,8 +60,7 @@ SCHEMA = Schema(
          **{name: DoubleType for name in FEATURES if name in ["distance", "plane_age", *WEATHER]}}.items())])
 
 
-def write_table(data_dir: Path, frame: pd.DataFrame) -> None:
-    catalog = SqlCatalog("iceberg", uri=f"sqlite:///{data_dir}/catalog.db", warehouse=f"file://{data_dir}/warehouse")
+def write_table(catalog, frame: pd.DataFrame) -> None:
     try:
         catalog.create_namespace("nyc")
     except NamespaceAlreadyExistsError:
@@ -82,7 +81,8 @@ def features_of(frame: pd.DataFrame, categories: dict[str, list[str]]) -> pd.Dat
     return features
 
 
-def train(frame: pd.DataFrame, folder: Path) -> None:
+def train(frame: pd.DataFrame):
+    """The model, and its signature."""
     known = frame[(frame["month"] <= 10) & frame["arr_delay"].notna()]
     categories = {name: sorted(known[name].dropna().unique()) for name in CATEGORIES}
     rows, late = features_of(known, categories), known["arr_delay"] > 15
@@ -90,17 +90,18 @@ def train(frame: pd.DataFrame, folder: Path) -> None:
                               "deterministic": True, "seed": 7}, lightgbm.Dataset(rows, late), num_boost_round=150)
     example = known[FEATURES].astype({name: "object" for name in CATEGORIES}).astype(
         {name: "int32" for name in ["month", "day", "weekday", "sched_dep_minute", "sched_arr_minute"]})
-    mlflow.lightgbm.save_model(booster, folder, signature=infer_signature(example, booster.predict(rows.head())))
     print(f"trained on {len(known):,} flights from January to October: {booster.num_trees()} trees")
+    return booster, infer_signature(example, booster.predict(rows.head()))
 
 
 def main() -> None:
     data_dir, work_dir = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
     frame = flights()
-    write_table(data_dir, frame)
+    write_table(SqlCatalog("iceberg", uri=f"sqlite:///{data_dir}/catalog.db", warehouse=f"file://{data_dir}/warehouse"), frame)
     if not (work_dir / "model" / "MLmodel").exists():
-        train(frame, work_dir / "model")
+        booster, signature = train(frame)
+        mlflow.lightgbm.save_model(booster, work_dir / "model", signature=signature)
 
 
 if __name__ == "__main__":

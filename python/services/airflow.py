@@ -14,10 +14,11 @@ USER, PASSWORD = "slipway", "airflow-for-tests"
 
 
 class Airflow(Service):
-    """`dags`: an s3:// folder (then `s3` serves it) or a local one; `worker`: what tasks find in their environment."""
+    """`database`: a URL of PostgreSQL, else SQLite; `dags`: an s3:// folder (then `s3` serves it) or a local one; `worker`: what tasks find in their environment."""
 
-    def __init__(self, folder: Path, dags: str, s3=None, database: str | None = None, worker: dict | None = None, parse_seconds: int = 2):
-        self.folder, self.port = Path(folder) / "airflow", free_port()
+    def __init__(self, folder: Path, dags: str, s3=None, database: str | None = None, worker: dict | None = None, parse_seconds: int = 2,
+                 port: int | None = None):
+        self.folder, self.port = Path(folder) / "airflow", port or free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.url = f"http://127.0.0.1:{self.port}"
         passwords = self.folder / "passwords.json"
@@ -38,7 +39,7 @@ class Airflow(Service):
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
             "AIRFLOW__API__PORT": str(self.port), "AIRFLOW__API__HOST": "127.0.0.1", "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__BASE_URL": self.url, "AIRFLOW__API_AUTH__JWT_SECRET": "for-tests-for-tests-for-tests-for-tests-for-tests-for-tests-1234",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{self.folder}/airflow.db",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": (database or f"sqlite:///{self.folder}/airflow.db").replace("postgresql:", "postgresql+psycopg2:"),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([{"name": "slipway", **bundle}]),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": str(parse_seconds), "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": str(parse_seconds),

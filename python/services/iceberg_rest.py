@@ -9,8 +9,8 @@ from .process import DEPS, Process, Service, free_port
 class RestCatalog(Service):
     """`warehouse`: a folder or s3:// location; `environment`: what AWS's client needs; with `vends` it hands its S3 access to clients."""
 
-    def __init__(self, folder: Path, warehouse: str, s3=None, vends: bool = False):
-        self.folder, self.port = Path(folder) / "rest-catalog", free_port()
+    def __init__(self, folder: Path, warehouse: str, s3=None, vends: bool = False, port: int | None = None):
+        self.folder, self.port = Path(folder) / "rest-catalog", port or free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {"REST_PORT": str(self.port), "CATALOG_WAREHOUSE": warehouse, "CATALOG_URI": f"jdbc:sqlite:{self.folder}/catalog.db",

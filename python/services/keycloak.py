@@ -46,14 +46,14 @@ def realm() -> dict:
 
 
 class Keycloak(Service):
-    def __init__(self, folder: Path):
-        self.folder, self.port = Path(folder) / "keycloak", free_port()
+    def __init__(self, folder: Path, port: int | None = None):
+        self.folder, self.port = Path(folder) / "keycloak", port or free_port()
         self.home = self.folder / "home"
-        self.folder.mkdir(parents=True)
         # The libraries are shared; what a server writes (its build, its database) is its own.
-        shutil.copytree(DISTRIBUTION, self.home, copy_function=_link, ignore=shutil.ignore_patterns("data"))
-        (self.home / "data/import").mkdir(parents=True)
-        (self.home / "data/import/realm.json").write_text(json.dumps(realm()))
+        if not self.home.exists():
+            shutil.copytree(DISTRIBUTION, self.home, copy_function=_link, ignore=shutil.ignore_patterns("data"))
+            (self.home / "data/import").mkdir(parents=True)
+            (self.home / "data/import/realm.json").write_text(json.dumps(realm()))
         self.url = f"http://127.0.0.1:{self.port}"
         self.issuer = f"{self.url}/realms/{REALM}"
         self.start()

@@ -10,8 +10,8 @@ class MLflow(Service):
     """`artifacts`: a folder or s3:// address; with `proxied` clients go through the server, else they go there themselves."""
 
     def __init__(self, folder: Path, artifacts: str | None = None, proxied: bool = True, environment: dict | None = None,
-                 basic_auth: bool = False):
-        self.folder, self.port = Path(folder) / "mlflow", free_port()
+                 basic_auth: bool = False, port: int | None = None):
+        self.folder, self.port = Path(folder) / "mlflow", port or free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.url = f"http://127.0.0.1:{self.port}"
         artifacts = artifacts or str(self.folder / "artifacts")

@@ -42,9 +42,11 @@ class PostgreSQL(Service):
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
-        name = f"d{uuid.uuid4().hex[:12]}"
+    def new_database(self, name: str | None = None) -> str:
+        """The URL of an empty database; one with a name may be there already."""
+        if name and self.sql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
+            return self.url(name)
+        name = name or f"d{uuid.uuid4().hex[:12]}"
         self.sql(f"CREATE DATABASE {name}")
         return self.url(name)
 

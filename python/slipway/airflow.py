@@ -29,7 +29,7 @@ KEPT = ("PATH", "HOME", "TZ", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FIL
 KEPT_PREFIXES = ("AWS_", "MLFLOW_TRACKING_", "SLIPWAY_CATALOGS_")
 FINAL = {"invalid", "not_found", "unsupported", "corrupt", "denied"}  # trying again changes nothing
 SECONDS_BETWEEN_REPORTS = 5
-PAUSES = (0.5, 1, 2, 4, 8, 16, 32)  # of a report that decides something
+REPORT_SECONDS = float(os.environ.get("SLIPWAY_REPORT_SECONDS", 60))  # how long a report that decides something is tried
 
 
 def run(deployment: dict) -> dict:
@@ -131,28 +131,29 @@ class _Reporter:
         self.sending: threading.Thread | None = None
 
     def tell(self, status: str, **fields) -> bool:
-        return self._deliver(self._body(status, **fields), ())
+        return self._deliver(self._body(status, **fields), 0)
 
     def progress(self, rows: int | None) -> None:
         if rows is None or time.monotonic() < self.next_progress or (self.sending and self.sending.is_alive()):
             return
         self.next_progress = time.monotonic() + SECONDS_BETWEEN_REPORTS
-        self.sending = threading.Thread(target=self._deliver, args=(self._body("running", rows_scored=rows), ()), daemon=True)
+        self.sending = threading.Thread(target=self._deliver, args=(self._body("running", rows_scored=rows), 0), daemon=True)
         self.sending.start()
 
     def decide(self, status: str, **fields) -> bool:
         if self.sending:
             self.sending.join()
-        return self._deliver(self._body(status, **fields), PAUSES)
+        return self._deliver(self._body(status, **fields), REPORT_SECONDS)
 
     def _body(self, status: str, rows_scored=None, error_message=None, details=None) -> bytes:
         return json.dumps({"airflow_run_id": self.dag_run_id, "status": status, "rows_scored": rows_scored, "error_message": error_message,
                            "slipway": {**self.details, **(details or {})}}).encode()
 
-    def _deliver(self, body: bytes, pauses: tuple) -> bool:
+    def _deliver(self, body: bytes, seconds: float) -> bool:
         request = urllib.request.Request(self.url, data=body, method="POST",
                                          headers={"Content-Type": "application/json", "Authorization-PSK": self.key})
-        for pause in (*pauses, None):
+        deadline, pause = time.monotonic() + seconds, 0.5
+        while True:
             try:
                 with urllib.request.urlopen(request, timeout=10):
                     return True
@@ -160,9 +161,10 @@ class _Reporter:
                 why, again = f"{error.code} {error.read(300).decode(errors='replace')}", error.code == 429 or error.code >= 500
             except OSError as error:
                 why, again = str(error), True
-            if pause is None or not again:
+            if not again or time.monotonic() + pause > deadline:
                 break
             time.sleep(pause)
+            pause *= 2
         log.warning("the report to %s was not delivered: %s; the server will ask Airflow instead", self.url, why)
         return False
 

@@ -14,8 +14,10 @@ namespace {
 
 Result<std::vector<std::string>> ReadKeys(const std::filesystem::path& file) {
   struct stat about{};
-  if (::stat(file.c_str(), &about) != 0 || (about.st_mode & 077) != 0)
-    return Fail(ErrorKind::kDenied, "{} can be read by others: chmod 600 it, and rotate the key if it may have been seen", file.string());
+  if (::stat(file.c_str(), &about) != 0 || (about.st_mode & 037) != 0)
+    return Fail(ErrorKind::kDenied,
+                "{} can be read by others: chmod 600 it (640 where a group is given it), and rotate the key if it may have been seen",
+                file.string());
   ASSIGN(auto text, ReadFile(file, 4096));
   std::vector<std::string> keys;
   std::string key;

@@ -24,11 +24,43 @@ struct Source {
   Literal constant;
 };
 
+/// `metadata`: the file's footer, where it is known.
+Result<std::unique_ptr<parquet::arrow::FileReader>> OpenFile(const std::string& path,
+                                                             const std::shared_ptr<arrow::io::RandomAccessFile>& input,
+                                                             std::shared_ptr<parquet::FileMetaData> metadata) {
+  auto corrupt = [&](std::string_view why) { return Fail(ErrorKind::kCorrupt, "read {}: {}", path, why); };
+  try {
+    parquet::arrow::FileReaderBuilder builder;
+    if (auto status = builder.Open(input, parquet::default_reader_properties(), std::move(metadata)); !status.ok())
+      return corrupt(status.message());
+    parquet::ArrowReaderProperties properties(/*use_threads=*/false);
+    properties.set_pre_buffer(FileIo::IsRemote(path));  // a row group's wanted columns in few requests, at once
+    builder.properties(properties);
+    auto made = builder.Build();
+    if (!made.ok()) return corrupt(made.status().message());
+    return std::move(*made);
+  } catch (const std::exception& error) {
+    return corrupt(error.what());
+  }
+}
+
 class Reader final : public ParquetReader {
  public:
-  Reader(std::string path, std::unique_ptr<parquet::arrow::FileReader> reader, std::vector<Field> columns,
-         std::shared_ptr<arrow::Schema> schema)
-      : path_(std::move(path)), reader_(std::move(reader)), columns_(std::move(columns)), schema_(std::move(schema)) {}
+  Reader(std::string path, std::shared_ptr<arrow::io::RandomAccessFile> input, std::unique_ptr<parquet::arrow::FileReader> reader,
+         std::vector<Field> columns, std::shared_ptr<arrow::Schema> schema)
+      : path_(std::move(path)),
+        input_(std::move(input)),
+        reader_(std::move(reader)),
+        columns_(std::move(columns)),
+        schema_(std::move(schema)) {}
+
+  Result<std::unique_ptr<ParquetReader>> Again() const override {
+    ASSIGN(auto file, OpenFile(path_, input_, reader_->parquet_reader()->metadata()));
+    auto reader = std::make_unique<Reader>(path_, input_, std::move(file), columns_, schema_);
+    reader->sources_ = sources_;
+    reader->leaves_ = leaves_;
+    return reader;
+  }
 
   int row_groups() const override { return reader_->num_row_groups(); }
 
@@ -106,6 +138,7 @@ class Reader final : public ParquetReader {
   }
 
   std::string path_;
+  std::shared_ptr<arrow::io::RandomAccessFile> input_;
   std::unique_ptr<parquet::arrow::FileReader> reader_;
   std::vector<Field> columns_;
   std::shared_ptr<arrow::Schema> schema_;
@@ -119,21 +152,14 @@ Result<std::unique_ptr<ParquetReader>> ParquetReader::Open(FileIo& io, const Dat
                                                            std::vector<Field> columns) {
   const auto& path = file.file_path;
   ASSIGN(auto schema, ToArrow(columns));
-  auto corrupt = [&](std::string_view why) { return Fail(ErrorKind::kCorrupt, "read {}: {}", path, why); };
   ASSIGN(auto input, io.OpenInput(path, file.file_size_in_bytes));
+  ASSIGN(auto made, OpenFile(path, input, nullptr));
   try {
-    parquet::arrow::FileReaderBuilder builder;
-    if (auto status = builder.Open(input); !status.ok()) return corrupt(status.message());
-    parquet::ArrowReaderProperties properties(/*use_threads=*/false);
-    properties.set_pre_buffer(FileIo::IsRemote(path));  // a row group's wanted columns in few requests, at once
-    builder.properties(properties);
-    auto made = builder.Build();
-    if (!made.ok()) return corrupt(made.status().message());
-    auto reader = std::make_unique<Reader>(path, std::move(*made), std::move(columns), std::move(schema));
+    auto reader = std::make_unique<Reader>(path, input, std::move(made), std::move(columns), std::move(schema));
     TRY(reader->Bind(file, spec));
     return reader;
   } catch (const std::exception& error) {
-    return corrupt(error.what());
+    return Fail(ErrorKind::kCorrupt, "read {}: {}", path, error.what());
   }
 }
 

@@ -20,7 +20,11 @@ class ParquetReader {
 
   /// Batches of at most `batch_rows` rows of one row group, in file order; null at its end.
   using BatchSource = std::function<Result<std::shared_ptr<arrow::RecordBatch>>()>;
+  /// From a remote file the wanted columns are asked for at once, in few requests; this reader may then have no other row group open.
   virtual Result<BatchSource> ReadRowGroup(int row_group, int64_t batch_rows) = 0;
+
+  /// Another one of the same file, without reading its footer again: for fetching a row group while one is decoded.
+  virtual Result<std::unique_ptr<ParquetReader>> Again() const = 0;
 
   /// kCorrupt with the file's name and the reason for a damaged file; kUnsupported for one without field ids.
   static Result<std::unique_ptr<ParquetReader>> Open(FileIo& io, const DataFile& file, const PartitionSpec& spec,

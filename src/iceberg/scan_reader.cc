@@ -7,7 +7,9 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/time.h"
 #include "iceberg/parquet_reader.h"
@@ -58,10 +60,22 @@ struct ScanReader::State {
     const auto& file = files[index];
     double started = ThreadCpuSeconds();
     ASSIGN(auto reader, ParquetReader::Open(*table.io, file, *table.metadata.FindSpec(file.spec_id), columns));
+    auto other = std::unique_ptr<ParquetReader>();
+    if (FileIo::IsRemote(file.file_path) && reader->row_groups() > 1) {
+      ASSIGN(other, reader->Again());  // it fetches the next row group while this one is decoded
+    }
+    auto open = [&](int group) { return (other && group % 2 == 1 ? other : reader)->ReadRowGroup(group, options.batch_rows); };
+    std::optional<ParquetReader::BatchSource> ahead;
     for (int group = 0; group < reader->row_groups(); ++group) {
-      ASSIGN(auto next, reader->ReadRowGroup(group, options.batch_rows));
+      auto next = std::exchange(ahead, std::nullopt);
+      if (!next) {
+        ASSIGN(next, open(group));
+      }
+      if (other && group + 1 < reader->row_groups()) {
+        ASSIGN(ahead, open(group + 1));
+      }
       while (true) {
-        ASSIGN(auto batch, next());
+        ASSIGN(auto batch, (*next)());
         double now = ThreadCpuSeconds();
         cpu += now - started;
         started = now;

@@ -65,7 +65,8 @@ Result<> AirflowClient::FindVersion() {
     auto where = fmt::format("Airflow at {}", place_.url);
     ASSIGN(auto answer,
            Wrap(SendHttp({.url = fmt::format("{}/api/v{}/version", place_.url, version), .timeout_seconds = kSeconds}), where));
-    if (answer.status >= 500) return Fail(ErrorKind::kUnavailable, "{}: {}", where, answer.status);
+    if (answer.status >= 500 || answer.status == 401 || answer.status == 403)
+      return Fail(KindOf(answer.status), "{} answers {}: {}", where, answer.status, answer.body.substr(0, 100));
     if (answer.status == 404 || !ParseJson(answer.body)) continue;
     version_ = version;
     return {};

@@ -1,0 +1,114 @@
+"""The wheel in fresh environments: the program, the client, the plugin of MLflow."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Server, signature_of
+from deployments import ALL, fill
+
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+
+
+def interpreter(version: str) -> str | None:
+    """Of this machine: on the path, or one that pyenv has."""
+    for candidate in (shutil.which(f"python{version}"), *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))):
+        if candidate and subprocess.run([candidate, "-c", "import venv"], capture_output=True).returncode == 0:
+            return str(candidate)
+    return None
+
+
+@pytest.fixture(scope="module")
+def wheel() -> Path:
+    subprocess.run([ROOT / "tools/wheel"], check=True)
+    return next((ROOT / "dist").glob("*.whl"))
+
+
+def environment_with(wheel: Path, python: str, folder: Path, *options: str) -> Path:
+    subprocess.run([python, "-m", "venv", folder], check=True)
+    subprocess.run([folder / "bin/pip", "install", "-q", "--disable-pip-version-check", *options, wheel], check=True)
+    return folder / "bin"
+
+
+SCRIPT = """
+import json, sys, slipway
+client = slipway.Client(sys.argv[1], psk=sys.argv[2])
+made = client.create_deployment("m", "d", version=1, source="src.t", target="ml.p", entity_columns=["id"], owner="y", domain="x")
+run = client.wait("m", "d", client.trigger("m", "d").run_id)
+try:
+    client.create_deployment("m", "e", version=1, source="src.t", target="ml.p", entity_columns=["id"], owner="y", domain="x", filter_sql="nope > 1")
+except slipway.Invalid as error:
+    fields = error.fields
+kinds = []
+for ask in (lambda: client.deployment("m", "absent"), lambda: client.create_deployment("m", "d", version=1, source="src.t", target="ml.p",
+            entity_columns=["id"], owner="y", domain="x"), lambda: slipway.Client(sys.argv[1], psk="wrong").deployment("m", "d"),
+            lambda: slipway.Client("http://127.0.0.1:9", psk="x").deployment("m", "d")):
+    try:
+        ask()
+    except slipway.SlipwayError as error:
+        kinds.append(type(error).__name__)
+client.stop("m", "d"), client.start("m", "d")
+print(json.dumps([made.status, run.status, run.rows_scored, fields, kinds, [d.name for d in client.deployments()], len(list(client.runs("m", "d")))]))
+client.archive("m", "d")
+"""
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_a_fresh_environment(version, wheel, tmp_path, lake):
+    """`pip install`, then the wheel's own program is the server, and its client the caller."""
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"no Python {version} on this machine")
+    commands = environment_with(wheel, python, tmp_path / "venv")
+    assert subprocess.run([commands / "slipway", "--version"], capture_output=True, text=True, check=True).stdout.startswith("slipway ")
+    fill(lake)
+    server = Server(lake.dir, program=commands / "slipway")
+    try:
+        done = subprocess.run([commands / "python", "-c", SCRIPT, server.url, server.psk], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        status, run, rows, fields, kinds, names, runs = json.loads(done.stdout)
+        assert (status, run, rows, names, runs) == ("active", "succeeded", 300, ["d"], 1)
+        assert "nope" in fields["source.filter_sql"]
+        assert kinds == ["NotFound", "ConflictError", "AuthenticationError", "Unavailable"]
+    finally:
+        server.stop()
+
+
+def test_the_plugin_of_mlflow(wheel, tmp_path, lake):
+    """`mlflow deployments create|get|list|predict|update|delete -t slipway://…`."""
+    commands = environment_with(wheel, sys.executable, tmp_path / "venv", "--no-deps")
+    fill(lake)
+    server = Server(lake.dir)
+    site = Path(sys.executable).parent.parent / "lib/python3.11/site-packages"  # MLflow is there
+
+    def mlflow(*arguments, ok=True):
+        done = subprocess.run([commands / "python", "-m", "mlflow", "deployments", *arguments], capture_output=True, text=True,
+                              env={**os.environ, "PYTHONPATH": str(site), "SLIPWAY_PSK": server.psk, "PYTHONWARNINGS": "ignore"})
+        assert (done.returncode == 0) == ok, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    target = ["-t", server.url.replace("http:", "slipway:")]
+    config = [part for item in ("source=src.t", "target=ml.p", "entity_columns=id", "owner=y", "domain=x") for part in ("-C", item)]
+    try:
+        assert "MODEL/NAME" in mlflow("help", "-t", "slipway")
+        mlflow("create", *target, "--name", "d", "-m", "models:/m@champion", *config)
+        assert server.call("GET", f"{ALL}/d")[1]["resolved_model_version"] == "1"
+        assert "m/d" in mlflow("list", *target) and "active" in mlflow("get", *target, "--name", "m/d")
+        assert "no such" not in mlflow("update", *target, "--name", "d", "-C", "schedule=0 6 * * *")
+        assert server.call("GET", f"{ALL}/d")[1]["schedule"] == "0 6 * * *"
+        assert "already" in mlflow("create", *target, "--name", "d", "-m", "models:/m/1", *config, ok=False)
+        assert "missing in the config" in mlflow("create", *target, "--name", "e", "-m", "models:/m/1", ok=False)
+        assert "models:/NAME/VERSION" in mlflow("create", *target, "--name", "e", "-m", "runs:/abc/model", *config, ok=False)
+        script = f"import json; from mlflow.deployments import get_deploy_client as g; print(json.dumps(g('{target[1]}').predict('m/d')))"
+        done = subprocess.run([commands / "python", "-c", script], capture_output=True, text=True,
+                              env={**os.environ, "PYTHONPATH": str(site), "SLIPWAY_PSK": server.psk, "PYTHONWARNINGS": "ignore"})
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["rows_scored"] == 300
+        mlflow("delete", *target, "--name", "m/d")
+        assert server.call("GET", f"{ALL}/d")[0] == 404
+    finally:
+        server.stop()
