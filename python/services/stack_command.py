@@ -37,12 +37,22 @@ def runs(pid: int) -> bool:
 
 
 def mebibytes(pids: list[int]) -> int:
-    """What the process groups have in memory, shared pages divided among those that share them."""
-    groups, total = set(pids), 0
+    """What the processes and all that they started have in memory, shared pages divided among those that share them."""
+    parents = {}
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and os.getpgid(int(entry.name)) in groups:
-                lines = (entry / "smaps_rollup").read_text().splitlines()
+            if entry.name.isdigit():
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    total = 0
+    for pid in parents:
+        ancestor = pid
+        while ancestor in parents and ancestor not in pids:
+            ancestor = parents[ancestor]
+        try:
+            if ancestor in pids:
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
                 total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         except OSError:
             continue

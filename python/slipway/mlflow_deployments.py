@@ -115,7 +115,7 @@ def _options(config: dict | None) -> dict:
 
 
 def _view(deployment) -> dict:
-    return {**dataclasses.asdict(deployment), "name": f"{deployment.model}/{deployment.name}"}
+    return {**dataclasses.asdict(deployment), "name": f"{deployment.model}/{deployment.name}", "flavor": deployment.type}
 
 
 def _told(ask):
