@@ -60,7 +60,7 @@ class Store {
   Result<std::vector<Deployment>> DagDeployments();
   /// An archived deployment's DAG is gone.
   Result<> ForgetDag(const std::string& deployment_id);
-  /// One server at a time holds `what`, for some seconds: whether it is this one now.
+  /// One server at a time holds `what`, for some seconds (0: no longer): whether it is this one now.
   Result<bool> Hold(const std::string& what, const std::string& server, int seconds);
 
   Result<> CreateRuns(const std::vector<Run>& runs);

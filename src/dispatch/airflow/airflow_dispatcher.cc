@@ -14,7 +14,8 @@ namespace slipway::dispatch {
 namespace {
 
 constexpr auto kWhileUnderWay = std::chrono::seconds{1};
-constexpr int kHoldSeconds = 60;
+constexpr auto kAirflow = "airflow";  // what one server at a time holds
+constexpr int kHoldSeconds = 20;
 
 class AirflowDispatcher final : public Dispatcher {
  public:
@@ -58,11 +59,13 @@ class AirflowDispatcher final : public Dispatcher {
       changed_.wait_for(lock, stop, pause, [&] { return woken_; });
       woken_ = false;
     }
+    if (auto released = store_.Hold(kAirflow, server_, 0); !released)
+      Log(LogLevel::kWarning, "release_failed", {{"error", released.error().message}});
   }
 
   /// Whether something is under way. Only the server that holds Airflow does anything.
   Result<bool> Round() {
-    ASSIGN(auto held, store_.Hold("airflow", server_, kHoldSeconds));
+    ASSIGN(auto held, store_.Hold(kAirflow, server_, kHoldSeconds));
     if (!held) return false;
     ASSIGN(auto before, store_.DagDeployments());
     ASSIGN(auto unsettled, dags_.Round(before));
