@@ -38,6 +38,7 @@ class Lake:
 
     def __init__(self, folder: Path, catalog=None, place: dict | None = None, environment: dict | None = None):
         self.dir, self.environment = folder, environment or {}
+        folder.mkdir(parents=True, exist_ok=True)
         self.place = place or {"name": "iceberg", "kind": "sql", "uri": f"sqlite:///{folder}/catalog.db", "warehouse": f"{folder}/warehouse"}
         self.catalog = catalog or SqlCatalog("iceberg", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/warehouse")
         self.catalog.create_namespace("src")
@@ -142,7 +143,7 @@ class Server:
             database = STORES.get(self.data_dir) or STORES.setdefault(self.data_dir, STORES["server"].new_database())
             settings = {"store.location": database, "dispatch.lease_seconds": 2, **settings}
         flags = [f"--set={name}={value}" for name, value in settings.items()]
-        self.process = subprocess.Popen([self.program, "--data-dir", self.data_dir, "serve", "--listen", "127.0.0.1:0", *flags], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([self.program, "--data-dir", self.data_dir, "serve", "--set=server.listen=127.0.0.1:0", *flags], stdout=subprocess.PIPE,
                                         stderr=self.log, text=True, env={**os.environ, **environment})
         line = self.process.stdout.readline()
         assert line, f"the server did not start: {self.log_file.read_text()[-2000:]}"

@@ -10,7 +10,7 @@ import urllib.parse
 import uuid
 
 import pytest
-from conftest import ROOT, SLOWER, Lake, Server, signature_of
+from conftest import ROOT, SLOWER, Server
 from deployments import body, finished, until
 from models import numbers, train, with_ids
 from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
@@ -40,9 +40,9 @@ def slipway(stack):
     server.stop()
 
 
-def serve(stack, settings: dict | None = None, data="data") -> Server:
+def serve(stack, settings: dict | None = None, data="data", environment: dict | None = None) -> Server:
     wanted = {**stack.settings(stack.callbacks.url), "catalogs.lake.uri": stack.catalog_proxy.url, **(settings or {})}
-    started = Server(stack.folder / data, wanted, stack.environment())
+    started = Server(stack.folder / data, wanted, {**stack.environment(), **(environment or {})})
     if data == "data":
         stack.callbacks.target = started.url
     return started
@@ -409,6 +409,45 @@ def test_a_bucket_that_is_missing(second, world):
     world.create()
     pending = until(world.get, lambda d: d["error_message"] is not None, PATIENCE)
     assert pending["status"] == "pending" and "no-such-bucket" in pending["error_message"]
+
+
+@pytest.mark.parametrize("status, code", [(403, "AccessDenied"), (507, "InsufficientStorage")], ids=["read-only", "full"])
+def test_a_bucket_that_takes_nothing(stack, world, status, code):
+    """The deployment waits and says why; it becomes active when the bucket takes files again."""
+    refuse = Fault(forward=False, status=status, body=f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode(), headers={"Content-Type": "application/xml"})
+    data = f"second-{uuid.uuid4().hex[:6]}"
+    (stack.folder / data).mkdir()
+    with Proxy(stack.s3.url, lambda seen: refuse if seen.method == "PUT" else None) as bucket:
+        server = serve(stack, {"store.location": str(stack.folder / data / "slipway.db")}, data, {"AWS_ENDPOINT_URL": bucket.url, "MLFLOW_S3_ENDPOINT_URL": ""})
+        world.slipway = server
+        try:
+            world.create()
+            waiting = until(world.get, lambda d: d["error_message"] is not None, PATIENCE)
+            assert waiting["status"] == "pending" and "write the DAG" in waiting["error_message"] and "s3://dags/" in waiting["error_message"]
+            bucket.rule = lambda _: None
+            assert until(world.get, lambda d: d["status"] == "active", PATIENCE)["error_message"] is None
+        finally:
+            server.call("DELETE", world.one)
+            server.stop()
+
+
+@pytest.mark.parametrize("offset", ["-60s", "+60s"])
+def test_clocks_that_differ(stack, world, offset):
+    """Slipway's clock is a minute off Airflow's: a life, and a run of Airflow's own, all the same."""
+    data = f"second-{uuid.uuid4().hex[:6]}"
+    (stack.folder / data).mkdir()
+    server = serve(stack, {"store.location": str(stack.folder / data / "slipway.db")}, data,
+                   {"LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "FAKETIME": offset, "DONT_FAKE_MONOTONIC": "1"})
+    world.slipway = server
+    try:
+        made = world.active()
+        assert world.finished(world.trigger("2024-06-01T00:00:00Z"))["status"] == "succeeded"
+        by_hand = stack.airflow.call("POST", f"/dags/{made['dag_id']}/dagRuns", {"logical_date": "2024-05-05T00:00:00Z"})["dag_run_id"]
+        # Their callbacks go to the first server, which does not know the deployment: this one asks Airflow.
+        until(lambda: [run for run in world.runs() if run["airflow_run_id"] == by_hand and run["status"] == "succeeded"], bool, PATIENCE)
+    finally:
+        server.call("DELETE", world.one)
+        server.stop()
 
 
 @pytest.mark.parametrize("second", [{"airflow.check_seconds": 3600}], indirect=True)

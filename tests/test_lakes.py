@@ -266,6 +266,20 @@ def test_s3_that_cannot_be_used(tmp_path, s3, rest_catalog, break_it, words):
     assert "wrong" not in failed["message"]
 
 
+@pytest.mark.parametrize("status, code", [(403, "AccessDenied"), (507, "InsufficientStorage")], ids=["read-only", "full"])
+def test_a_warehouse_that_takes_nothing(tmp_path, s3, rest_catalog, status, code):
+    """The run fails and names the place; the target is as it was."""
+    refuse = Fault(forward=False, status=status, body=f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode(), headers={"Content-Type": "application/xml"})
+    lake = filled(rest_lake(tmp_path, s3, rest_catalog))
+    lake.score(lake.job(logical_date="2024-01-01T00:00:00Z"))
+    before = set(keys(s3, lake))
+    with Proxy(s3.url, lambda seen: refuse if seen.method in ("PUT", "POST") else None) as bucket:
+        lake.environment |= {"AWS_ENDPOINT_URL": bucket.url, "MLFLOW_S3_ENDPOINT_URL": ""}
+        failed = lake.score(ok=False)[-1]
+    assert failed["kind"] == "unavailable" and "s3://warehouse/rest/ml/p/" in failed["message"], failed
+    assert set(keys(s3, lake)) == before and len(lake.rows()) == 500
+
+
 def test_a_missing_bucket(tmp_path, s3, warehouse, postgresql):
     lake = sql_lake(tmp_path, s3, warehouse, postgresql.new_database())
     filled(lake)

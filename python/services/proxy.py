@@ -59,7 +59,7 @@ class Proxy:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def handle(self, handler) -> None:
-        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        body = read_body(handler)
         seen = Seen(handler.command, handler.path, dict(handler.headers), body)
         fault = self.rule(seen) or Fault()
         self.seen.append(seen)
@@ -67,7 +67,7 @@ class Proxy:
         if fault.forward:
             target = urllib.parse.urlsplit(self.target)
             connection = http.client.HTTPConnection(target.hostname, target.port, timeout=60)
-            kept = {k: v for k, v in handler.headers.items() if k.lower() not in ("connection", "keep-alive", "transfer-encoding", "expect")}
+            kept = {k: v for k, v in handler.headers.items() if k.lower() not in ("connection", "keep-alive", "transfer-encoding", "expect", "content-length")}
             try:
                 connection.request(handler.command, handler.path, body, kept)
                 real = connection.getresponse()
@@ -79,7 +79,8 @@ class Proxy:
                 seen.status = real.status
                 if status is None:
                     status, answer = real.status, text
-                    headers = {k: v for k, v in real.getheaders() if k.lower() not in ("connection", "transfer-encoding", "content-length", "date", "server")}
+                    length = () if handler.command == "HEAD" else ("content-length",)
+                    headers = {k: v for k, v in real.getheaders() if k.lower() not in ("connection", "transfer-encoding", "date", "server", *length)}
             finally:
                 connection.close()
         time.sleep(fault.seconds)
@@ -104,3 +105,15 @@ class Proxy:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def read_body(handler) -> bytes:
+    if "chunked" not in (handler.headers.get("Transfer-Encoding") or ""):
+        return handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+    body = b""
+    while size := int(handler.rfile.readline().split(b";")[0], 16):
+        body += handler.rfile.read(size)
+        handler.rfile.readline()
+    while handler.rfile.readline().strip():
+        pass  # trailers
+    return body

@@ -266,7 +266,10 @@ Result<std::set<std::string>> NamedFiles(const Table& table, const std::string& 
   auto keep = [&named](const std::string& location) { named.insert(FileIo::Canonical(location)); };
   keep(table.metadata_location);
   if (const auto* log = table.metadata.raw.if_contains("metadata-log"); log != nullptr && log->is_array()) {
-    for (const auto& item : log->get_array()) keep(std::string(item.at("metadata-file").as_string()));
+    for (const auto& item : log->get_array()) {
+      const auto* file = item.is_object() ? item.get_object().if_contains("metadata-file") : nullptr;
+      if (file != nullptr && file->is_string()) keep(std::string(file->get_string()));
+    }
   }
   for (const auto& snapshot : table.metadata.snapshots) {
     keep(snapshot.manifest_list);

@@ -135,6 +135,19 @@ class RestCatalog final : public Catalog {
   }
 
   Result<> Publish(const TableUpdate& update) override {
+    json::value body;
+    try {
+      body = BodyOf(update);
+    } catch (const std::exception& error) {  // a member is missing, or of another kind
+      return Fail(ErrorKind::kCorrupt, "catalog '{}': the metadata of {}: {}", client_.place().name, ToString(update.base.id),
+                  error.what());
+    }
+    TRY(client_.Send("POST", TablePath(update.base.id), body, Kind::kChange));
+    return {};
+  }
+
+ private:
+  static json::object BodyOf(const TableUpdate& update) {
     bool creates = update.base.metadata_location.empty();
     const auto& raw = update.base.metadata.raw;
     json::array requirements, updates;
@@ -142,7 +155,8 @@ class RestCatalog final : public Catalog {
       requirements.push_back(json::object{{"type", "assert-create"}});
       updates = UpdatesThatCreate(raw);
     } else {
-      requirements.push_back(json::object{{"type", "assert-table-uuid"}, {"uuid", raw.at("table-uuid")}});
+      if (const auto* uuid = raw.if_contains("table-uuid"))  // version 1 may have none
+        requirements.push_back(json::object{{"type", "assert-table-uuid"}, {"uuid", *uuid}});
       const auto& parent = update.base.metadata.current_snapshot_id;
       requirements.push_back(json::object{
           {"type", "assert-ref-snapshot-id"}, {"ref", "main"}, {"snapshot-id", parent ? json::value(*parent) : json::value(nullptr)}});
@@ -150,14 +164,11 @@ class RestCatalog final : public Catalog {
     const auto& snapshots = update.next.raw.at("snapshots").as_array();
     updates.push_back(Action("add-snapshot", {{"snapshot", snapshots.back()}}));
     updates.push_back(Action("set-snapshot-ref", {{"ref-name", "main"}, {"type", "branch"}, {"snapshot-id", update.snapshot.snapshot_id}}));
-    json::object body{{"identifier", json::object{{"namespace", Levels(update.base.id.schema)}, {"name", update.base.id.table}}},
-                      {"requirements", std::move(requirements)},
-                      {"updates", std::move(updates)}};
-    TRY(client_.Send("POST", TablePath(update.base.id), body, Kind::kChange));
-    return {};
+    return {{"identifier", json::object{{"namespace", Levels(update.base.id.schema)}, {"name", update.base.id.table}}},
+            {"requirements", std::move(requirements)},
+            {"updates", std::move(updates)}};
   }
 
- private:
   Result<Table> TableOf(const TableIdentifier& id, const json::value& answer) {
     auto where = fmt::format("catalog '{}': table {}", client_.place().name, ToString(id));
     ASSIGN(auto object, JsonObject::From(answer, where));

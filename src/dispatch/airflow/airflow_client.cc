@@ -74,6 +74,12 @@ Result<> AirflowClient::FindVersion() {
   return Fail(ErrorKind::kUnavailable, "no Airflow API (v2 or v1) at {}: is airflow.url right?", place_.url);
 }
 
+Result<int> AirflowClient::Version() {
+  std::lock_guard lock(mutex_);
+  TRY(FindVersion());
+  return version_;
+}
+
 /// The header's value. The mutex is held.
 Result<std::string> AirflowClient::Authorization(bool renew) {
   if (version_ == 1) return "Basic " + Base64(place_.username + ":" + place_.password);
@@ -138,22 +144,23 @@ Result<> AirflowClient::Pages(const std::string& path, const std::string& key, c
 
 Result<std::map<std::string, Dag>> AirflowClient::ListDags(const std::string& tag) {
   std::map<std::string, Dag> dags;
-  TRY(Pages("/dags?exclude_stale=false&only_active=false&order_by=dag_id&tags=" + UrlEncode(tag), "dags",
-            [&](const json::value& item) -> Result<> {
-              ASSIGN(auto object, JsonObject::From(item, "DAG"));
-              ASSIGN(auto id, object.String("dag_id"));
-              auto& dag = dags[id];
-              ASSIGN(dag.paused, object.Bool("is_paused", false));
-              ASSIGN(auto active, object.Bool("is_active", true));
-              ASSIGN(dag.stale, object.Bool("is_stale", !active));
-              ASSIGN(auto tags, object.Array("tags"));
-              for (const auto& one : *tags) {
-                ASSIGN(auto name, JsonObject::From(one, "tag"));
-                ASSIGN(auto text, name.String("name"));
-                dag.tags.push_back(text);
-              }
-              return {};
-            }));
+  ASSIGN(auto version, Version());
+  std::string inactive_too = version == 2 ? "exclude_stale=false" : "only_active=false";
+  TRY(Pages("/dags?" + inactive_too + "&order_by=dag_id&tags=" + UrlEncode(tag), "dags", [&](const json::value& item) -> Result<> {
+    ASSIGN(auto object, JsonObject::From(item, "DAG"));
+    ASSIGN(auto id, object.String("dag_id"));
+    auto& dag = dags[id];
+    ASSIGN(dag.paused, object.Bool("is_paused", false));
+    ASSIGN(auto active, object.Bool("is_active", true));
+    ASSIGN(dag.stale, object.Bool("is_stale", !active));
+    ASSIGN(auto tags, object.Array("tags"));
+    for (const auto& one : *tags) {
+      ASSIGN(auto name, JsonObject::From(one, "tag"));
+      ASSIGN(auto text, name.String("name"));
+      dag.tags.push_back(text);
+    }
+    return {};
+  }));
   return dags;
 }
 
@@ -183,13 +190,12 @@ Result<> AirflowClient::DeleteDag(const std::string& dag_id) {
 Result<> AirflowClient::Trigger(const std::string& dag_id, const std::string& dag_run_id, std::optional<Timestamp> logical_date,
                                 const json::object& conf) {
   json::object body{{"dag_run_id", dag_run_id}, {"conf", conf}};
-  {
-    std::lock_guard lock(mutex_);
-    TRY(FindVersion());
-    // Version 1 takes now for a date that is absent, and refuses null.
-    if (logical_date || version_ == 2)
-      body["logical_date"] = logical_date ? json::value(FormatTimestamp(*logical_date)) : json::value(nullptr);
-  }
+  ASSIGN(auto version, Version());
+  // Version 1 takes now for a date that is absent, and refuses null.
+  if (logical_date)
+    body["logical_date"] = FormatTimestamp(*logical_date);
+  else if (version == 2)
+    body["logical_date"] = nullptr;
   TRY(Send("POST", "/dags/" + UrlEncode(dag_id) + "/dagRuns", body));
   return {};
 }

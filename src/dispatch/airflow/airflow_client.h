@@ -67,6 +67,7 @@ class AirflowClient {
  private:
   Result<boost::json::value> Send(const std::string& method, const std::string& path, const boost::json::value& body);
   Result<> FindVersion();
+  Result<int> Version();
   Result<std::string> Authorization(bool renew);
   /// Every item of the list `key`, page after page.
   Result<> Pages(const std::string& path, const std::string& key, const std::function<Result<>(const boost::json::value&)>& take);

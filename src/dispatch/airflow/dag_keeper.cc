@@ -59,11 +59,13 @@ void DagKeeper::Note(const Deployment& deployment, DeploymentStatus status, cons
 
 Result<bool> DagKeeper::Change(const Deployment& seen, const std::function<void(Deployment&)>& change) {
   bool same = true;
-  TRY(store_.ChangeDeployment(seen.deployment_id, [&](Deployment& stored) -> Result<> {
+  auto changed = store_.ChangeDeployment(seen.deployment_id, [&](Deployment& stored) -> Result<> {
     same = stored.updated_at == seen.updated_at && stored.status == seen.status;
     if (same) change(stored);
     return {};
-  }));
+  });
+  if (!changed && changed.error().kind == ErrorKind::kConflict) return false;  // it was archived
+  TRY(changed);
   return same;
 }
 
