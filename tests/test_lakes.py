@@ -280,6 +280,45 @@ def test_a_warehouse_that_takes_nothing(tmp_path, s3, rest_catalog, status, code
     assert set(keys(s3, lake)) == before and len(lake.rows()) == 500
 
 
+def test_a_prefix(tmp_path, s3, rest_catalog):
+    """The server's configuration moves every other path; the warehouse is asked for by name."""
+    asked = []
+
+    def rule(seen):
+        if seen.path.startswith("/v1/config"):
+            asked.append(seen.path)
+            return Fault(forward=False, status=200, body=b'{"defaults": {"prefix": "no"}, "overrides": {"prefix": "ws/one"}}')
+        return Fault(path=seen.path.replace("/v1/ws/one/", "/v1/")) if seen.path.startswith("/v1/ws/one/") else Fault(forward=False, status=404)
+
+    with Proxy(rest_catalog.url, rule) as proxy:
+        lake = filled(rest_lake(tmp_path, s3, rest_catalog, uri=proxy.url))
+        lake.place["warehouse"] = "my lake"
+        job = lake.job()
+        lake.score(job)
+        assert asked == ["/v1/config?warehouse=my%20lake"]
+        assert_one_copy(lake, s3, [run_id_of(job)])
+
+
+def test_two_catalogs(tmp_path, s3, warehouse, rest_catalog, postgresql):
+    """From a table behind the REST catalog into one of PostgreSQL's SQL catalog; and a name that nobody configured."""
+    source = filled(rest_lake(tmp_path / "a", s3, rest_catalog))
+    target = sql_lake(tmp_path / "b", s3, warehouse, postgresql.new_database())
+    target.booster, target.frame = source.booster, source.frame
+    job = source.job()
+    described = json.loads(job.read_text())
+    described["work"]["target"]["catalog"] = "other"
+    described["places"]["catalogs"].append({**target.place, "name": "lake", "kind": "sql"} | {"name": "other"})
+    job.write_text(json.dumps(described))
+    source.score(job)
+    other = SqlCatalog("other", uri=target.place["uri"].replace("postgresql:", "postgresql+psycopg:"), warehouse=target.place["warehouse"], **s3_properties(s3))
+    target.catalog = other
+    assert_one_copy(target, s3, [run_id_of(job)])
+    described["work"]["target"]["catalog"] = "nobody"
+    job.write_text(json.dumps(described))
+    failed = source.score(job, ok=False)[-1]
+    assert failed["kind"] == "invalid" and "lake, other" in failed["message"]
+
+
 def test_a_missing_bucket(tmp_path, s3, warehouse, postgresql):
     lake = sql_lake(tmp_path, s3, warehouse, postgresql.new_database())
     filled(lake)

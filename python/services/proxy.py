@@ -18,6 +18,7 @@ class Fault:
     headers: dict = field(default_factory=dict)
     drop: bool = False  # no answer: the connection is closed
     seconds: float = 0  # before the answer
+    path: str | None = None  # where it is forwarded to instead
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Proxy:
             connection = http.client.HTTPConnection(target.hostname, target.port, timeout=60)
             kept = {k: v for k, v in handler.headers.items() if k.lower() not in ("connection", "keep-alive", "transfer-encoding", "expect", "content-length")}
             try:
-                connection.request(handler.command, handler.path, body, kept)
+                connection.request(handler.command, fault.path or handler.path, body, kept)
                 real = connection.getresponse()
                 text = real.read()
             except OSError:
