@@ -5,13 +5,16 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <unordered_map>
 
 #include "base/arrow.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "model/forest/forest.h"
 #include "model/lightgbm/text_model.h"
 
 namespace slipway::model {
@@ -62,10 +65,33 @@ void FillCodesOfNumbers(const arrow::Array& array, const Codes& codes, double* o
   }
 }
 
+constexpr int kCategorical = 1, kDefaultLeft = 2, kMissingZero = 1, kMissingNaN = 2;
+
+/// The model as a forest, where all of its trees can be one: no categories, no linear leaves, few enough leaves.
+std::optional<Forest> ForestOf(const LightGbmText& text) {
+  Forest forest;
+  for (const auto& tree : text.trees) {
+    if (tree.is_linear || static_cast<size_t>(tree.num_leaves) > Forest::kMostLeaves) return std::nullopt;
+    std::vector<Forest::Node> nodes;
+    for (size_t n = 0; tree.num_leaves > 1 && n < tree.split_feature.size(); ++n) {
+      int type = tree.decision_type[n], missing = (type >> 2) & 3;
+      if ((type & kCategorical) != 0) return std::nullopt;
+      auto side = (type & kDefaultLeft) != 0 ? Forest::Missing::kLeft : Forest::Missing::kRight;
+      Forest::Split split{tree.split_feature[n], tree.threshold[n]};
+      if (missing == kMissingZero) split.nan = split.zero = side;
+      if (missing == kMissingNaN) split.nan = side;
+      nodes.push_back({split, tree.left_child[n], tree.right_child[n]});
+    }
+    forest.AddTree(nodes);
+  }
+  forest.Prepare();
+  return forest;
+}
+
 class LightGbmModel final : public Model {
  public:
   LightGbmModel(LightGbmText text, std::vector<ColumnSpec> inputs, std::vector<std::optional<Codes>> codes)
-      : text_(std::move(text)), inputs_(std::move(inputs)), codes_(std::move(codes)) {
+      : text_(std::move(text)), inputs_(std::move(inputs)), codes_(std::move(codes)), forest_(ForestOf(text_)) {
     arrow::FieldVector fields;
     for (int k = 0; k < text_.num_tree_per_iteration; ++k) {
       auto name = text_.num_tree_per_iteration == 1 ? "prediction" : fmt::format("prediction_{}", k);
@@ -80,18 +106,30 @@ class LightGbmModel final : public Model {
   Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& batch) const override {
     auto rows = static_cast<size_t>(batch.num_rows()), features = inputs_.size();
     auto outputs = static_cast<size_t>(text_.num_tree_per_iteration);
+    // A forest reads column by column, the scalar walk row by row.
     std::vector<double> matrix(rows * features);
     for (size_t f = 0; f < features; ++f) {
       auto column = batch.GetColumnByName(inputs_[f].name);
       if (column == nullptr) return Fail(ErrorKind::kInternal, "the rows lack the feature '{}'", inputs_[f].name);
-      TRY(FillFeature(*column, f, matrix.data() + f));
+      TRY(forest_ ? FillFeature(*column, f, matrix.data() + f * rows, 1) : FillFeature(*column, f, matrix.data() + f, features));
     }
     std::vector<arrow::DoubleBuilder> builders(outputs);
     for (auto& builder : builders) ARROW_TRY(builder.Reserve(batch.num_rows()));
     std::vector<double> scores(outputs);
-    for (size_t row = 0; row < rows; ++row) {
-      Predict(text_, matrix.data() + row * features, scores.data());
+    auto append = [&] {
       for (size_t k = 0; k < outputs; ++k) builders[k].UnsafeAppend(scores[k]);
+    };
+    if (forest_) {
+      ScoreBlocks(matrix, rows, [&](const std::vector<double>& sums, size_t row) {
+        for (size_t k = 0; k < outputs; ++k) scores[k] = sums[k * Forest::kBlock + row];
+        Convert(text_, scores.data());
+        append();
+      });
+    } else {
+      for (size_t row = 0; row < rows; ++row) {
+        Predict(text_, matrix.data() + row * features, scores.data());
+        append();
+      }
     }
     arrow::ArrayVector columns;
     for (auto& builder : builders) {
@@ -102,8 +140,25 @@ class LightGbmModel final : public Model {
   }
 
  private:
-  Result<> FillFeature(const arrow::Array& column, size_t feature, double* out) const {
-    auto stride = inputs_.size();
+  /// Raw sums block by block: each row's are added tree after tree, as LightGBM adds them.
+  template <typename F>
+  void ScoreBlocks(const std::vector<double>& matrix, size_t rows, F&& take) const {
+    auto outputs = static_cast<size_t>(text_.num_tree_per_iteration);
+    Forest::Scratch scratch;
+    std::vector<double> sums(outputs * Forest::kBlock);
+    std::vector<const double*> features(inputs_.size());
+    for (size_t first = 0; first < rows; first += Forest::kBlock) {
+      auto count = std::min(Forest::kBlock, rows - first);
+      for (size_t f = 0; f < features.size(); ++f) features[f] = matrix.data() + f * rows + first;
+      forest_->Rank(features, count, scratch);
+      std::ranges::fill(sums, 0.0);
+      for (size_t t = 0; t < text_.trees.size(); ++t)
+        forest_->AddLeaves(t, text_.trees[t].leaf_value.data(), count, scratch, sums.data() + t % outputs * Forest::kBlock);
+      for (size_t row = 0; row < count; ++row) take(sums, row);
+    }
+  }
+
+  Result<> FillFeature(const arrow::Array& column, size_t feature, double* out, size_t stride) const {
     const auto& codes = codes_[feature];
     auto type = column.type_id();
     if (codes && type == arrow::Type::STRING)
@@ -133,6 +188,7 @@ class LightGbmModel final : public Model {
   std::vector<ColumnSpec> inputs_;
   std::vector<std::optional<Codes>> codes_;  ///< of the features that are pandas categories
   std::shared_ptr<arrow::Schema> outputs_;
+  std::optional<Forest> forest_;
 };
 
 bool IsCategorical(const std::string& feature_info) { return feature_info != "none" && !feature_info.starts_with('['); }

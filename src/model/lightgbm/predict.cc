@@ -70,6 +70,12 @@ void Predict(const LightGbmText& model, const double* features, double* output) 
   auto outputs = static_cast<size_t>(count);
   for (size_t k = 0; k < outputs; ++k) output[k] = 0;
   for (size_t t = 0; t < model.trees.size(); ++t) output[t % outputs] += PredictTree(model.trees[t], features);
+  Convert(model, output);
+}
+
+void Convert(const LightGbmText& model, double* output) {
+  int count = model.num_tree_per_iteration;
+  auto outputs = static_cast<size_t>(count);
   if (model.average_output) {
     auto iterations = static_cast<double>(model.trees.size() / outputs);
     for (size_t k = 0; k < outputs; ++k) output[k] /= iterations;

@@ -49,4 +49,7 @@ Result<LightGbmText> ParseLightGbmText(std::string_view text);
 /// LightGBM's own, in its order, so that results are equal to the last bit.
 void Predict(const LightGbmText& model, const double* features, double* output);
 
+/// Raw sums `[num_tree_per_iteration]` become predictions, in place.
+void Convert(const LightGbmText& model, double* output);
+
 }  // namespace slipway::model
