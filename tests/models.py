@@ -20,6 +20,11 @@ def train(frame: pd.DataFrame, rounds: int = 10, labels=None, **params) -> light
     return lightgbm.train(settings, lightgbm.Dataset(frame, labels, free_raw_data=False), rounds)
 
 
+def train_slow(frame: pd.DataFrame) -> lightgbm.Booster:
+    """Linear leaves are walked tree by tree: a model that keeps a run busy for some seconds."""
+    return train(frame, rounds=300, labels=frame["f0"].fillna(0).to_numpy(), objective="regression", linear_tree=True)
+
+
 def with_ids(frame: pd.DataFrame, first: int = 0) -> pa.Table:
     table = pa.Table.from_pandas(frame, preserve_index=False)
     return table.add_column(0, "id", pa.array(range(first, first + len(frame)), pa.int64()))

@@ -12,7 +12,7 @@ import uuid
 import pytest
 from conftest import ROOT, SLOWER, Server
 from deployments import body, finished, until
-from models import numbers, train, with_ids
+from models import numbers, train, train_slow, with_ids
 from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 from services.proxy import Fault, Proxy
 from services.stack import Stack
@@ -51,7 +51,7 @@ def serve(stack, settings: dict | None = None, data="data", environment: dict | 
 class World:
     """A table, a model and a deployment of their own for each test."""
 
-    def __init__(self, stack, slipway, rows=500, rounds=10):
+    def __init__(self, stack, slipway, rows=500, make=train):
         self.stack, self.slipway = stack, slipway
         self.name = f"w{uuid.uuid4().hex[:8]}"
         access = stack.environment()
@@ -62,7 +62,7 @@ class World:
         self.frame = numbers(rows)
         source = with_ids(self.frame)
         self.catalog.create_table(f"{self.name}.t", source.schema).append(source)
-        self.booster = train(numbers(300), rounds=rounds)
+        self.booster = make(numbers(300))
         log_model(stack.mlflow.url, self.name, self.booster)
         self.all = f"/api/models/{self.name}/deployments"
         self.one = f"{self.all}/d"
@@ -116,7 +116,7 @@ def world(stack, slipway):
 def busy(stack, slipway):
     """One whose runs take some seconds."""
     stack.callbacks.rule = stack.catalog_proxy.rule = lambda _: None
-    return World(stack, slipway, rows=600_000, rounds=300)  # the worker's program is the wheel's, never a sanitized one
+    return World(stack, slipway, rows=600_000, make=train_slow)  # the worker's program is the wheel's, never a sanitized one
 
 
 def dag_object(stack, made) -> str:

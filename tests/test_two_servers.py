@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import SLOWER, Lake, Server, signature_of
 from deployments import ALL, ONE, body, fill, finished, until
-from models import numbers, train, with_ids
+from models import numbers, train_slow, with_ids
 
 BUSY_ROWS = 600_000 // SLOWER  # what takes a while to score
 
@@ -111,7 +111,7 @@ def big(lake):
     """A table and a model that keep a scoring process busy for some seconds."""
     lake.catalog.drop_table("src.t")
     lake.table("src.t", with_ids(numbers(BUSY_ROWS)))
-    lake.register("m", train(numbers(300), rounds=300), signature=signature_of(f0="double", f1="double", f2="double", f3="double"))
+    lake.register("m", train_slow(numbers(300)), signature=signature_of(f0="double", f1="double", f2="double", f3="double"))
 
 
 def holder(servers, run_id) -> Server:
