@@ -7,6 +7,7 @@ ROWS rows of 28 float32 features, a LightGBM model of TREES trees of 63 leaves. 
 
 import json
 import multiprocessing
+import os
 import resource
 import subprocess
 import sys
@@ -49,18 +50,20 @@ def prepare(work: Path, rows: int, trees: int) -> None:
         table.append(pa.table(columns, schema=schema))
 
 
-def slipway(work: Path) -> dict:
+def slipway(work: Path, place: dict | None = None, environment: dict | None = None) -> dict:
+    """One run in the catalog `place`, the embedded one by default."""
+    place = place or {"name": "iceberg", "kind": "sql", "uri": f"sqlite:///{work}/catalog.db", "warehouse": f"{work}/warehouse"}
     run_id = str(uuid.uuid4())
     job = {"version": 2, "run_id": run_id, "deployment": "bench", "logical_date": "2024-01-01T00:00:00Z", "attempt": 1,
            "work": {"model": {"name": "m", "version": "1", "alias": None},
                     "source": {"schema": "src", "table": "t", "catalog": "iceberg", "filter_sql": None, "snapshot_id": None},
                     "target": {"schema": "ml", "table": "p", "catalog": "iceberg"}, "entity_columns": ["id"],
                     "rerun_behavior": "overwrite_partition", "partition_column": "scored_at"},
-           "places": {"catalogs": [{"name": "iceberg", "kind": "sql", "uri": f"sqlite:///{work}/catalog.db", "warehouse": f"{work}/warehouse"}],
-                      "registry": f"{work}/models", "model_cache": f"{work}/model-cache"}}
+           "places": {"catalogs": [place], "registry": f"{work}/models", "model_cache": f"{work}/model-cache"}}
     (work / "job.json").write_text(json.dumps(job))
     started = time.monotonic()
-    done = subprocess.run([BINARY, "score", "--job", work / "job.json"], check=True, capture_output=True, text=True)
+    done = subprocess.run([BINARY, "score", "--job", work / "job.json"], check=True, capture_output=True, text=True,
+                          env={**os.environ, **(environment or {})})
     seconds = time.monotonic() - started
     events = {event["event"]: event for event in map(json.loads, done.stdout.splitlines())}
     return {"seconds": seconds, "rows": events["committed"]["rows"], "peak_mib": events["committed"]["peak_kib"] / 1024, "stages": events["stages"]["seconds"]}

@@ -5,38 +5,19 @@
 ROWS rows of 28 float32 features as in `bench run`; S3 is versitygw on this machine, over the same disk.
 """
 
-import json
-import os
 import re
-import subprocess
 import sys
 import tempfile
-import time
-import uuid
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from pyiceberg.catalog.sql import SqlCatalog
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "python"))
 sys.path.insert(0, str(ROOT / "bench"))
-from run import BINARY, prepare  # noqa: E402 (found by the lines above)
+from run import prepare, slipway  # noqa: E402 (found by the lines above)
 from services.s3 import ACCESS, SECRET, S3  # noqa: E402
-
-
-def score(work: Path, place: dict, environment: dict) -> dict:
-    job = {"version": 2, "run_id": str(uuid.uuid4()), "deployment": "bench", "logical_date": "2024-01-01T00:00:00Z", "attempt": 1,
-           "work": {"model": {"name": "m", "version": "1", "alias": None},
-                    "source": {"schema": "src", "table": "t", "catalog": "iceberg", "filter_sql": None, "snapshot_id": None},
-                    "target": {"schema": "ml", "table": "p", "catalog": "iceberg"}, "entity_columns": ["id"],
-                    "rerun_behavior": "overwrite_partition", "partition_column": "scored_at"},
-           "places": {"catalogs": [place], "registry": f"{work}/models", "model_cache": f"{work}/model-cache"}}
-    (work / "job.json").write_text(json.dumps(job))
-    started = time.monotonic()
-    done = subprocess.run([BINARY, "score", "--job", work / "job.json"], check=True, capture_output=True, text=True, env={**os.environ, **environment})
-    events = {event["event"]: event for event in map(json.loads, done.stdout.splitlines())}
-    return {"seconds": time.monotonic() - started, "rows": events["committed"]["rows"], "peak_mib": events["committed"]["peak_kib"] / 1024,
-            "stages": events["stages"]["seconds"]}
 
 
 def requests(log: Path, start: int) -> dict:
@@ -59,12 +40,10 @@ def main() -> None:
         catalog.create_namespace("src")
         there = catalog.create_table("src.t", here.schema())
         for task in here.scan().plan_files():
-            import pyarrow.parquet as pq
-
             there.append(pq.read_table(task.file.file_path.removeprefix("file://")))
         for _ in range(repeats):
             mark = s3.process.log.stat().st_size
-            one, two = score(work, local, {}), score(work, remote, s3.environment())
+            one, two = slipway(work, local), slipway(work, remote, s3.environment())
             assert one["rows"] == two["rows"] == rows
             for name, result in (("local files", one), ("S3", two)):
                 stages = ", ".join(f"{k} {v:.2f}" for k, v in result["stages"].items())

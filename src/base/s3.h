@@ -16,7 +16,6 @@ namespace slipway {
 /// What a catalog hands out with a table (vended credentials); what is empty is taken from the environment.
 struct S3Access {
   std::string endpoint, region, access_key, secret_key, session_token;
-  bool operator==(const S3Access&) const = default;
 };
 
 /// S3, by Arrow: the usual chain of AWS credentials; the endpoint by MLFLOW_S3_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL;

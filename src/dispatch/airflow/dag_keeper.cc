@@ -87,8 +87,8 @@ Result<> DagKeeper::Write(Deployment& deployment, const DagFile& file) {
 /// Whether the deployment is in Airflow as it should be.
 Result<bool> DagKeeper::Settle(Deployment deployment) {
   if (!deployment.dag_id) {  // made by the local dispatcher
-    ASSIGN(auto adopted, Change(deployment, [&](Deployment& d) { Prepare(d, options_.dags); }));
-    return !adopted && false;
+    TRY(Change(deployment, [&](Deployment& d) { Prepare(d, options_.dags); }));
+    return false;
   }
   ASSIGN(auto file, RenderDag(deployment, options_.settings));
   auto& checked_at = checked_at_[*deployment.dag_id];
