@@ -18,6 +18,8 @@
 namespace slipway::iceberg {
 namespace {
 
+constexpr int64_t kBufferBytes = 256 * 1024;  // of a column of a local file
+
 /// Where one output column comes from: a leaf of the file, or a constant.
 struct Source {
   int leaf = -1;
@@ -31,8 +33,12 @@ Result<std::unique_ptr<parquet::arrow::FileReader>> OpenFile(const std::string& 
   auto corrupt = [&](std::string_view why) { return Fail(ErrorKind::kCorrupt, "read {}: {}", path, why); };
   try {
     parquet::arrow::FileReaderBuilder builder;
-    if (auto status = builder.Open(input, parquet::default_reader_properties(), std::move(metadata)); !status.ok())
-      return corrupt(status.message());
+    auto reading = parquet::default_reader_properties();
+    if (!FileIo::IsRemote(path)) {
+      reading.enable_buffered_stream();  // a part of a column at a time, not all of the row group
+      reading.set_buffer_size(kBufferBytes);
+    }
+    if (auto status = builder.Open(input, reading, std::move(metadata)); !status.ok()) return corrupt(status.message());
     parquet::ArrowReaderProperties properties(/*use_threads=*/false);
     properties.set_pre_buffer(FileIo::IsRemote(path));  // a row group's wanted columns in few requests, at once
     builder.properties(properties);

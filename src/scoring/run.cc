@@ -2,6 +2,8 @@
 
 #include <arrow/record_batch.h>
 
+#include <thread>
+
 #include "base/file_io.h"
 #include "base/format.h"
 #include "iceberg/commit.h"
@@ -17,6 +19,7 @@ namespace slipway::scoring {
 namespace {
 
 constexpr int64_t kBatchRows = 32768;
+const int kCores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 constexpr double kSecondsBetweenEvents = 0.1;
 
 /// The files that a run makes; those of a run that does not commit are deleted.
@@ -48,7 +51,7 @@ Result<std::vector<iceberg::DataFile>> Score(const Plan& plan, const Job& job, i
                                              StageCounts& counts, const EventSink& events, const std::stop_token& stop) {
   iceberg::PartitionedWriter writer(plan.target, job.run_id);
   double last_event = 0;
-  Pipeline pipeline;
+  Pipeline pipeline{.workers = kCores, .window = 3 * kCores};
   pipeline.source = [&]() -> Result<Batch> {
     if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "the run was cancelled");
     return reader.Next();
@@ -131,7 +134,7 @@ Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& cloc
           {}});
   Rerun rerun(plan, job);
   TRY(rerun.Start());
-  auto reader = iceberg::ScanReader::Start(plan.source, scan, plan.read, {.batch_rows = kBatchRows});
+  auto reader = iceberg::ScanReader::Start(plan.source, scan, plan.read, {.threads = std::max(1, kCores / 4), .batch_rows = kBatchRows});
   MadeFiles made{.io = plan.target.io};
   StageCounts counts;
   ASSIGN(auto written, Score(plan, job, *reader, rerun, made, counts, events, stop));

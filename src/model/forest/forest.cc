@@ -1,131 +1,216 @@
 #include "model/forest/forest.h"
 
+#include <hwy/aligned_allocator.h>
+
 #include <algorithm>
 #include <cmath>
-#include <tuple>
 
-#include "model/forest/kernels.h"
+#include "base/format.h"
+#include "model/forest/program.h"
+#include "model/forest/walk.h"
 
 namespace slipway::model {
 namespace {
 
-constexpr size_t kThresholdsPerColumn = 254;  // ranks 0 to 254 or more; 255 is behind them all
+constexpr size_t kMostBlock = 2048, kRankBytes = size_t{1} << 19;  // ranks of a block stay in the second-level cache
+constexpr size_t kFewRows = 64;                                    // that are walked faster than a vector of them is evaluated
+constexpr uint32_t kMostCategories = 65'534;
 
-/// How many slots a subtree needs at once (Sethi and Ullman): the hungrier child is evaluated first.
-int Need(const std::vector<Forest::Node>& nodes, int node, std::vector<int>& needs) {
-  if (node < 0) return 0;
-  auto& need = needs[static_cast<size_t>(node)];
-  if (need == 0) {
-    const auto& n = nodes[static_cast<size_t>(node)];
-    int left = Need(nodes, n.left, needs), right = Need(nodes, n.right, needs);
-    need = std::max({1, left == right ? left + 1 : std::max(left, right)});
+template <typename T>
+using Buffer = hwy::AlignedFreeUniquePtr<T[]>;
+
+template <typename T>
+void Reserve(Buffer<T>& buffer, size_t& held, size_t count) {
+  if (held >= count) return;
+  buffer = hwy::AllocateAligned<T>(count + kVectorRows);
+  std::fill_n(buffer.get(), count + kVectorRows, T{});
+  held = count;
+}
+
+size_t RoundUp(size_t rows) { return (rows + kVectorRows - 1) / kVectorRows * kVectorRows; }
+
+}  // namespace
+
+struct Forest::Parts {
+  explicit Parts(Ensemble given) : ensemble(std::move(given)), ranks(ensemble), bytes(ranks), words(ranks) {}
+
+  /// A tree of few leaves is evaluated whole; any can be walked. A tree's leaves stand output by output, each padded to 64.
+  struct Compiled {
+    std::vector<Step> steps;
+    Walk walk;
+    size_t leaves = 0, first_value = 0, padded = 0;
+  };
+  size_t BlockRows() const {
+    size_t row_bytes = std::max<size_t>(1, bytes.size() + (walks ? 2 * words.size() : 0)), rows = kMostBlock;
+    while (rows > 2 * kVectorRows && rows * row_bytes > kRankBytes) rows /= 2;
+    return rows;
   }
-  return need;
+  template <typename T>
+  void AddTrees(const std::vector<Values>& features, size_t rows, Scratch& scratch, T* sums) const;
+  template <typename T>
+  const T* ValuesOf() const;
+
+  Ensemble ensemble;  ///< without its nodes and leaves, once compiled
+  Ranks ranks;
+  Columns<uint8_t> bytes;
+  Columns<uint16_t> words;
+  std::vector<uint8_t> tables;
+  std::vector<Compiled> trees;
+  Buffer<double> doubles;
+  Buffer<float> floats;
+  bool walks = false;  ///< some tree is too large to be evaluated whole
+  size_t block = 0;
+};
+
+class Forest::Scratch {
+ public:
+  Buffer<uint8_t> bytes, slots;
+  Buffer<uint16_t> words;
+  Buffer<uint32_t> ranks, leaves;
+  Buffer<double> doubles;
+  Buffer<float> floats;
+  size_t bytes_held = 0, slots_held = 0, words_held = 0, ranks_held = 0, leaves_held = 0, doubles_held = 0, floats_held = 0;
+};
+
+void Forest::ScratchDeleter::operator()(Scratch* scratch) const { delete scratch; }
+
+Forest::Forest(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Forest::Forest(Forest&&) noexcept = default;
+Forest& Forest::operator=(Forest&&) noexcept = default;
+Forest::~Forest() = default;
+
+Result<Forest> Forest::Compile(Ensemble ensemble) {
+  auto parts = std::make_unique<Parts>(std::move(ensemble));
+  for (uint32_t f = 0; f < parts->ensemble.features; ++f)
+    if (parts->ranks.IsCategorical(f) && parts->ranks.Count(f) > kMostCategories)
+      return Fail(ErrorKind::kUnsupported, "feature {} has more than {} categories", f, kMostCategories);
+  std::vector<double> values;
+  for (auto& tree : parts->ensemble.trees) {
+    Parts::Compiled compiled{{}, Walk(tree, parts->ranks, parts->words, parts->tables), tree.leaves.size() / tree.width, values.size(), 0};
+    if (compiled.leaves > kMostProgramLeaves)
+      parts->walks = true;
+    else if (compiled.leaves > 1)
+      compiled.steps = ProgramOf(tree, parts->ranks, parts->bytes, parts->tables);
+    compiled.padded = RoundUp(compiled.leaves);
+    for (size_t w = 0; w < tree.width; ++w) {
+      for (size_t leaf = 0; leaf < compiled.leaves; ++leaf) values.push_back(tree.leaves[leaf * tree.width + w]);
+      values.resize(compiled.first_value + (w + 1) * compiled.padded);
+    }
+    parts->trees.push_back(std::move(compiled));
+    tree.nodes = {};
+    tree.leaves = {};
+  }
+  if (parts->ensemble.sum == Precision::kDouble) {
+    parts->doubles = hwy::AllocateAligned<double>(values.size());
+    std::ranges::copy(values, parts->doubles.get());
+  } else {
+    parts->floats = hwy::AllocateAligned<float>(values.size());
+    std::ranges::transform(values, parts->floats.get(), [](double value) { return static_cast<float>(value); });
+  }
+  parts->block = parts->BlockRows();
+  return Forest(std::move(parts));
+}
+
+template <>
+const double* Forest::Parts::ValuesOf<double>() const {
+  return doubles.get();
+}
+template <>
+const float* Forest::Parts::ValuesOf<float>() const {
+  return floats.get();
+}
+
+namespace {
+
+/// What each row's linear leaf is worth; the leaf's own value where the row lacks one of its features.
+template <typename Leaf, typename T>
+void AddLinear(const Ensemble& ensemble, const std::vector<LinearLeaf>& linear, const T* fallback, const Leaf* leaves,
+               const std::vector<Values>& features, size_t rows, T* sums) {
+  auto value_of = [&](uint32_t feature, size_t row) {
+    const auto& values = features[feature];
+    double value = values.floats != nullptr ? static_cast<double>(values.floats[row]) : values.doubles[row];
+    return std::fabs(value) <= ensemble.zero_band ? 0.0 : value;
+  };
+  for (size_t row = 0; row < rows; ++row) {
+    const auto& leaf = linear[leaves[row]];
+    double worth = leaf.constant;
+    bool complete = true;
+    for (size_t i = 0; i < leaf.features.size() && complete; ++i) {
+      double value = value_of(leaf.features[i], row);
+      complete = !std::isnan(value);
+      worth += leaf.coefficients[i] * value;
+    }
+    sums[row] += complete ? static_cast<T>(worth) : fallback[leaves[row]];
+  }
 }
 
 }  // namespace
 
-size_t Forest::AddTree(const std::vector<Node>& nodes) {
-  for (const auto& node : nodes) {
-    auto feature = static_cast<size_t>(node.split.feature);
-    if (thresholds_.size() <= feature) thresholds_.resize(feature + 1);
-    thresholds_[feature].push_back(node.split.threshold);
+template <typename T>
+void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, Scratch& scratch, T* sums) const {
+  const size_t room = std::min(block, RoundUp(rows));
+  const bool few = rows <= kFewRows;
+  Reserve(scratch.ranks, scratch.ranks_held, room);
+  if (!few) {
+    Reserve(scratch.bytes, scratch.bytes_held, bytes.size() * room);
+    Reserve(scratch.slots, scratch.slots_held, kSlots * room);
+    bytes.Write(features, rows, scratch.ranks.get(), scratch.bytes.get(), room, 1);
   }
-  trees_.push_back({nodes, {}});
-  return trees_.size() - 1;
-}
-
-void Forest::Prepare() {
-  for (auto& thresholds : thresholds_) {
-    std::ranges::sort(thresholds);
-    thresholds.erase(std::unique(thresholds.begin(), thresholds.end()), thresholds.end());
+  if (few || walks) {
+    Reserve(scratch.words, scratch.words_held, words.size() * room);
+    Reserve(scratch.leaves, scratch.leaves_held, room);
+    words.Write(features, rows, scratch.ranks.get(), scratch.words.get(), 1, words.size());
   }
-  for (auto& tree : trees_) {
-    if (tree.nodes.empty()) continue;
-    std::vector<uint8_t> free;
-    for (int slot = 63; slot >= 0; --slot) free.push_back(static_cast<uint8_t>(slot));
-    Emit(tree, 0, free);
-    tree.nodes.clear();
-    tree.nodes.shrink_to_fit();
-  }
-}
-
-/// The column and the threshold of a node; the column is made where there is none yet.
-std::pair<uint32_t, uint8_t> Forest::Place(const Node& node) {
-  const auto& split = node.split;
-  const auto& sorted = thresholds_[static_cast<size_t>(split.feature)];
-  auto index = static_cast<size_t>(std::ranges::lower_bound(sorted, split.threshold) - sorted.begin());
-  Column wanted{split.feature, split.nan, split.zero, index / kThresholdsPerColumn * kThresholdsPerColumn};
-  auto [found, is_new] = places_.try_emplace(wanted, static_cast<uint32_t>(columns_.size()));
-  if (is_new) columns_.push_back(wanted);
-  return {found->second, static_cast<uint8_t>(index - wanted.first)};
-}
-
-/// Appends the steps of a subtree; the slot that holds which leaf each row reaches.
-uint8_t Forest::Emit(Tree& tree, int root, std::vector<uint8_t>& free) {
-  std::vector<int> needs(tree.nodes.size());
-  Need(tree.nodes, root, needs);
-  auto emit = [&](auto& self, int index) -> uint8_t {
-    const auto& node = tree.nodes[static_cast<size_t>(index)];
-    Step step;
-    std::tie(step.column, step.threshold) = Place(node);
-    auto child = [&](int to, bool& is_leaf, uint8_t& value) {
-      is_leaf = to < 0;
-      value = is_leaf ? static_cast<uint8_t>(~to) : self(self, to);
+  const StepMemory memory{scratch.bytes.get(), tables.data(), scratch.slots.get(), room};
+  for (size_t t = 0; t < trees.size(); ++t) {
+    const auto& tree = trees[t];
+    const auto& shape = ensemble.trees[t];
+    const T* values = ValuesOf<T>() + tree.first_value;
+    T* out = sums + shape.output * room;
+    auto add = [&](const auto* leaves) {
+      if (!shape.linear.empty()) return AddLinear(ensemble, shape.linear, values, leaves, features, rows, out);
+      for (size_t w = 0; w < shape.width; ++w) {
+        if constexpr (sizeof(*leaves) == 1) {
+          AddGathered(values + w * tree.padded, tree.leaves, leaves, room, out + w * room);
+        } else {
+          for (size_t row = 0; row < rows; ++row) out[w * room + row] += values[w * tree.padded + leaves[row]];
+        }
+      }
     };
-    if (Need(tree.nodes, node.left, needs) >= Need(tree.nodes, node.right, needs)) {
-      child(node.left, step.left_is_leaf, step.left);
-      child(node.right, step.right_is_leaf, step.right);
+    if (!few && !tree.steps.empty()) {
+      add(RunSteps(tree.steps.data(), tree.steps.size(), memory, room));
+    } else if (tree.leaves == 1) {
+      Reserve(scratch.leaves, scratch.leaves_held, room);
+      std::fill_n(scratch.leaves.get(), rows, 0u);
+      add(scratch.leaves.get());
     } else {
-      child(node.right, step.right_is_leaf, step.right);
-      child(node.left, step.left_is_leaf, step.left);
+      tree.walk.Leaves(scratch.words.get(), words.size(), rows, tables.data(), scratch.leaves.get());
+      add(scratch.leaves.get());
     }
-    if (!step.left_is_leaf) free.push_back(step.left);
-    if (!step.right_is_leaf) free.push_back(step.right);
-    step.out = free.back();
-    free.pop_back();
-    tree.steps.push_back(step);
-    return step.out;
+  }
+}
+
+std::unique_ptr<Forest::Scratch, Forest::ScratchDeleter> Forest::NewScratch() const {
+  return std::unique_ptr<Scratch, ScratchDeleter>(new Scratch);
+}
+
+size_t Forest::block() const { return parts_->block; }
+const Ensemble& Forest::ensemble() const { return parts_->ensemble; }
+
+void Forest::Sum(const std::vector<Values>& features, size_t rows, Scratch& scratch, double* sums, size_t stride) const {
+  const auto& ensemble = parts_->ensemble;
+  const size_t room = std::min(parts_->block, RoundUp(rows));
+  auto sum = [&](auto& buffer, size_t& held) {
+    using T = std::remove_reference_t<decltype(buffer[0])>;
+    Reserve(buffer, held, ensemble.outputs * room);
+    for (size_t k = 0; k < ensemble.outputs; ++k) std::fill_n(buffer.get() + k * room, room, static_cast<T>(ensemble.base[k]));
+    parts_->AddTrees(features, rows, scratch, buffer.get());
+    for (size_t k = 0; k < ensemble.outputs; ++k) std::copy_n(buffer.get() + k * room, rows, sums + k * stride);
   };
-  return emit(emit, root);
-}
-
-void Forest::Rank(const std::vector<const double*>& features, size_t rows, Scratch& scratch) const {
-  scratch.ranks.resize(columns_.size() * kBlock);
-  scratch.slots.resize(64 * kBlock);
-  scratch.leaves.resize(kBlock);
-  std::vector<uint32_t> ranks(kBlock);
-  int ranked = -1;
-  int zero_rank = 0;
-  for (size_t c = 0; c < columns_.size(); ++c) {
-    const auto& column = columns_[c];
-    const double* values = features[static_cast<size_t>(column.feature)];
-    uint8_t* out = scratch.ranks.data() + c * kBlock;
-    const auto& sorted = thresholds_[static_cast<size_t>(column.feature)];
-    if (ranked != column.feature) {
-      RankValues(sorted.data(), sorted.size(), values, rows, ranks.data());
-      zero_rank = static_cast<int>(std::ranges::lower_bound(sorted, 0.0) - sorted.begin());
-      ranked = column.feature;
-    }
-    auto first = static_cast<int>(column.first);
-    auto byte = [&](int rank) { return static_cast<uint8_t>(std::clamp(rank - first, 0, 255)); };
-    auto of_missing = [&](Missing missing) {
-      return missing == Missing::kLeft ? uint8_t{0} : missing == Missing::kRight ? uint8_t{255} : byte(zero_rank);
-    };
-    uint8_t of_nan = of_missing(column.nan), of_zero = of_missing(column.zero);
-    for (size_t row = 0; row < rows; ++row)
-      out[row] = std::isnan(values[row]) ? of_nan : values[row] == 0 ? of_zero : byte(static_cast<int>(ranks[row]));
-  }
-}
-
-void Forest::AddLeaves(size_t index, const double* values, size_t rows, Scratch& scratch, double* sums) const {
-  const auto& tree = trees_[index];
-  if (tree.steps.empty()) {
-    for (size_t row = 0; row < rows; ++row) sums[row] += values[0];
-    return;
-  }
-  const uint8_t* leaves = RunSteps(tree.steps.data(), tree.steps.size(), scratch.ranks.data(), scratch.slots.data());
-  AddGathered(values, leaves, rows, sums);
+  if (ensemble.sum == Precision::kDouble)
+    sum(scratch.doubles, scratch.doubles_held);
+  else
+    sum(scratch.floats, scratch.floats_held);
 }
 
 }  // namespace slipway::model

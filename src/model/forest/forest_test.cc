@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <hwy/targets.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -10,111 +11,208 @@
 namespace slipway::model {
 namespace {
 
-using Missing = Forest::Missing;
+constexpr uint32_t kFeatures = 6, kCategoryFeature = 5;
 
-bool GoesLeft(const Forest::Split& split, double value) {
-  if (std::isnan(value)) {
-    if (split.nan != Missing::kNever) return split.nan == Missing::kLeft;
-    value = 0;
+/// Which leaf a row reaches, as the words of ensemble.h say it.
+class Reference {
+ public:
+  explicit Reference(const Ensemble& ensemble) : e_(ensemble) {}
+
+  size_t LeafOf(const Tree& tree, const std::vector<double>& row) const {
+    int at = tree.nodes.empty() ? ~0 : 0;
+    while (at >= 0) {
+      const auto& node = tree.nodes[static_cast<size_t>(at)];
+      at = GoesLeft(node.split, row[node.split.feature]) ? node.left : node.right;
+    }
+    return static_cast<size_t>(~at);
   }
-  if (value == 0 && split.zero != Missing::kNever) return split.zero == Missing::kLeft;
-  return value <= split.threshold;
-}
 
-int LeafOf(const std::vector<Forest::Node>& tree, const std::vector<double>& row) {
-  int at = tree.empty() ? ~0 : 0;
-  while (at >= 0) {
-    const auto& node = tree[static_cast<size_t>(at)];
-    at = GoesLeft(node.split, row[static_cast<size_t>(node.split.feature)]) ? node.left : node.right;
+  template <typename T>
+  std::vector<T> Sums(const std::vector<double>& row) const {
+    std::vector<T> sums(e_.base.begin(), e_.base.end());
+    for (const auto& tree : e_.trees) {
+      auto leaf = LeafOf(tree, row);
+      for (size_t w = 0; w < tree.width; ++w) sums[tree.output + w] += static_cast<T>(tree.leaves[leaf * tree.width + w]);
+    }
+    return sums;
   }
-  return ~at;
-}
 
-constexpr size_t kFeatures = 5;
-
-/// A tree of some shape: a leaf is split again and again; deep on one side where `chain`.
-std::vector<Forest::Node> RandomTree(std::mt19937& random, int leaves, bool chain) {
-  std::vector<Forest::Node> nodes;
-  std::vector<int*> open;
-  int next_leaf = 0;
-  auto make = [&] {
-    Forest::Split split{static_cast<int>(random() % kFeatures), static_cast<double>(static_cast<int>(random() % 2000) - 1000) / 8};
-    auto missing = [&] { return static_cast<Missing>(random() % 3); };
-    split.nan = missing();
-    split.zero = split.nan != Missing::kNever && random() % 2 == 0 ? split.nan : Missing::kNever;
-    nodes.push_back({split, 0, 0});
-  };
-  std::vector<std::pair<size_t, bool>> ends;
-  make();
-  ends = {{0, true}, {0, false}};
-  while (static_cast<int>(ends.size()) < leaves) {
-    auto pick = chain ? ends.size() - 1 : random() % ends.size();
-    auto [node, left] = ends[pick];
-    ends.erase(ends.begin() + static_cast<std::ptrdiff_t>(pick));
-    auto child = nodes.size();
-    make();
-    (left ? nodes[node].left : nodes[node].right) = static_cast<int>(child);
-    ends.insert(ends.end(), {{child, true}, {child, false}});
+ private:
+  bool GoesLeft(const Split& split, double value) const {
+    if (std::isnan(value)) {
+      if (split.nan != Missing::kNever) return split.nan == Missing::kLeft;
+      value = 0;
+    }
+    if (split.categories >= 0) {
+      const auto& set = e_.category_sets[static_cast<size_t>(split.categories)];
+      return value >= e_.least_category && value < 4294967296.0 &&
+             std::ranges::find(set, static_cast<uint32_t>(std::max(value, 0.0))) != set.end();
+    }
+    if (std::fabs(value) <= e_.zero_band) {
+      if (split.zero != Missing::kNever) return split.zero == Missing::kLeft;
+      value = 0;
+    }
+    return value <= split.threshold;
   }
-  for (auto [node, left] : ends) (left ? nodes[node].left : nodes[node].right) = ~next_leaf++;
-  return nodes;
-}
 
-/// Thresholds, their neighbours, and the numbers that are special.
-double RandomValue(std::mt19937& random) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  double threshold = static_cast<double>(static_cast<int>(random() % 2000) - 1000) / 8;
-  switch (random() % 8) {
-    case 0: return std::numeric_limits<double>::quiet_NaN();
-    case 1: return random() % 2 == 0 ? 0.0 : -0.0;
-    case 2: return random() % 2 == 0 ? kInfinity : -kInfinity;
-    case 3: return std::nextafter(threshold, kInfinity);
-    case 4: return std::nextafter(threshold, -kInfinity);
-    case 5: return std::numeric_limits<double>::denorm_min();
-    default: return threshold;
-  }
-}
+  const Ensemble& e_;
+};
 
-/// Every vector width that this machine has gives each row the leaf that a walk gives it, and the sums in the order of the trees.
-TEST(Forest, EveryTargetEqualsTheWalk) {
-  std::mt19937 random(20261124);
-  std::vector<std::vector<Forest::Node>> trees{{}};
-  for (int leaves : {2, 3, 7, 31, 64, 255, 256}) trees.push_back(RandomTree(random, leaves, false));
-  for (int leaves : {40, 256}) trees.push_back(RandomTree(random, leaves, true));
-  for (int i = 0; i < 60; ++i) trees.push_back(RandomTree(random, 63, i % 2 == 0));
-  Forest forest;
-  std::vector<std::vector<double>> values;
-  for (const auto& tree : trees) {
-    forest.AddTree(tree);
-    auto& leaves = values.emplace_back(tree.size() + 1);
-    for (auto& leaf : leaves) leaf = std::ldexp(static_cast<double>(random()), -static_cast<int>(random() % 40));
+class Maker {
+ public:
+  Maker(uint32_t seed, uint32_t categories) : random(seed), categories_(categories) {}
+
+  /// A tree of some shape: a leaf is split again and again; deep on one side where `chain`.
+  Tree MakeTree(Ensemble& ensemble, size_t leaves, bool chain, uint32_t output, uint32_t width) {
+    Tree tree;
+    tree.output = output;
+    tree.width = width;
+    std::vector<std::pair<size_t, bool>> ends;
+    auto grow = [&] {
+      ends.emplace_back(tree.nodes.size(), true);
+      ends.emplace_back(tree.nodes.size(), false);
+      tree.nodes.push_back({MakeSplit(ensemble), 0, 0});
+    };
+    if (leaves > 1) grow();
+    while (leaves > 1 && ends.size() < leaves) {
+      auto pick = chain ? ends.size() - 1 : random() % ends.size();
+      auto [node, left] = ends[pick];
+      ends.erase(ends.begin() + static_cast<std::ptrdiff_t>(pick));
+      (left ? tree.nodes[node].left : tree.nodes[node].right) = static_cast<int32_t>(tree.nodes.size());
+      grow();
+    }
+    int32_t next = 0;
+    for (auto [node, left] : ends) (left ? tree.nodes[node].left : tree.nodes[node].right) = ~next++;
+    for (size_t i = 0; i < std::max<size_t>(leaves, 1) * width; ++i)
+      tree.leaves.push_back(std::ldexp(static_cast<double>(random() % 1000) - 500, -static_cast<int>(random() % 40)));
+    return tree;
   }
-  forest.Prepare();
-  EXPECT_GT(forest.columns(), kFeatures * 5) << "more than 254 thresholds of a feature take further columns";
-  for (auto target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    for (size_t rows : {size_t{1}, size_t{7}, size_t{63}, size_t{500}, Forest::kBlock}) {
-      std::vector<std::vector<double>> columns(kFeatures, std::vector<double>(rows));
-      for (auto& column : columns)
-        for (auto& value : column) value = RandomValue(random);
-      std::vector<const double*> features;
-      for (const auto& column : columns) features.push_back(column.data());
-      Forest::Scratch scratch;
-      forest.Rank(features, rows, scratch);
-      std::vector<double> sums(Forest::kBlock, 0.0), expected(rows, 0.0);
-      for (size_t t = 0; t < trees.size(); ++t) {
-        forest.AddLeaves(t, values[t].data(), rows, scratch, sums.data());
-        for (size_t row = 0; row < rows; ++row) {
-          std::vector<double> one;
-          for (const auto& column : columns) one.push_back(column[row]);
-          expected[row] += values[t][static_cast<size_t>(LeafOf(trees[t], one))];
-        }
-      }
-      for (size_t row = 0; row < rows; ++row)
-        ASSERT_EQ(sums[row], expected[row]) << hwy::TargetName(target) << ", row " << row << " of " << rows;
+
+  /// Thresholds, their neighbours, and the numbers that are special.
+  double Value(uint32_t feature) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    if (feature == kCategoryFeature && random() % 4 != 0) return static_cast<double>(random() % (categories_ + 9)) + (random() % 3) * 0.25;
+    switch (random() % 9) {
+      case 0: return std::numeric_limits<double>::quiet_NaN();
+      case 1: return random() % 2 == 0 ? 0.0 : -0.0;
+      case 2: return random() % 2 == 0 ? kInfinity : -kInfinity;
+      case 3: return std::nextafter(Threshold(), kInfinity);
+      case 4: return std::nextafter(Threshold(), -kInfinity);
+      case 5: return random() % 2 == 0 ? std::numeric_limits<double>::denorm_min() : -1e-36;
+      case 6: return -0.5;
+      default: return Threshold();
     }
   }
-  hwy::SetSupportedTargetsForTest(0);
+
+  std::mt19937 random;
+
+ private:
+  double Threshold() { return (static_cast<double>(random() % 2000) - 1000) / 8 + 1e-9 * static_cast<double>(random() % 2); }
+
+  Split MakeSplit(Ensemble& ensemble) {
+    Split split{static_cast<uint32_t>(random() % kFeatures)};
+    if (split.feature == kCategoryFeature) {
+      split.categories = static_cast<int32_t>(ensemble.category_sets.size());
+      auto& set = ensemble.category_sets.emplace_back();
+      for (uint32_t c = 0; c < categories_; ++c)
+        if (random() % 2 == 0) set.push_back(c);
+      split.nan = random() % 2 == 0 ? Missing::kLeft : Missing::kRight;
+      return split;
+    }
+    split.threshold = Threshold();
+    split.nan = static_cast<Missing>(random() % 3);
+    split.zero = split.nan != Missing::kNever && random() % 2 == 0 ? split.nan : Missing::kNever;
+    return split;
+  }
+
+  uint32_t categories_;
+};
+
+Ensemble MakeEnsemble(Maker& maker, Precision sum) {
+  Ensemble ensemble;
+  ensemble.features = kFeatures;
+  ensemble.outputs = 3;
+  ensemble.sum = sum;
+  ensemble.zero_band = 1e-35f;
+  ensemble.base = {0.25, -3, 0};
+  for (size_t leaves : {1, 2, 3, 7, 31, 64, 65, 255, 256, 257, 1000})
+    for (bool chain : {false, true}) ensemble.trees.push_back(maker.MakeTree(ensemble, leaves, chain, maker.random() % 3, 1));
+  for (int i = 0; i < 60; ++i) ensemble.trees.push_back(maker.MakeTree(ensemble, 63, i % 2 == 0, maker.random() % 3, 1));
+  for (size_t leaves : {5, 300}) ensemble.trees.push_back(maker.MakeTree(ensemble, leaves, false, 0, 3));
+  return ensemble;
+}
+
+template <typename T>
+void ExpectSums(const Ensemble& ensemble, const Forest& forest, Maker& maker, size_t rows, bool floats) {
+  std::vector<std::vector<double>> doubles(kFeatures, std::vector<double>(rows));
+  std::vector<std::vector<float>> singles(kFeatures, std::vector<float>(rows));
+  std::vector<Values> features(kFeatures);
+  for (uint32_t f = 0; f < kFeatures; ++f) {
+    for (size_t row = 0; row < rows; ++row) {
+      singles[f][row] = static_cast<float>(maker.Value(f));
+      doubles[f][row] = floats ? static_cast<double>(singles[f][row]) : maker.Value(f);
+    }
+    features[f] = floats ? Values{singles[f].data(), nullptr} : Values{nullptr, doubles[f].data()};
+  }
+  std::vector<double> sums(ensemble.outputs * rows);
+  auto scratch = forest.NewScratch();
+  forest.Sum(features, rows, *scratch, sums.data(), rows);
+  Reference reference(ensemble);
+  for (size_t row = 0; row < rows; ++row) {
+    std::vector<double> one;
+    for (const auto& column : doubles) one.push_back(column[row]);
+    auto expected = reference.Sums<T>(one);
+    for (size_t k = 0; k < ensemble.outputs; ++k)
+      ASSERT_EQ(sums[k * rows + row], static_cast<double>(expected[k])) << "output " << k << " of row " << row << " of " << rows;
+  }
+}
+
+/// Every vector width that this machine has gives each row the sums that a walk in the order of the trees gives it.
+TEST(Forest, EveryTargetEqualsTheWalk) {
+  for (uint32_t categories : {40u, 700u}) {
+    Maker maker(20261124 + categories, categories);
+    for (auto sum : {Precision::kDouble, Precision::kFloat}) {
+      auto ensemble = MakeEnsemble(maker, sum);
+      ASSERT_TRUE(Check(ensemble)) << Check(ensemble).error().message;
+      auto forest = Forest::Compile(ensemble);
+      ASSERT_TRUE(forest) << forest.error().message;
+      for (auto target : hwy::SupportedAndGeneratedTargets()) {
+        hwy::SetSupportedTargetsForTest(target);
+        SCOPED_TRACE(hwy::TargetName(target));
+        for (size_t rows : {size_t{1}, size_t{7}, size_t{63}, size_t{65}, forest->block() - 1, forest->block()}) {
+          bool floats = maker.random() % 2 == 0;
+          if (sum == Precision::kDouble)
+            ExpectSums<double>(ensemble, *forest, maker, rows, floats);
+          else
+            ExpectSums<float>(ensemble, *forest, maker, rows, floats);
+        }
+      }
+      hwy::SetSupportedTargetsForTest(0);
+    }
+  }
+}
+
+Ensemble OneTree(Tree tree) {
+  Ensemble ensemble;
+  ensemble.features = 2;
+  ensemble.base = {0};
+  ensemble.trees.push_back(std::move(tree));
+  return ensemble;
+}
+
+TEST(Check, HostileTreesAreRefused) {
+  auto kind = [](const Ensemble& ensemble) {
+    auto checked = Check(ensemble);
+    return checked ? std::string("fine") : checked.error().message;
+  };
+  EXPECT_EQ(kind(OneTree({{{{0, 1}, ~0, ~1}}, {1, 2}})), "fine");
+  EXPECT_EQ(kind(OneTree({{{{0, 1}, 0, ~0}}, {1, 2}})), "tree 0: node 0 is reached twice");
+  EXPECT_EQ(kind(OneTree({{{{0, 1}, ~0, ~7}}, {1, 2}})), "tree 0: a child is leaf 7, which is not there");
+  EXPECT_EQ(kind(OneTree({{{{0, 1}, ~0, ~0}}, {1, 2}})), "tree 0: leaf 0 is reached twice");
+  EXPECT_EQ(kind(OneTree({{{{9, 1}, ~0, ~1}}, {1, 2}})), "tree 0: splits on feature 9, which is not there");
+  EXPECT_EQ(kind(OneTree({{{{0, std::nan("")}, ~0, ~1}}, {1, 2}})), "tree 0: has a threshold that is not a number");
+  EXPECT_EQ(kind(OneTree({{{{0, 1}, ~0, ~1}}, {1, 2, 3}})), "tree 0: some of its nodes or leaves are never reached");
+  EXPECT_EQ(kind(OneTree({{}, {}})), "tree 0: has 0 leaf values for 1 outputs");
 }
 
 }  // namespace

@@ -82,28 +82,7 @@ class TreeLines {
   std::string problem_;
 };
 
-/// Every node is reached from the root once: children name others, no cycle, no leaf outside.
-bool IsTree(const LightGbmTree& tree) {
-  size_t inner = static_cast<size_t>(tree.num_leaves) - 1;
-  std::vector<bool> seen(inner, false);
-  std::vector<int> stack{0};
-  while (!stack.empty()) {
-    int node = stack.back();
-    stack.pop_back();
-    if (node < 0) {
-      if (~node >= tree.num_leaves) return false;
-      continue;
-    }
-    auto n = static_cast<size_t>(node);
-    if (n >= inner || seen[n]) return false;
-    seen[n] = true;
-    stack.push_back(tree.left_child[n]);
-    stack.push_back(tree.right_child[n]);
-  }
-  return true;
-}
-
-void ReadLinear(TreeLines& lines, LightGbmTree& tree, size_t features) {
+void ReadLinear(TreeLines& lines, LightGbmTree& tree) {
   auto leaves = static_cast<size_t>(tree.num_leaves);
   tree.leaf_const = lines.Array<double>("leaf_const", leaves);
   auto counts = lines.Array<int>("num_features", leaves);
@@ -117,7 +96,6 @@ void ReadLinear(TreeLines& lines, LightGbmTree& tree, size_t features) {
   size_t at = 0;
   for (size_t leaf = 0; leaf < leaves; ++leaf) {
     for (int i = 0; i < counts[leaf] && at < total; ++i, ++at) {
-      if (all_features[at] < 0 || static_cast<size_t>(all_features[at]) >= features) lines.Problem("'leaf_features' names no feature");
       tree.leaf_features[leaf].push_back(all_features[at]);
       tree.leaf_coeff[leaf].push_back(all_coeff[at]);
     }
@@ -135,7 +113,7 @@ void ReadCategories(TreeLines& lines, LightGbmTree& tree) {
   tree.cat_threshold = lines.Array<uint32_t>("cat_threshold", static_cast<size_t>(tree.cat_boundaries.back()));
 }
 
-Result<LightGbmTree> ReadTree(const Lines& text, size_t number, size_t features) {
+Result<LightGbmTree> ReadTree(const Lines& text, size_t number) {
   TreeLines lines(text, number);
   LightGbmTree tree;
   auto failed = [&] { return Fail(ErrorKind::kCorrupt, lines.problem()); };
@@ -152,16 +130,13 @@ Result<LightGbmTree> ReadTree(const Lines& text, size_t number, size_t features)
   tree.decision_type = {};
   for (int type : lines.Array<int>("decision_type", inner, false)) tree.decision_type.push_back(static_cast<int8_t>(type));
   ReadCategories(lines, tree);
-  if (tree.is_linear && lines.problem().empty()) ReadLinear(lines, tree, features);
+  if (tree.is_linear && lines.problem().empty()) ReadLinear(lines, tree);
   if (!lines.problem().empty()) return failed();
   for (size_t n = 0; n < inner; ++n) {
-    if (tree.split_feature[n] < 0 || static_cast<size_t>(tree.split_feature[n]) >= features)
-      lines.Problem("'split_feature' names no feature");
     bool categorical = (tree.decision_type[n] & 1) != 0;
     if (categorical && !(tree.threshold[n] >= 0 && tree.threshold[n] + 1 < static_cast<double>(tree.cat_boundaries.size())))
       lines.Problem("a categorical split names no categories");
   }
-  if (inner > 0 && !IsTree(tree)) lines.Problem("the children do not form a tree");
   if (!lines.problem().empty()) return failed();
   return tree;
 }
@@ -265,7 +240,7 @@ Result<LightGbmText> ParseLightGbmText(std::string_view text) {
   bool in_header = true, in_parameters = false;
   auto finish = [&]() -> Result<> {
     if (in_header) return ReadHeader(section, model);
-    ASSIGN(auto tree, ReadTree(section, trees - 1, model.feature_names.size()));
+    ASSIGN(auto tree, ReadTree(section, trees - 1));
     model.trees.push_back(std::move(tree));
     return {};
   };
@@ -296,6 +271,7 @@ Result<LightGbmText> ParseLightGbmText(std::string_view text) {
   if (open) return Fail(ErrorKind::kCorrupt, "the file is cut off: no 'end of trees' after {} trees", trees);
   if (model.trees.empty() || model.trees.size() % static_cast<size_t>(model.num_tree_per_iteration) != 0)
     return Fail(ErrorKind::kCorrupt, "{} trees for {} per iteration", model.trees.size(), model.num_tree_per_iteration);
+  model.iterations = model.trees.size() / static_cast<size_t>(model.num_tree_per_iteration);
   return model;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/forest/ensemble.h"
 
 namespace slipway::model {
 
@@ -37,17 +38,18 @@ struct LightGbmText {
   std::vector<std::string> feature_names;
   std::vector<std::string> feature_infos;  ///< "[min:max]", "0:1:2" for categories, "none"
   std::vector<LightGbmTree> trees;         ///< iteration by iteration, class by class
+  size_t iterations = 0;
   /// The categories of each pandas column of type category, in the order of those columns, as JSON values' text.
   std::vector<std::vector<std::string>> pandas_categorical;
 };
 
-/// Reads a model that LightGBM wrote (version v3 or v4). Every index is checked, so that scoring cannot leave the arrays;
-/// a tree with a cycle is kCorrupt. Errors name the line or the tree.
+/// Reads a model that LightGBM wrote (version v3 or v4). Errors name the line or the tree. Whether the trees are trees is not seen
+/// here, but by ToEnsemble.
 Result<LightGbmText> ParseLightGbmText(std::string_view text);
 
-/// The prediction of one row: `features` in the model's order, NaN for missing; `output` is `[num_class]`. The sums are
-/// LightGBM's own, in its order, so that results are equal to the last bit.
-void Predict(const LightGbmText& model, const double* features, double* output);
+/// Its trees in the form that Forest evaluates, checked (see Check). Sums are doubles, tree after tree, as in LightGBM's
+/// gbdt_prediction.cpp. Takes the trees out of `model`.
+Result<Ensemble> ToEnsemble(LightGbmText& model);
 
 /// Raw sums `[num_tree_per_iteration]` become predictions, in place.
 void Convert(const LightGbmText& model, double* output);

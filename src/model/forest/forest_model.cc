@@ -1,0 +1,72 @@
+#include "model/forest/forest_model.h"
+
+#include <arrow/array.h>
+#include <arrow/buffer.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+#include <algorithm>
+
+#include "base/arrow.h"
+#include "base/format.h"
+
+namespace slipway::model {
+namespace {
+
+class ForestModel final : public Model {
+ public:
+  ForestModel(Forest forest, ForestModelParts parts) : forest_(std::move(forest)), parts_(std::move(parts)) {
+    for (auto& codes : parts_.codes) readers_.emplace_back(forest_.ensemble().input, std::move(codes));
+  }
+
+  const std::vector<ColumnSpec>& inputs() const override { return parts_.inputs; }
+  const std::shared_ptr<arrow::Schema>& outputs() const override { return parts_.outputs; }
+
+  Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& batch) const override {
+    std::vector<std::shared_ptr<arrow::Array>> columns;
+    for (size_t f = 0; f < readers_.size(); ++f) {
+      const auto& name = parts_.inputs[f].name;
+      auto column = batch.GetColumnByName(name);
+      if (column == nullptr) return Fail(ErrorKind::kInternal, "the rows lack the feature '{}'", name);
+      bool text = column->type_id() == arrow::Type::STRING;
+      if (!FeatureReader::Reads(*column->type()) || (text && !readers_[f].has_codes()))
+        return Fail(ErrorKind::kInvalid, "the feature '{}' cannot be {}", name, column->type()->ToString());
+      columns.push_back(std::move(column));
+    }
+    auto rows = static_cast<size_t>(batch.num_rows());
+    size_t outputs = forest_.ensemble().outputs;
+    ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> sums, arrow::AllocateBuffer(static_cast<int64_t>(outputs * rows * sizeof(double))));
+    auto scratch = forest_.NewScratch();
+    std::vector<FeatureReader::Scratch> converted(columns.size());
+    std::vector<Values> features(columns.size());
+    for (size_t first = 0; first < rows; first += forest_.block()) {
+      auto count = std::min(forest_.block(), rows - first);
+      for (size_t f = 0; f < columns.size(); ++f)
+        features[f] = readers_[f].Read(*columns[f], static_cast<int64_t>(first), static_cast<int64_t>(count), converted[f]);
+      forest_.Sum(features, count, *scratch, sums->mutable_data_as<double>() + first, rows);
+    }
+    ASSIGN(auto predictions, parts_.convert(sums, batch.num_rows()));
+    return arrow::RecordBatch::Make(parts_.outputs, batch.num_rows(), std::move(predictions));
+  }
+
+ private:
+  Forest forest_;
+  ForestModelParts parts_;
+  std::vector<FeatureReader> readers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Model> MakeForestModel(Forest forest, ForestModelParts parts) {
+  return std::make_unique<ForestModel>(std::move(forest), std::move(parts));
+}
+
+arrow::ArrayVector DoubleColumns(const std::shared_ptr<arrow::Buffer>& values, int64_t columns, int64_t rows) {
+  arrow::ArrayVector arrays;
+  auto bytes = rows * static_cast<int64_t>(sizeof(double));
+  for (int64_t k = 0; k < columns; ++k)
+    arrays.push_back(std::make_shared<arrow::DoubleArray>(rows, arrow::SliceBuffer(values, k * bytes, bytes)));
+  return arrays;
+}
+
+}  // namespace slipway::model

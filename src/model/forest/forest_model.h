@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "model/forest/features.h"
+#include "model/forest/forest.h"
+#include "model/model.h"
+
+namespace slipway::model {
+
+/// Sums `[outputs, rows]` of doubles, in a buffer that may be changed, become the columns of predictions.
+using ConvertSums = std::function<Result<arrow::ArrayVector>(const std::shared_ptr<arrow::Buffer>& sums, int64_t rows)>;
+
+/// What a loader says of a tree model beside its trees.
+struct ForestModelParts {
+  std::vector<ColumnSpec> inputs;           ///< one for each feature, in the ensemble's order
+  std::vector<std::optional<Codes>> codes;  ///< of features whose columns are categories' values
+  std::shared_ptr<arrow::Schema> outputs;
+  ConvertSums convert;
+};
+
+/// A model of trees that scores Arrow batches through a Forest.
+std::unique_ptr<Model> MakeForestModel(Forest forest, ForestModelParts parts);
+
+/// The columns of a buffer `[columns, rows]` of doubles, without a copy.
+arrow::ArrayVector DoubleColumns(const std::shared_ptr<arrow::Buffer>& values, int64_t columns, int64_t rows);
+
+}  // namespace slipway::model

@@ -1,0 +1,90 @@
+#include "model/forest/ranks.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "model/forest/kernels.h"
+
+namespace slipway::model {
+namespace {
+
+template <typename T>
+void SortUnique(std::vector<T>& values) {
+  std::ranges::sort(values);
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+template <typename T, typename V>
+uint32_t PlaceOf(const std::vector<T>& sorted, V value) {
+  return static_cast<uint32_t>(std::ranges::lower_bound(sorted, value) - sorted.begin());
+}
+
+float FloorFloat(double value) {
+  auto nearest = static_cast<float>(value);
+  return static_cast<double>(nearest) > value ? std::nextafter(nearest, -std::numeric_limits<float>::infinity()) : nearest;
+}
+
+}  // namespace
+
+Ranks::Ranks(const Ensemble& ensemble)
+    : zero_band_(ensemble.zero_band), least_category_(ensemble.least_category), sets_(ensemble.category_sets), of_(ensemble.features) {
+  for (const auto& tree : ensemble.trees) {
+    for (const auto& [split, left, right] : tree.nodes) {
+      auto& feature = of_[split.feature];
+      feature.categorical = split.categories >= 0;
+      if (!feature.categorical) {
+        feature.thresholds.push_back(split.threshold);
+      } else {
+        const auto& set = sets_[static_cast<size_t>(split.categories)];
+        feature.categories.insert(feature.categories.end(), set.begin(), set.end());
+      }
+    }
+  }
+  for (auto& feature : of_) {
+    SortUnique(feature.thresholds);
+    SortUnique(feature.categories);
+    feature.count = static_cast<uint32_t>(feature.thresholds.size());
+    feature.thresholds.resize((feature.count / kRankPadding + 1) * kRankPadding, std::numeric_limits<double>::infinity());
+    for (double threshold : feature.thresholds) feature.floor_floats.push_back(FloorFloat(threshold));
+  }
+}
+
+uint32_t Ranks::Count(uint32_t feature) const {
+  const auto& of = of_[feature];
+  return static_cast<uint32_t>(of.categorical ? of.categories.size() + 2 : of.count);
+}
+
+uint32_t Ranks::OfThreshold(const Split& split) const { return PlaceOf(of_[split.feature].thresholds, split.threshold); }
+
+uint32_t Ranks::OfZero(uint32_t feature) const { return PlaceOf(of_[feature].thresholds, 0.0); }
+
+std::vector<uint32_t> Ranks::OfCategories(const Split& split) const {
+  const auto& feature = of_[split.feature];
+  std::vector<uint32_t> ranks;
+  for (uint32_t category : sets_[static_cast<size_t>(split.categories)]) ranks.push_back(PlaceOf(feature.categories, category) + 1);
+  if (split.nan == Missing::kLeft) ranks.push_back(static_cast<uint32_t>(feature.categories.size()) + 1);
+  return ranks;
+}
+
+uint32_t Ranks::OfCategory(const Feature& feature, double value) const {
+  if (std::isnan(value)) return static_cast<uint32_t>(feature.categories.size()) + 1;
+  if (value < least_category_ || value >= 4294967296.0) return 0;
+  auto category = static_cast<uint32_t>(std::max(value, 0.0));
+  auto place = PlaceOf(feature.categories, category);
+  return place < feature.categories.size() && feature.categories[place] == category ? place + 1 : 0;
+}
+
+void Ranks::Rank(uint32_t index, Values values, size_t rows, uint32_t* ranks) const {
+  const auto& feature = of_[index];
+  if (feature.categorical) {
+    for (size_t row = 0; row < rows; ++row)
+      ranks[row] = OfCategory(feature, values.floats != nullptr ? static_cast<double>(values.floats[row]) : values.doubles[row]);
+  } else if (values.floats != nullptr) {
+    RankFloats(feature.floor_floats.data(), feature.floor_floats.size(), zero_band_, values.floats, rows, ranks);
+  } else {
+    RankDoubles(feature.thresholds.data(), feature.thresholds.size(), zero_band_, values.doubles, rows, ranks);
+  }
+}
+
+}  // namespace slipway::model
