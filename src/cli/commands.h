@@ -26,6 +26,7 @@ void AddOperations(CLI::App& app, Context& context);   ///< stop, start, archive
 void AddLogin(CLI::App& app, Context& context);        ///< login, logout
 void AddScore(CLI::App& app, Context& context);
 void AddModels(CLI::App& app, Context& context);
+void AddModelTools(CLI::App& models, Context& context);  ///< models inspect, predict, bench
 void AddTables(CLI::App& app, Context& context);
 void AddCompletion(CLI::App& app, Context& context);
 

@@ -72,6 +72,7 @@ void AddModels(CLI::App& app, Context& context) {
   alias->callback([&context, args] {
     context.chosen = [&context, args] { return Registry(context).SetAlias(args->name, args->alias, args->version); };
   });
+  AddModelTools(*models, context);
   auto* list = models->add_subcommand("list", "all models with their versions and aliases");
   list->callback([&context] { context.chosen = [&context] { return List(context); }; });
 }

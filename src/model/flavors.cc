@@ -4,6 +4,7 @@
 #include "model/lightgbm/lightgbm_model.h"
 #include "model/mlmodel.h"
 #include "model/model.h"
+#include "model/xgboost/xgboost_model.h"
 
 namespace slipway::model {
 namespace {
@@ -15,6 +16,7 @@ struct Flavor {
 };
 constexpr Flavor kFlavors[] = {
     {"lightgbm", LoadLightGbm},
+    {"xgboost", LoadXgboost},
 };
 
 }  // namespace

@@ -41,4 +41,14 @@ Result<MlModel> ReadMlModel(const std::filesystem::path& folder) {
   return model;
 }
 
+Result<std::vector<ColumnSpec>> InputsFor(const MlModel& model, const std::vector<std::string>& features) {
+  std::vector<ColumnSpec> inputs;
+  if (model.signature) inputs = model.signature->inputs;
+  if (inputs.empty())
+    for (const auto& name : features) inputs.push_back({name, "double", true});
+  if (inputs.size() != features.size())
+    return Fail(ErrorKind::kInvalid, "the signature has {} inputs, but the model {} features", inputs.size(), features.size());
+  return inputs;
+}
+
 }  // namespace slipway::model

@@ -19,4 +19,8 @@ struct MlModel {
 /// kNotFound, kCorrupt: not YAML or without flavors. At most 1 MiB.
 Result<MlModel> ReadMlModel(const std::filesystem::path& folder);
 
+/// The columns that stand for a model's features: those of the signature, by position, or doubles of the features' own names. kInvalid
+/// where the signature has another number of them.
+Result<std::vector<ColumnSpec>> InputsFor(const MlModel& model, const std::vector<std::string>& features);
+
 }  // namespace slipway::model

@@ -11,6 +11,11 @@
 
 namespace slipway::model {
 
+/// Something to show of a model: {"trees", "500"}.
+struct Fact {
+  std::string name, value;
+};
+
 /// A loaded model. Thread-safe: many threads may score at once.
 class Model {
  public:
@@ -21,6 +26,9 @@ class Model {
 
   /// The prediction columns, as `mlflow.pyfunc` gives them: one output is `prediction`, several are `prediction_0`, ….
   virtual const std::shared_ptr<arrow::Schema>& outputs() const = 0;
+
+  /// What people want to know of it: which engine scores it, how many trees it has, ….
+  virtual std::vector<Fact> facts() const = 0;
 
   /// `[rows, outputs]`. `rows` has the inputs by name, in types that Feeds accepts; a null is a missing value.
   virtual Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& rows) const = 0;

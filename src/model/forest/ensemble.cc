@@ -65,12 +65,6 @@ Result<> CheckTree(const Ensemble& ensemble, const Tree& tree, std::vector<Kind>
 
 }  // namespace
 
-size_t Ensemble::leaves() const {
-  size_t count = 0;
-  for (const auto& tree : trees) count += tree.leaves.size() / std::max(tree.width, 1u);
-  return count;
-}
-
 Result<> Check(const Ensemble& ensemble) {
   if (ensemble.trees.size() > kMostTrees)
     return Fail(ErrorKind::kUnsupported, "{} trees; at most {} are read", ensemble.trees.size(), kMostTrees);

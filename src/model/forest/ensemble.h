@@ -54,8 +54,6 @@ struct Ensemble {
   std::vector<double> base;   ///< [outputs]
   std::vector<std::vector<uint32_t>> category_sets;
   std::vector<Tree> trees;
-
-  size_t leaves() const;
 };
 
 /// What no loader need check itself: every index stands, the nodes of a tree form one, no threshold is NaN, and sizes are within

@@ -60,6 +60,7 @@ struct Forest::Parts {
   Buffer<float> floats;
   bool walks = false;  ///< some tree is too large to be evaluated whole
   size_t block = 0;
+  Shape shape;
 };
 
 class Forest::Scratch {
@@ -91,6 +92,8 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
       parts->walks = true;
     else if (compiled.leaves > 1)
       compiled.steps = ProgramOf(tree, parts->ranks, parts->bytes, parts->tables);
+    parts->shape.leaves += compiled.leaves;
+    parts->shape.most_leaves = std::max(parts->shape.most_leaves, compiled.leaves);
     compiled.padded = RoundUp(compiled.leaves);
     for (size_t w = 0; w < tree.width; ++w) {
       for (size_t leaf = 0; leaf < compiled.leaves; ++leaf) values.push_back(tree.leaves[leaf * tree.width + w]);
@@ -108,6 +111,9 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
     std::ranges::transform(values, parts->floats.get(), [](double value) { return static_cast<float>(value); });
   }
   parts->block = parts->BlockRows();
+  parts->shape.trees = parts->trees.size();
+  parts->shape.columns = parts->bytes.size();
+  for (uint32_t f = 0; f < parts->ensemble.features; ++f) parts->shape.thresholds += parts->ranks.Count(f);
   return Forest(std::move(parts));
 }
 
@@ -196,6 +202,7 @@ std::unique_ptr<Forest::Scratch, Forest::ScratchDeleter> Forest::NewScratch() co
 
 size_t Forest::block() const { return parts_->block; }
 const Ensemble& Forest::ensemble() const { return parts_->ensemble; }
+const Forest::Shape& Forest::shape() const { return parts_->shape; }
 
 void Forest::Sum(const std::vector<Values>& features, size_t rows, Scratch& scratch, double* sums, size_t stride) const {
   const auto& ensemble = parts_->ensemble;

@@ -29,7 +29,13 @@ class Forest {
   /// Sums of up to block() rows: `features[f]` are those of feature f, `sums` is `[outputs, stride]`. Doubles hold every float.
   void Sum(const std::vector<Values>& features, size_t rows, Scratch& scratch, double* sums, size_t stride) const;
 
+  /// Of the ensemble all but nodes and leaves, which are compiled.
   const Ensemble& ensemble() const;
+
+  struct Shape {
+    size_t trees = 0, leaves = 0, most_leaves = 0, thresholds = 0, columns = 0;
+  };
+  const Shape& shape() const;
 
  private:
   struct Parts;

@@ -22,6 +22,17 @@ class ForestModel final : public Model {
   const std::vector<ColumnSpec>& inputs() const override { return parts_.inputs; }
   const std::shared_ptr<arrow::Schema>& outputs() const override { return parts_.outputs; }
 
+  std::vector<Fact> facts() const override {
+    const auto& shape = forest_.shape();
+    return {{"engine", "forest"},
+            {"trees", fmt::to_string(shape.trees)},
+            {"leaves", fmt::to_string(shape.leaves)},
+            {"most leaves of a tree", fmt::to_string(shape.most_leaves)},
+            {"features", fmt::to_string(forest_.ensemble().features)},
+            {"thresholds", fmt::to_string(shape.thresholds)},
+            {"rank columns", fmt::to_string(shape.columns)}};
+  }
+
   Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& batch) const override {
     std::vector<std::shared_ptr<arrow::Array>> columns;
     for (size_t f = 0; f < readers_.size(); ++f) {

@@ -66,16 +66,9 @@ Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel) {
     return Fail(ErrorKind::kUnsupported, "{} holds a scikit-learn wrapper; save its booster_ instead", file.string());
   ASSIGN(auto bytes, ReadFile(file, kLargestModel));
   ASSIGN(auto text, Wrap(ParseLightGbmText(bytes), file.string()));
-  std::vector<ColumnSpec> inputs;
-  if (mlmodel.signature && !mlmodel.signature->inputs.empty()) {
-    inputs = mlmodel.signature->inputs;
-  } else {
-    for (const auto& name : text.feature_names) inputs.push_back({name, "double", true});
-    if (!text.pandas_categorical.empty())
-      return Fail(ErrorKind::kUnsupported, "a model with categories needs a signature: save it with signature=infer_signature(…)");
-  }
-  if (inputs.size() != text.feature_names.size())
-    return Fail(ErrorKind::kInvalid, "the signature has {} inputs, but the model {} features", inputs.size(), text.feature_names.size());
+  ASSIGN(auto inputs, InputsFor(mlmodel, text.feature_names));
+  if (!text.pandas_categorical.empty() && !mlmodel.signature)
+    return Fail(ErrorKind::kUnsupported, "a model with categories needs a signature: save it with signature=infer_signature(…)");
   ForestModelParts parts;
   parts.codes.resize(inputs.size());
   ASSIGN(auto features, CategoryFeatures(text, inputs));

@@ -1,0 +1,42 @@
+#include "cli/model_files.h"
+
+#include <arrow/io/file.h>
+#include <arrow/record_batch.h>
+#include <arrow/table.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/arrow/writer.h>
+
+#include "base/arrow.h"
+#include "base/format.h"
+
+namespace slipway::cli {
+
+Result<std::shared_ptr<arrow::RecordBatch>> ReadRowsFor(const model::Model& model, const std::filesystem::path& file) {
+  ARROW_ASSIGN(auto input, arrow::io::ReadableFile::Open(file.string()));
+  ARROW_ASSIGN(auto reader, parquet::arrow::OpenFile(input, arrow::default_memory_pool()));
+  std::shared_ptr<arrow::Schema> schema;
+  ARROW_TRY(reader->GetSchema(&schema));
+  std::vector<int> columns;
+  for (const auto& column : model.inputs()) {
+    int index = schema->GetFieldIndex(column.name);
+    if (index < 0 && !column.required) continue;
+    if (index < 0) return Fail(ErrorKind::kInvalid, "{} lacks the column '{}', which the model needs", file.string(), column.name);
+    if (!model::Feeds(*schema->field(index)->type(), column.type))
+      return Fail(ErrorKind::kInvalid, "{}: the model needs '{}' as {}, but it is {}, which would lose values", file.string(), column.name,
+                  column.type, schema->field(index)->type()->ToString());
+    columns.push_back(index);
+  }
+  ARROW_ASSIGN(auto table, reader->ReadTable(columns));
+  ARROW_ASSIGN(auto rows, table->CombineChunksToBatch());
+  return rows;
+}
+
+Result<> WriteRows(const std::shared_ptr<arrow::RecordBatch>& rows, const std::filesystem::path& file) {
+  ARROW_ASSIGN(auto table, arrow::Table::FromRecordBatches({rows}));
+  ARROW_ASSIGN(auto output, arrow::io::FileOutputStream::Open(file.string()));
+  ARROW_TRY(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), output));
+  ARROW_TRY(output->Close());
+  return {};
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,149 @@
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+#include <fmt/format.h>
+
+#include <atomic>
+#include <boost/json/serialize.hpp>
+#include <filesystem>
+#include <iostream>
+#include <thread>
+
+#include "base/json.h"
+#include "base/time.h"
+#include "cli/commands.h"
+#include "cli/model_files.h"
+#include "cli/terminal.h"
+#include "model/model.h"
+#include "registry/folder_registry.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Arguments {
+  std::string model, input, output;
+  int64_t batch = 32768;
+  double seconds = 2;
+};
+
+/// `name`, `name/3`, `name@champion`, or a folder that save_model wrote. The newest version where none is named.
+Result<std::unique_ptr<model::Model>> Load(const Context& context, const std::string& named) {
+  if (std::filesystem::exists(std::filesystem::path(named) / "MLmodel")) return model::LoadModel(named);
+  registry::FolderRegistry registry(std::filesystem::absolute(context.data_dir) / "models");
+  registry::ModelReference reference{named.substr(0, named.find_first_of("/@")), std::nullopt, std::nullopt};
+  if (auto at = named.find_first_of("/@"); at != std::string::npos)
+    (named[at] == '/' ? reference.version : reference.alias) = named.substr(at + 1);
+  if (!reference.version && !reference.alias) {
+    ASSIGN(auto models, registry.List());
+    for (const auto& model : models)
+      if (model.name == reference.name && !model.versions.empty()) reference.version = model.versions.back();
+    if (!reference.version) return Fail(ErrorKind::kNotFound, "no folder with an MLmodel file, and no registered model, '" + named + "'");
+  }
+  ASSIGN(auto version, registry.Resolve(reference));
+  TRY(registry.Fetch(version));
+  return model::LoadModel(version.folder);
+}
+
+Result<> Inspect(const Context& context, const Arguments& args) {
+  ASSIGN(auto model, Load(context, args.model));
+  json::object all;
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& fact : model->facts()) {
+    rows.push_back({fact.name, fact.value});
+    all[fact.name] = fact.value;
+  }
+  json::array inputs, outputs;
+  for (const auto& column : model->inputs()) {
+    rows.push_back({"input", fmt::format("{} {}{}", column.name, column.type, column.required ? "" : " (optional)")});
+    inputs.push_back(json::object{{"name", column.name}, {"type", column.type}, {"required", column.required}});
+  }
+  for (const auto& field : model->outputs()->fields()) {
+    rows.push_back({"output", fmt::format("{} {}", field->name(), field->type()->ToString())});
+    outputs.push_back(json::object{{"name", field->name()}, {"type", field->type()->ToString()}});
+  }
+  all["inputs"] = inputs;
+  all["outputs"] = outputs;
+  if (context.json)
+    std::cout << json::serialize(all) << "\n";
+  else
+    PrintTable({"WHAT", "VALUE"}, rows);
+  return {};
+}
+
+Result<> Predict(const Context& context, const Arguments& args) {
+  ASSIGN(auto model, Load(context, args.model));
+  ASSIGN(auto rows, ReadRowsFor(*model, args.input));
+  ASSIGN(auto predictions, model->Score(*rows));
+  TRY(WriteRows(predictions, args.output));
+  fmt::print(stderr, "{} predictions in {}\n", predictions->num_rows(), args.output);
+  return {};
+}
+
+/// Calls of `rows` rows each from `threads` threads until the time is over; seconds for one call.
+Result<double> TimeCalls(const model::Model& model, const arrow::RecordBatch& all, int64_t rows, int threads, double seconds) {
+  rows = std::min(rows, all.num_rows());
+  std::atomic<int64_t> calls = 0;
+  std::atomic<bool> failed = false;
+  double started = MonotonicSeconds();
+  auto work = [&] {
+    for (int64_t first = 0; !failed && MonotonicSeconds() - started < seconds; first += rows) {
+      if (first + rows > all.num_rows()) first = 0;
+      if (!model.Score(*all.Slice(first, rows))) failed = true;
+      ++calls;
+    }
+  };
+  {
+    std::vector<std::jthread> workers;
+    for (int i = 0; i < threads; ++i) workers.emplace_back(work);
+  }
+  double took = MonotonicSeconds() - started;
+  if (failed) TRY(model.Score(*all.Slice(0, rows)));
+  return took / static_cast<double>(calls.load());
+}
+
+Result<> Bench(const Context& context, const Arguments& args) {
+  ASSIGN(auto model, Load(context, args.model));
+  ASSIGN(auto rows, ReadRowsFor(*model, args.input));
+  if (rows->num_rows() == 0) return Fail(ErrorKind::kInvalid, args.input + " has no rows");
+  TRY(model->Score(*rows->Slice(0, std::min(args.batch, rows->num_rows()))));  // warm
+  json::array all;
+  std::vector<std::vector<std::string>> table;
+  auto measure = [&](int64_t count, int threads) -> Result<> {
+    ASSIGN(double seconds, TimeCalls(*model, *rows, count, threads, args.seconds));
+    auto size = std::min(count, rows->num_rows());
+    double rate = static_cast<double>(size) / seconds;
+    all.push_back(json::object{{"rows", size}, {"threads", threads}, {"rows_per_second", rate}, {"microseconds_per_call", seconds * threads * 1e6}});
+    table.push_back({fmt::to_string(size), fmt::to_string(threads), fmt::format("{:.0f}", rate), fmt::format("{:.1f}", seconds * threads * 1e6)});
+    return {};
+  };
+  for (int64_t count : {int64_t{1}, int64_t{10}, int64_t{100}}) TRY(measure(count, 1));
+  TRY(measure(args.batch, 1));
+  if (int cores = static_cast<int>(std::thread::hardware_concurrency()); cores > 1) TRY(measure(args.batch, cores));
+  if (context.json)
+    std::cout << json::serialize(all) << "\n";
+  else
+    PrintTable({"ROWS PER CALL", "THREADS", "ROWS/S", "US/CALL"}, table);
+  return {};
+}
+
+}  // namespace
+
+void AddModelTools(CLI::App& models, Context& context) {
+  auto args = std::make_shared<Arguments>();
+  auto add = [&](const char* name, const char* text, Result<> (*run)(const Context&, const Arguments&)) {
+    auto* command = models.add_subcommand(name, text);
+    command->add_option("model", args->model, "name, name/version, name@alias, or the folder of an MLflow model")->required();
+    command->callback([&context, args, run] { context.chosen = [&context, args, run] { return run(context, *args); }; });
+    return command;
+  };
+  add("inspect", "which engine scores a model, its size, its columns", Inspect)->footer("Example:\n  slipway models inspect churn@champion");
+  auto* predict = add("predict", "score the rows of a Parquet file, without a deployment", Predict);
+  predict->add_option("-i,--input", args->input, "a Parquet file with the model's columns")->required();
+  predict->add_option("-o,--output", args->output, "the Parquet file to write")->required();
+  predict->footer("Example:\n  slipway models predict churn/3 -i rows.parquet -o predictions.parquet");
+  auto* bench = add("bench", "how fast a model scores the rows of a Parquet file, in memory", Bench);
+  bench->add_option("-i,--input", args->input, "a Parquet file with the model's columns")->required();
+  bench->add_option("--batch", args->batch, "rows of a large call")->check(CLI::PositiveNumber);
+  bench->add_option("--seconds", args->seconds, "time for each measurement")->check(CLI::PositiveNumber);
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,109 @@
+#include "model/xgboost/xgboost_model.h"
+
+#include <arrow/array.h>
+#include <arrow/buffer.h>
+#include <arrow/builder.h>
+#include <arrow/type.h>
+
+#include <algorithm>
+
+#include "base/arrow.h"
+#include "base/file.h"
+#include "base/format.h"
+#include "model/forest/forest_model.h"
+#include "model/xgboost/model_file.h"
+
+namespace slipway::model {
+namespace {
+
+constexpr size_t kLargestModel = size_t{4} << 30;
+
+/// What `predict` gives: XGBoost's values, or the labels that a classifier makes of them.
+enum class Gives { kValues, kClassOfBinary, kClassOfMany, kClassAsNumber, kLabelsOfEach };
+
+Gives WhatPredictGives(const std::string& model_class, const XgboostFile& file) {
+  if (!model_class.ends_with("Classifier")) return Gives::kValues;
+  if (file.objective == "multi:softmax") return Gives::kClassAsNumber;
+  if (file.ensemble.outputs == 1) return Gives::kClassOfBinary;
+  return file.objective == "multi:softprob" ? Gives::kClassOfMany : Gives::kLabelsOfEach;
+}
+
+class Converter {
+ public:
+  Converter(Transform transform, Gives gives, size_t outputs) : transform_(transform), gives_(gives), outputs_(outputs) {}
+
+  std::shared_ptr<arrow::Schema> Schema() const {
+    bool one = outputs_ == 1 || transform_ == Transform::kArgmax || gives_ == Gives::kClassOfMany;
+    auto type = gives_ == Gives::kValues           ? arrow::float32()
+                : gives_ == Gives::kClassAsNumber  ? arrow::int32()
+                : gives_ == Gives::kLabelsOfEach   ? arrow::float64()
+                                                   : arrow::int64();
+    arrow::FieldVector fields;
+    for (size_t k = 0; k < (one ? 1 : outputs_); ++k) fields.push_back(arrow::field(one ? "prediction" : fmt::format("prediction_{}", k), type, false));
+    return arrow::schema(std::move(fields));
+  }
+
+  Result<arrow::ArrayVector> Convert(const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) const {
+    switch (gives_) {
+      case Gives::kValues: return Build<arrow::FloatBuilder>(*sums, rows, [](float value) { return value; });
+      case Gives::kClassAsNumber: return Build<arrow::Int32Builder>(*sums, rows, [](float value) { return static_cast<int32_t>(value); });
+      case Gives::kClassOfMany: return Build<arrow::Int64Builder>(*sums, rows, [](float value) { return static_cast<int64_t>(value); });
+      case Gives::kClassOfBinary: return Build<arrow::Int64Builder>(*sums, rows, [](float value) { return int64_t{value > 0.5f}; });
+      case Gives::kLabelsOfEach: return Build<arrow::DoubleBuilder>(*sums, rows, [](float value) { return value > 0.5f ? 1.0 : 0.0; });
+    }
+    return Fail(ErrorKind::kInternal, "a model that gives nothing");
+  }
+
+ private:
+  template <typename Builder, typename F>
+  Result<arrow::ArrayVector> Build(const arrow::Buffer& sums, int64_t rows, F&& of) const {
+    auto columns = static_cast<size_t>(Schema()->num_fields());
+    std::vector<Builder> builders(columns);
+    for (auto& builder : builders) ARROW_TRY(builder.Reserve(rows));
+    const auto* margins = sums.data_as<double>();
+    std::vector<float> row(outputs_);
+    for (int64_t i = 0; i < rows; ++i) {
+      for (size_t k = 0; k < outputs_; ++k) row[k] = static_cast<float>(margins[static_cast<int64_t>(k) * rows + i]);
+      Apply(transform_, row.data(), outputs_);
+      if (gives_ == Gives::kClassOfMany) row[0] = static_cast<float>(std::ranges::max_element(row) - row.begin());
+      for (size_t k = 0; k < columns; ++k) builders[k].UnsafeAppend(of(row[k]));
+    }
+    arrow::ArrayVector arrays;
+    for (auto& builder : builders) {
+      ARROW_ASSIGN(auto array, builder.Finish());
+      arrays.push_back(std::move(array));
+    }
+    return arrays;
+  }
+
+  Transform transform_;
+  Gives gives_;
+  size_t outputs_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel) {
+  const auto& settings = mlmodel.flavors.at("xgboost");
+  auto setting = [&](const char* key, std::string fallback) {
+    auto found = settings.find(key);
+    return found == settings.end() ? fallback : found->second;
+  };
+  auto path = mlmodel.folder / setting("data", "model.xgb");
+  auto model_class = setting("model_class", "xgboost.core.Booster");
+  bool is_booster = model_class.ends_with(".Booster");
+  ASSIGN(auto bytes, ReadFile(path, kLargestModel));
+  ASSIGN(auto file, Wrap(ParseXgboostFile(bytes, !is_booster), path.string()));
+  auto names = file.feature_names;
+  for (size_t f = names.size(); f < file.ensemble.features; ++f) names.push_back(fmt::format("f{}", f));
+  ForestModelParts parts;
+  ASSIGN(parts.inputs, InputsFor(mlmodel, names));
+  parts.codes.resize(parts.inputs.size());
+  Converter converter(file.transform, WhatPredictGives(model_class, file), file.ensemble.outputs);
+  parts.outputs = converter.Schema();
+  parts.convert = [converter](const auto& sums, int64_t rows) { return converter.Convert(sums, rows); };
+  ASSIGN(auto forest, Wrap(Forest::Compile(std::move(file.ensemble)), path.string()));
+  return MakeForestModel(std::move(forest), std::move(parts));
+}
+
+}  // namespace slipway::model
