@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 
 import mlflow.lightgbm
+import mlflow.pyfunc
 import pytest
 from mlflow.models import infer_signature
 from mlflow.models.signature import ModelSignature
@@ -31,6 +32,7 @@ from services.s3 import S3  # noqa: E402
 BINARY = Path(os.environ.get("SLIPWAY_BINARY", ROOT / "build/release/bin/slipway"))
 SLOWER = 1 if "release" in BINARY.parts else 20  # how much slower a sanitized build is, about
 HANG_SECONDS = 60 if SLOWER == 1 else 600  # ends a test that hangs
+os.environ.setdefault("SLIPWAY_PYTHON", sys.executable)  # for models that Python scores
 
 
 class Lake:
@@ -71,9 +73,16 @@ class Lake:
         mlflow.lightgbm.save_model(booster, folder, signature=signature, pip_requirements=["lightgbm"])  # else it looks for them, slowly
         self.cli("models", "register", name, str(folder))
 
+    def register_python(self, name: str, model, signature) -> Path:
+        """A model of any class with `predict(context, rows, params)`: its folder."""
+        folder = self.dir / f"model-{uuid.uuid4().hex}"
+        mlflow.pyfunc.save_model(folder, python_model=model, signature=signature, pip_requirements=["mlflow"])
+        self.cli("models", "register", name, str(folder))
+        return folder
+
     def job(self, model: str = "m", source: str = "src.t", target: str = "ml.p", *, entities=("id",), filter_sql=None,
             logical_date="2024-03-01T06:00:00Z", rerun="overwrite_partition", partition_column="scored_at", attempt=1,
-            run_id=None, snapshot_id=None, version="1") -> Path:
+            run_id=None, snapshot_id=None, version="1", python=None) -> Path:
         self.jobs += 1
         folder = self.dir / "runs" / f"{self.jobs:03}"
         folder.mkdir(parents=True)
@@ -84,14 +93,16 @@ class Lake:
                                    "snapshot_id": snapshot_id},
                         "target": {"schema": target_schema, "table": target_table, "catalog": self.place["name"]},
                         "entity_columns": list(entities), "rerun_behavior": rerun, "partition_column": partition_column},
-               "places": {"catalogs": [self.place], "registry": f"{self.dir}/models", "model_cache": f"{self.dir}/model-cache"}}
+               "places": {"catalogs": [self.place], "registry": f"{self.dir}/models", "model_cache": f"{self.dir}/model-cache",
+                          "python": {"interpreter": sys.executable, **(python or {})}}}
         (folder / "job.json").write_text(json.dumps(job))
         return folder / "job.json"
 
     def score(self, job: Path | None = None, *, ok: bool = True, **kwargs) -> list[dict]:
         """Runs a job to its end; the events."""
         job = job or self.job(**kwargs)
-        done = subprocess.run([BINARY, "score", "--job", job], capture_output=True, text=True, timeout=300, env={**os.environ, **self.environment})
+        done = subprocess.run([BINARY, "score", "--job", job], capture_output=True, text=True, errors="replace", timeout=300,
+                              env={**os.environ, **self.environment})
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert (done.returncode == 0) == ok, (done.stdout, done.stderr)
         return events

@@ -72,4 +72,4 @@ def check(folder: Path, rows: pd.DataFrame, wants_engine: str = "forest") -> Non
     want = mlflow.pyfunc.load_model(str(folder)).predict(rows)
     assert_equal(predict(folder, rows), want)
     few = predict(folder, rows.tail(5).reset_index(drop=True))
-    assert_equal(few, want[-5:] if isinstance(want, np.ndarray) else want.tail(5))
+    assert_equal(few, want.tail(5) if isinstance(want, (pd.DataFrame, pd.Series)) else want[-5:])

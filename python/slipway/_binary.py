@@ -13,5 +13,6 @@ def path() -> str:
 
 
 def main() -> None:
-    """The console script: the program takes this process's place."""
+    """The console script: the program takes this process's place. Models that need Python get this one."""
+    os.environ.setdefault("SLIPWAY_PYTHON", sys.executable)
     os.execv(path(), [path(), *sys.argv[1:]])

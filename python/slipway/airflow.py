@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -25,7 +26,7 @@ from slipway import _binary
 
 log = logging.getLogger(__name__)
 
-KEPT = ("PATH", "HOME", "TZ", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "MLFLOW_S3_ENDPOINT_URL")
+KEPT = ("PATH", "HOME", "TZ", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "MLFLOW_S3_ENDPOINT_URL", "SLIPWAY_PYTHON")
 KEPT_PREFIXES = ("AWS_", "MLFLOW_TRACKING_", "SLIPWAY_CATALOGS_")
 FINAL = {"invalid", "not_found", "unsupported", "corrupt", "denied"}  # trying again changes nothing
 SECONDS_BETWEEN_REPORTS = 5
@@ -97,8 +98,13 @@ class _Run:
     def score(self, file: Path) -> dict:
         """Its last event. The program ends with this process, however that ends."""
         environment = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
+        environment.setdefault("SLIPWAY_PYTHON", sys.executable)
         command = [_binary.path(), "score", "--job", str(file), "--while-parent", str(os.getpid())]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", env=environment,
+                                   start_new_session=True)
+        # What a model prints comes by standard error, and is no event.
+        printed = threading.Thread(target=lambda: [log.info("slipway: %s", line.rstrip()) for line in process.stderr], daemon=True)
+        printed.start()
         last: dict = {}
         try:
             for line in process.stdout:
@@ -110,6 +116,7 @@ class _Run:
                 if event["event"] == "progress":
                     self.reporter.progress(event.get("scored"))
             process.wait()
+            printed.join()
         except BaseException:
             # Airflow ends the task: what the run has written goes before this process does.
             process.send_signal(signal.SIGTERM)

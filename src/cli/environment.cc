@@ -16,4 +16,9 @@ std::map<std::string, std::string> Environment(const std::string& prefix) {
   return found;
 }
 
+std::string PythonInterpreter() {
+  auto found = Environment("SLIPWAY_PYTHON");
+  return found.contains("SLIPWAY_PYTHON") ? found["SLIPWAY_PYTHON"] : "python3";
+}
+
 }  // namespace slipway::cli

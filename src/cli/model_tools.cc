@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "cli/commands.h"
+#include "cli/environment.h"
 #include "cli/model_files.h"
 #include "cli/terminal.h"
 #include "model/model.h"
@@ -27,7 +28,8 @@ struct Arguments {
 
 /// `name`, `name/3`, `name@champion`, or a folder that save_model wrote. The newest version where none is named.
 Result<std::unique_ptr<model::Model>> Load(const Context& context, const std::string& named) {
-  if (std::filesystem::exists(std::filesystem::path(named) / "MLmodel")) return model::LoadModel(named);
+  model::PythonEngine python{.interpreter = PythonInterpreter()};
+  if (std::filesystem::exists(std::filesystem::path(named) / "MLmodel")) return model::LoadModel(named, python);
   registry::FolderRegistry registry(std::filesystem::absolute(context.data_dir) / "models");
   registry::ModelReference reference{named.substr(0, named.find_first_of("/@")), std::nullopt, std::nullopt};
   if (auto at = named.find_first_of("/@"); at != std::string::npos)
@@ -40,7 +42,7 @@ Result<std::unique_ptr<model::Model>> Load(const Context& context, const std::st
   }
   ASSIGN(auto version, registry.Resolve(reference));
   TRY(registry.Fetch(version));
-  return model::LoadModel(version.folder);
+  return model::LoadModel(version.folder, python);
 }
 
 Result<> Inspect(const Context& context, const Arguments& args) {
@@ -111,8 +113,10 @@ Result<> Bench(const Context& context, const Arguments& args) {
     ASSIGN(double seconds, TimeCalls(*model, *rows, count, threads, args.seconds));
     auto size = std::min(count, rows->num_rows());
     double rate = static_cast<double>(size) / seconds;
-    all.push_back(json::object{{"rows", size}, {"threads", threads}, {"rows_per_second", rate}, {"microseconds_per_call", seconds * threads * 1e6}});
-    table.push_back({fmt::to_string(size), fmt::to_string(threads), fmt::format("{:.0f}", rate), fmt::format("{:.1f}", seconds * threads * 1e6)});
+    all.push_back(
+        json::object{{"rows", size}, {"threads", threads}, {"rows_per_second", rate}, {"microseconds_per_call", seconds * threads * 1e6}});
+    table.push_back(
+        {fmt::to_string(size), fmt::to_string(threads), fmt::format("{:.0f}", rate), fmt::format("{:.1f}", seconds * threads * 1e6)});
     return {};
   };
   for (int64_t count : {int64_t{1}, int64_t{10}, int64_t{100}}) TRY(measure(count, 1));
@@ -135,7 +139,8 @@ void AddModelTools(CLI::App& models, Context& context) {
     command->callback([&context, args, run] { context.chosen = [&context, args, run] { return run(context, *args); }; });
     return command;
   };
-  add("inspect", "which engine scores a model, its size, its columns", Inspect)->footer("Example:\n  slipway models inspect churn@champion");
+  add("inspect", "which engine scores a model, its size, its columns", Inspect)
+      ->footer("Example:\n  slipway models inspect churn@champion");
   auto* predict = add("predict", "score the rows of a Parquet file, without a deployment", Predict);
   predict->add_option("-i,--input", args->input, "a Parquet file with the model's columns")->required();
   predict->add_option("-o,--output", args->output, "the Parquet file to write")->required();

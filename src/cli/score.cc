@@ -42,6 +42,7 @@ Result<> Score(const std::string& file, int parent, const std::string& lease) {
     ASSIGN(auto lock, FileLock::TryTake(std::filesystem::absolute(file).parent_path() / "lock"));
     ASSIGN(auto text, ReadFile(file, size_t{1} << 20));
     ASSIGN(auto job, scoring::ParseJob(text));
+    if (job.places.python.interpreter.empty()) job.places.python.interpreter = PythonInterpreter();
     ASSIGN(auto sources, scoring::OpenSources(job.places, scoring::FromEnvironment(Environment(""), job.places)));
     scoring::CommitGuard guard;
     if (!lease.empty()) guard = [&] { return dispatch::CheckLease(lease); };

@@ -4,6 +4,7 @@
 #include "model/lightgbm/lightgbm_model.h"
 #include "model/mlmodel.h"
 #include "model/model.h"
+#include "model/python/python_model.h"
 #include "model/xgboost/xgboost_model.h"
 
 namespace slipway::model {
@@ -34,13 +35,19 @@ bool Feeds(const arrow::DataType& column, const std::string& type) {
   return type == "binary" && id == Type::BINARY;
 }
 
-Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder) {
+Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python) {
   ASSIGN(auto mlmodel, ReadMlModel(folder));
-  for (const auto& flavor : kFlavors)
-    if (mlmodel.flavors.contains(std::string(flavor.name))) return flavor.load(mlmodel);
-  std::string names;
+  std::string why, names;
+  for (const auto& flavor : kFlavors) {
+    if (!mlmodel.flavors.contains(std::string(flavor.name))) continue;
+    auto model = flavor.load(mlmodel);
+    if (model || model.error().kind != ErrorKind::kUnsupported) return model;
+    why = model.error().message;
+    break;
+  }
   for (const auto& [name, settings] : mlmodel.flavors) names += (names.empty() ? "" : ", ") + name;
-  return Fail(ErrorKind::kUnsupported, "no engine for the flavors {} (Slipway scores: lightgbm)", names);
+  if (why.empty()) why = fmt::format("no native engine for the flavors {}", names);
+  return LoadPython(mlmodel, python, why);
 }
 
 }  // namespace slipway::model

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/python/python_engine.h"
 #include "model/signature.h"
 
 namespace slipway::model {
@@ -27,6 +28,9 @@ class Model {
   /// The prediction columns, as `mlflow.pyfunc` gives them: one output is `prediction`, several are `prediction_0`, ….
   virtual const std::shared_ptr<arrow::Schema>& outputs() const = 0;
 
+  /// Whether scoring reads the model's folder.
+  virtual bool needs_files() const { return false; }
+
   /// What people want to know of it: which engine scores it, how many trees it has, ….
   virtual std::vector<Fact> facts() const = 0;
 
@@ -37,8 +41,8 @@ class Model {
 /// Whether a table's column type can be given for a signature's type: widening is silent, losing is refused.
 bool Feeds(const arrow::DataType& column, const std::string& signature_type);
 
-/// Loads the MLflow model in `folder`, with the fastest exact engine for its flavor (see flavors.cc).
-/// kUnsupported: no engine for its flavors, by name. kCorrupt: a file that is not what MLmodel says.
-Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder);
+/// Loads the MLflow model in `folder`, with the fastest exact engine for its flavor (see flavors.cc), or with Python where there is none.
+/// kUnsupported: neither can score it. kCorrupt: a file that is not what MLmodel says.
+Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python);
 
 }  // namespace slipway::model

@@ -1,10 +1,38 @@
 #include "model/signature.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "base/json.h"
 
 namespace slipway::model {
 namespace {
+
+constexpr int64_t kMostTensorColumns = 100'000;
+
+/// numpy's names of types → MLflow's of columns.
+constexpr std::pair<std::string_view, std::string_view> kTensorTypes[] = {
+    {"float64", "double"}, {"float32", "float"}, {"int64", "long"},    {"int32", "integer"},
+    {"int16", "integer"},  {"int8", "integer"},  {"uint8", "integer"}, {"uint16", "integer"},
+    {"bool", "boolean"},   {"object", "string"}, {"str", "string"},    {"datetime64", "datetime"}};
+
+/// A tensor `[rows]` is a column, one `[rows, n]` n of them: `prediction`, or `prediction_0`, …. Inputs have the tensors' own names.
+Result<> AddTensor(const JsonObject& column, bool inputs, std::vector<ColumnSpec>& columns) {
+  ASSIGN(auto spec, column.Object("tensor-spec"));
+  ASSIGN(auto dtype, spec.String("dtype"));
+  ASSIGN(const auto* shape, spec.Array("shape"));
+  ASSIGN(auto name, column.String("name", inputs ? "" : "prediction"));
+  auto type = std::ranges::find(kTensorTypes, std::string_view(dtype), &std::pair<std::string_view, std::string_view>::first);
+  if (type == std::end(kTensorTypes)) return Fail(ErrorKind::kUnsupported, "the signature has a tensor of type {}", dtype);
+  if (inputs && name.empty())
+    return Fail(ErrorKind::kUnsupported, "the signature's input is a tensor without column names: infer the signature from a DataFrame");
+  auto size = shape->size() == 2 && (*shape)[1].is_int64() ? (*shape)[1].get_int64() : int64_t{1};
+  if (shape->empty() || shape->size() > 2 || size < 1 || size > kMostTensorColumns || (inputs && size != 1))
+    return Fail(ErrorKind::kUnsupported, "the signature's {} '{}' is a tensor whose rows are no columns", inputs ? "input" : "output",
+                name);
+  for (int64_t k = 0; k < size; ++k) columns.push_back({size == 1 ? name : fmt::format("{}_{}", name, k), std::string(type->second), true});
+  return {};
+}
 
 Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool inputs) {
   std::vector<ColumnSpec> columns;
@@ -14,9 +42,13 @@ Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool input
   for (const auto& item : value.get_array()) {
     ASSIGN(auto object, JsonObject::From(item, "signature column"));
     ASSIGN(auto type, object.String("type"));
-    if (type == "tensor" && !inputs) return std::vector<ColumnSpec>{};
-    if (type == "tensor" || type == "array" || type == "object" || type == "map")
-      return Fail(ErrorKind::kUnsupported, "the signature's {} is of type {}; only named scalar columns can be fed from a table",
+    if (type == "tensor") {
+      TRY(AddTensor(object, inputs, columns));
+      continue;
+    }
+    if (type == "array" || type == "object" || type == "map")
+      return Fail(ErrorKind::kUnsupported,
+                  "the signature's {} is of type {}; only scalar columns can be read from a table and written to one",
                   inputs ? "input" : "output", type);
     ColumnSpec column;
     column.type = type;
@@ -25,6 +57,8 @@ Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool input
     ASSIGN(column.required, object.Bool("required", true));
     columns.push_back(std::move(column));
   }
+  if (!inputs && columns.size() > 1 && std::ranges::all_of(columns, [](const auto& c) { return c.name == "prediction"; }))
+    for (size_t k = 0; k < columns.size(); ++k) columns[k].name = fmt::format("prediction_{}", k);
   return columns;
 }
 

@@ -75,7 +75,24 @@ json::object ToJson(const Places& places) {
   return {{"catalogs", std::move(catalogs)},
           {"registry", places.registry.location},
           {"model_cache", places.registry.cache},
-          {"model_cache_bytes", places.registry.cache_bytes}};
+          {"model_cache_bytes", places.registry.cache_bytes},
+          {"python", json::object{{"interpreter", places.python.interpreter},
+                                  {"network", places.python.network},
+                                  {"memory_mib", places.python.memory_mib},
+                                  {"batch_seconds", places.python.batch_seconds},
+                                  {"load_seconds", places.python.load_seconds},
+                                  {"processes", places.python.processes}}}};
+}
+
+Result<model::PythonEngine> ParsePython(const JsonObject& object) {
+  model::PythonEngine python;
+  ASSIGN(python.interpreter, object.String("interpreter", ""));
+  ASSIGN(python.network, object.Bool("network", python.network));
+  ASSIGN(python.memory_mib, object.Int("memory_mib", python.memory_mib));
+  ASSIGN(python.batch_seconds, object.Int("batch_seconds", python.batch_seconds));
+  ASSIGN(python.load_seconds, object.Int("load_seconds", python.load_seconds));
+  ASSIGN(python.processes, object.Int("processes", python.processes));
+  return python;
 }
 
 Result<Places> ParsePlaces(const JsonObject& object) {
@@ -95,6 +112,10 @@ Result<Places> ParsePlaces(const JsonObject& object) {
   ASSIGN(places.registry.location, object.String("registry"));
   ASSIGN(places.registry.cache, object.String("model_cache"));
   ASSIGN(places.registry.cache_bytes, object.Int("model_cache_bytes", places.registry.cache_bytes));
+  if (object.Find("python") != nullptr) {
+    ASSIGN(auto python, object.Object("python"));
+    ASSIGN(places.python, ParsePython(python));
+  }
   return places;
 }
 

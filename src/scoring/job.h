@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "iceberg/catalog.h"
+#include "model/python/python_engine.h"
 #include "registry/registry.h"
 
 namespace slipway::scoring {
@@ -36,10 +37,11 @@ struct Work {
   std::string partition_column = "scored_at";
 };
 
-/// Where tables and models are.
+/// Where tables and models are, and what models may use.
 struct Places {
   std::vector<iceberg::CatalogPlace> catalogs;
   registry::RegistryPlace registry;
+  model::PythonEngine python;  ///< without an interpreter: that of the machine that scores
 
   /// The places below a server's data directory: an embedded catalog, and a folder of models.
   static Places In(const std::string& data_dir);

@@ -15,12 +15,12 @@ Result<std::shared_ptr<const model::Model>> LoadedModels::Load(registry::Registr
     }
   }
   TRY(registry.Fetch(version));
-  ASSIGN(auto loaded, model::LoadModel(version.folder));
+  ASSIGN(auto loaded, model::LoadModel(version.folder, python_));
   std::shared_ptr<const model::Model> model = std::move(loaded);
   std::lock_guard lock(mutex_);
   kept_.remove_if(same);
   kept_.push_front({version, model});
-  kept_.front().version.hold.reset();  // what is loaded needs its files no more
+  if (!model->needs_files()) kept_.front().version.hold.reset();
   if (kept_.size() > most_) kept_.pop_back();
   return model;
 }

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/format.h"
+
 namespace slipway::scoring {
 namespace {
 
@@ -63,7 +65,7 @@ class Flow {
         item = std::move(todo_.front());
         todo_.pop();
       }
-      auto outcome = pipeline_.stage(item.second);
+      auto outcome = Wrap(pipeline_.stage(item.second), fmt::format("batch {}", item.first));
       std::lock_guard lock(mutex_);
       results_.emplace(item.first, std::move(outcome));
       changed_.notify_all();

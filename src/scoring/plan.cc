@@ -115,6 +115,7 @@ class Planner {
   void CheckSignature() {
     for (const auto& input : plan_.model->inputs()) {
       const auto* field = plan_.source.metadata.schema.Find(input.name);
+      if (field == nullptr && !input.required) continue;
       if (field == nullptr) {
         Invalid({"source", "table"},
                 fmt::format("the model needs the column '{}' ({}), which {} lacks", input.name, input.type, ToString(plan_.source.id)));

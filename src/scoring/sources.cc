@@ -42,7 +42,8 @@ Secrets FromEnvironment(const std::map<std::string, std::string>& environment, c
 
 Result<Sources> OpenSources(const Places& places, const Secrets& secrets) {
   ASSIGN(auto registry, registry::OpenRegistry(places.registry, secrets.registry));
-  return Sources{Catalogs(places.catalogs, secrets.catalogs), std::move(registry), std::make_unique<LoadedModels>(kMostLoadedModels)};
+  return Sources{Catalogs(places.catalogs, secrets.catalogs), std::move(registry),
+                 std::make_unique<LoadedModels>(kMostLoadedModels, places.python)};
 }
 
 }  // namespace slipway::scoring

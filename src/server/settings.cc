@@ -33,6 +33,14 @@ Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_d
   if (!replaced) places.catalogs.insert(places.catalogs.begin(), embedded);
   places.registry.location = TextOr(config, "registry.location", places.registry.location);
   places.registry.cache_bytes = int64_t{config.Number("registry.cache_mib")} << 20;
+  const auto& network = config.Text("python.network");
+  if (network != "yes" && network != "no") return Fail(ErrorKind::kInvalid, "python.network is yes or no, not '{}'", network);
+  places.python = {.interpreter = config.Text("python.interpreter"),
+                   .network = network == "yes",
+                   .memory_mib = config.Number("python.memory_mib"),
+                   .batch_seconds = config.Number("python.batch_seconds"),
+                   .load_seconds = config.Number("python.load_seconds"),
+                   .processes = config.Number("python.processes")};
   return places;
 }
 
@@ -56,6 +64,7 @@ std::vector<std::string> ScoringEnvironment(const scoring::Secrets& secrets, con
   auto pass = [&](const std::string& name, const std::string& value) {
     if (!value.empty()) passed.push_back(name + "=" + value);
   };
+  if (auto found = environment.find("SLIPWAY_PYTHON"); found != environment.end()) pass(found->first, found->second);
   for (const char* name : kS3Environment)
     if (auto found = environment.find(name); found != environment.end()) pass(name, found->second);
   for (const auto& [name, value] : scoring::ToEnvironment(secrets)) pass(name, value);

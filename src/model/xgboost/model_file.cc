@@ -196,8 +196,7 @@ class TreeMaker {
     if (file_.split_type[at] == 0) {
       // x < c for floats is x <= the float before c; nothing lies below -infinity.
       float condition = file_.condition[at];
-      if (condition == -std::numeric_limits<float>::infinity())
-        return Fail(ErrorKind::kUnsupported, "node {} splits at -infinity", at);
+      if (condition == -std::numeric_limits<float>::infinity()) return Fail(ErrorKind::kUnsupported, "node {} splits at -infinity", at);
       split.threshold = std::nextafter(condition, -std::numeric_limits<float>::infinity());
       return Node{split, left, right};
     }
@@ -261,7 +260,8 @@ Result<> ReadTrees(const JsonObject& learner, bool only_best, uint32_t classes, 
   ASSIGN(auto model, trees_of.Object("model"));
   ASSIGN(const auto* trees, model.Array("trees"));
   ASSIGN(auto outputs, Numbers<int64_t>(model, "tree_info"));
-  if (outputs.size() != trees->size()) return Fail(ErrorKind::kCorrupt, "{} trees, but {} entries in tree_info", trees->size(), outputs.size());
+  if (outputs.size() != trees->size())
+    return Fail(ErrorKind::kCorrupt, "{} trees, but {} entries in tree_info", trees->size(), outputs.size());
   size_t take = trees->size();
   if (only_best) {
     ASSIGN(take, TreesToTake(learner, model, take, classes));

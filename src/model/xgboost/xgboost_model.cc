@@ -34,12 +34,13 @@ class Converter {
 
   std::shared_ptr<arrow::Schema> Schema() const {
     bool one = outputs_ == 1 || transform_ == Transform::kArgmax || gives_ == Gives::kClassOfMany;
-    auto type = gives_ == Gives::kValues           ? arrow::float32()
-                : gives_ == Gives::kClassAsNumber  ? arrow::int32()
-                : gives_ == Gives::kLabelsOfEach   ? arrow::float64()
-                                                   : arrow::int64();
+    auto type = gives_ == Gives::kValues          ? arrow::float32()
+                : gives_ == Gives::kClassAsNumber ? arrow::int32()
+                : gives_ == Gives::kLabelsOfEach  ? arrow::float64()
+                                                  : arrow::int64();
     arrow::FieldVector fields;
-    for (size_t k = 0; k < (one ? 1 : outputs_); ++k) fields.push_back(arrow::field(one ? "prediction" : fmt::format("prediction_{}", k), type, false));
+    for (size_t k = 0; k < (one ? 1 : outputs_); ++k)
+      fields.push_back(arrow::field(one ? "prediction" : fmt::format("prediction_{}", k), type, false));
     return arrow::schema(std::move(fields));
   }
 

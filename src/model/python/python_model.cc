@@ -1,0 +1,161 @@
+#include "model/python/python_model.h"
+
+#include <arrow/array.h>
+#include <arrow/record_batch.h>
+#include <arrow/table.h>
+#include <arrow/type.h>
+#include <arrow/util/byte_size.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/arrow.h"
+#include "base/format.h"
+#include "model/python/worker.h"
+
+namespace slipway::model {
+namespace {
+
+constexpr int64_t kBytesOfCall = int64_t{64} << 20;
+
+/// The idle workers of a model; a caller has one to itself.
+class Workers {
+ public:
+  Workers(const PythonEngine& engine, std::filesystem::path model, std::shared_ptr<arrow::Schema> outputs)
+      : engine_(engine), model_(std::move(model)), outputs_(std::move(outputs)) {
+    auto cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
+    most_ = engine.processes > 0 ? engine.processes : cores;
+  }
+
+  Result<std::unique_ptr<Worker>> Take() {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return !idle_.empty() || taken_ < most_; });
+      ++taken_;
+      if (!idle_.empty()) {
+        auto worker = std::move(idle_.back());
+        idle_.pop_back();
+        return worker;
+      }
+    }
+    auto started = Worker::Start(engine_, model_, outputs_);
+    if (!started) GiveBack(nullptr);
+    return started;
+  }
+
+  void GiveBack(std::unique_ptr<Worker> worker) {
+    std::lock_guard lock(mutex_);
+    --taken_;
+    if (worker != nullptr && worker->alive()) idle_.push_back(std::move(worker));
+    changed_.notify_one();
+  }
+
+ private:
+  PythonEngine engine_;
+  std::filesystem::path model_;
+  std::shared_ptr<arrow::Schema> outputs_;
+  int64_t most_ = 1, taken_ = 0;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::unique_ptr<Worker>> idle_;
+};
+
+class PythonModel final : public Model {
+ public:
+  PythonModel(const PythonEngine& engine, const MlModel& mlmodel, std::shared_ptr<arrow::Schema> outputs, std::string why)
+      : inputs_(mlmodel.signature->inputs),
+        outputs_(std::move(outputs)),
+        why_(std::move(why)),
+        interpreter_(engine.interpreter),
+        workers_(engine, mlmodel.folder, outputs_) {}
+
+  const std::vector<ColumnSpec>& inputs() const override { return inputs_; }
+  const std::shared_ptr<arrow::Schema>& outputs() const override { return outputs_; }
+  bool needs_files() const override { return true; }
+  std::vector<Fact> facts() const override { return {{"engine", "python"}, {"why", why_}, {"interpreter", interpreter_}}; }
+
+  Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& batch) const override {
+    ASSIGN(auto rows, InputsOf(batch));
+    if (rows->num_rows() == 0) {
+      ARROW_ASSIGN(auto none, arrow::RecordBatch::MakeEmpty(outputs_));
+      return none;
+    }
+    auto bytes = std::max<int64_t>(1, arrow::util::TotalBufferSize(*rows));
+    auto calls = (bytes + kBytesOfCall - 1) / kBytesOfCall, step = (rows->num_rows() + calls - 1) / calls;
+    if (calls == 1) return ScoreCall(*rows);
+    arrow::RecordBatchVector parts;
+    for (int64_t first = 0; first < rows->num_rows(); first += step) {
+      ASSIGN(auto part, ScoreCall(*rows->Slice(first, step)));
+      parts.push_back(std::move(part));
+    }
+    ARROW_ASSIGN(auto table, arrow::Table::FromRecordBatches(outputs_, parts));
+    ARROW_ASSIGN(auto all, table->CombineChunksToBatch());
+    return all;
+  }
+
+ private:
+  /// The signature's columns, in its order: those that the model may do without are left out where the rows lack them.
+  Result<std::shared_ptr<arrow::RecordBatch>> InputsOf(const arrow::RecordBatch& batch) const {
+    arrow::FieldVector fields;
+    arrow::ArrayVector columns;
+    for (const auto& input : inputs_) {
+      auto column = batch.GetColumnByName(input.name);
+      if (column == nullptr && !input.required) continue;
+      if (column == nullptr) return Fail(ErrorKind::kInternal, "the rows lack the column '{}'", input.name);
+      fields.push_back(arrow::field(input.name, column->type()));
+      columns.push_back(std::move(column));
+    }
+    return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), batch.num_rows(), std::move(columns));
+  }
+
+  Result<std::shared_ptr<arrow::RecordBatch>> ScoreCall(const arrow::RecordBatch& rows) const {
+    std::string first_failure;
+    while (true) {
+      ASSIGN(auto worker, workers_.Take());
+      auto predictions = worker->Score(rows);
+      workers_.GiveBack(std::move(worker));
+      if (predictions || predictions.error().kind != ErrorKind::kUnavailable) return predictions;
+      if (!first_failure.empty()) return Fail(ErrorKind::kInvalid, "{}; before that, {}", predictions.error().message, first_failure);
+      first_failure = predictions.error().message;
+    }
+  }
+
+  std::vector<ColumnSpec> inputs_;
+  std::shared_ptr<arrow::Schema> outputs_;
+  std::string why_, interpreter_;
+  mutable Workers workers_;
+};
+
+Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const std::string& type) {
+  if (type == "boolean") return arrow::boolean();
+  if (type == "integer") return arrow::int32();
+  if (type == "long") return arrow::int64();
+  if (type == "float") return arrow::float32();
+  if (type == "double") return arrow::float64();
+  if (type == "string") return arrow::utf8();
+  if (type == "binary") return arrow::binary();
+  if (type == "datetime") return arrow::timestamp(arrow::TimeUnit::MICRO);
+  return Fail(ErrorKind::kUnsupported, "a prediction of type {} cannot be written to a table", type);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> LoadPython(const MlModel& mlmodel, const PythonEngine& engine, const std::string& why) {
+  if (!mlmodel.flavors.contains("python_function")) return Fail(ErrorKind::kUnsupported, "{}, and it has no python_function flavor", why);
+  if (!mlmodel.signature || mlmodel.signature->inputs.empty() || mlmodel.signature->outputs.empty())
+    return Fail(ErrorKind::kInvalid,
+                "a model that Python scores needs a signature with named inputs and with outputs: save it with "
+                "signature=infer_signature(rows, predictions) ({})",
+                why);
+  arrow::FieldVector fields;
+  for (const auto& output : mlmodel.signature->outputs) {
+    ASSIGN(auto type, ArrowTypeOf(output.type));
+    fields.push_back(arrow::field(output.name, std::move(type)));
+  }
+  return std::make_unique<PythonModel>(engine, mlmodel, arrow::schema(std::move(fields)), why);
+}
+
+}  // namespace slipway::model

@@ -1,0 +1,225 @@
+#include "model/python/worker.h"
+
+#include <arrow/buffer.h>
+#include <arrow/io/file.h>
+#include <arrow/ipc/reader.h>
+#include <arrow/ipc/writer.h>
+#include <arrow/record_batch.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstring>
+
+#include "base/arrow.h"
+#include "base/file.h"
+#include "base/format.h"
+#include "base/json.h"
+#include "base/time.h"
+
+extern const char slipway_python_worker[], slipway_python_worker_end[];
+
+namespace slipway::model {
+namespace {
+
+constexpr int kWatchMilliseconds = 20;
+constexpr size_t kLongestAnswer = size_t{1} << 20;
+
+Failure System(const char* what) { return Fail(ErrorKind::kIo, "{}: {}", what, std::strerror(errno)); }
+
+/// Replaces what the shared file holds by a stream of one batch, or of none.
+Result<> WriteStream(int file, const std::shared_ptr<arrow::Schema>& schema, const arrow::RecordBatch* batch) {
+  if (::ftruncate(file, 0) != 0 || ::lseek(file, 0, SEEK_SET) != 0) return System("shared memory");
+  int copy = ::fcntl(file, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return System("shared memory");
+  ARROW_ASSIGN(auto output, arrow::io::FileOutputStream::Open(copy));
+  ARROW_ASSIGN(auto writer, arrow::ipc::MakeStreamWriter(output, schema));
+  if (batch != nullptr) ARROW_TRY(writer->WriteRecordBatch(*batch));
+  ARROW_TRY(writer->Close());
+  ARROW_TRY(output->Close());
+  return {};
+}
+
+/// The batch in the shared file, checked all through: another process wrote it.
+Result<std::shared_ptr<arrow::RecordBatch>> ReadStream(int file) {
+  int copy = ::fcntl(file, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0 || ::lseek(file, 0, SEEK_SET) != 0) return System("shared memory");
+  ARROW_ASSIGN(auto input, arrow::io::ReadableFile::Open(copy));
+  ARROW_ASSIGN(auto reader, arrow::ipc::RecordBatchStreamReader::Open(input));
+  std::shared_ptr<arrow::RecordBatch> batch;
+  ARROW_TRY(reader->ReadNext(&batch));
+  if (batch == nullptr) return Fail(ErrorKind::kCorrupt, "no predictions");
+  ARROW_TRY(batch->ValidateFull());
+  return batch;
+}
+
+int64_t ResidentMib(int pid) {
+  auto text = ReadFile(fmt::format("/proc/{}/statm", pid), 4096);
+  if (!text) return 0;
+  auto second = text->find(' ');
+  return std::strtoll(text->c_str() + (second == std::string::npos ? 0 : second), nullptr, 10) * ::sysconf(_SC_PAGESIZE) >> 20;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Worker>> Worker::Start(const PythonEngine& engine, const std::filesystem::path& model,
+                                              const std::shared_ptr<arrow::Schema>& outputs) {
+  if (engine.interpreter.empty())
+    return Fail(ErrorKind::kUnsupported, "this model needs Python, and no interpreter is configured (python.interpreter)");
+  std::unique_ptr<Worker> worker(new Worker(engine));
+  worker->outputs_ = outputs;
+  TRY(worker->Spawn());
+  TRY(WriteStream(worker->predictions_, outputs, nullptr));
+  json::object settings{{"model", std::filesystem::absolute(model).string()}, {"network", engine.network}};
+  TRY(worker->Send(json::serialize(settings)));
+  ASSIGN(auto line, worker->Receive(engine.load_seconds, "loading the model"));
+  ASSIGN(auto value, Wrap(ParseJson(line), "the Python worker's answer"));
+  ASSIGN(auto answer, JsonObject::From(value, "the Python worker's answer"));
+  ASSIGN(auto error, answer.String("error", ""));
+  if (error.starts_with("ModuleNotFoundError: No module named 'mlflow'") ||
+      error.starts_with("ModuleNotFoundError: No module named 'pyarrow'"))
+    return Fail(ErrorKind::kUnsupported, "{}: {}; set python.interpreter to one that has mlflow, pyarrow and what the model needs",
+                engine.interpreter, error);
+  if (!error.empty()) return Fail(ErrorKind::kInvalid, "the model cannot be loaded by {}: {}", engine.interpreter, error);
+  return worker;
+}
+
+Result<> Worker::Spawn() {
+  // Others of this user must not read this process's environment, which may hold secrets, from /proc.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return System("socketpair");
+  socket_ = ends[0];
+  rows_ = ::memfd_create("slipway-rows", MFD_CLOEXEC);
+  predictions_ = ::memfd_create("slipway-predictions", MFD_CLOEXEC);
+  if (rows_ < 0 || predictions_ < 0) return System("shared memory");
+  std::string script(slipway_python_worker, slipway_python_worker_end), interpreter = engine_.interpreter, flag = "-c";
+  std::array<char*, 4> arguments{interpreter.data(), flag.data(), script.data(), nullptr};
+  std::array<std::string, 8> given{"PATH=/usr/local/bin:/usr/bin:/bin",
+                                   "HOME=/tmp",
+                                   "LANG=C.UTF-8",
+                                   "OMP_NUM_THREADS=1",
+                                   "OPENBLAS_NUM_THREADS=1",
+                                   "MKL_NUM_THREADS=1",
+                                   "NUMEXPR_NUM_THREADS=1",
+                                   "PYTHONUNBUFFERED=1"};
+  std::vector<char*> environment;
+  for (auto& item : given) environment.push_back(item.data());
+  environment.push_back(nullptr);
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  // First out of the way of 3, 4 and 5, then there.
+  std::array<int, 3> from{ends[1], rows_, predictions_}, high{};
+  bool moved = true;
+  for (size_t i = 0; i < from.size(); ++i) moved &= (high[i] = ::fcntl(from[i], F_DUPFD_CLOEXEC, 64)) >= 0;
+  for (int i = 0; i < 3; ++i) posix_spawn_file_actions_adddup2(&files, high[static_cast<size_t>(i)], 3 + i);
+  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addchdir_np(&files, "/tmp");
+  pid_t pid = 0;
+  int code = moved ? ::posix_spawnp(&pid, interpreter.c_str(), &files, nullptr, arguments.data(), environment.data()) : errno;
+  posix_spawn_file_actions_destroy(&files);
+  for (int file : high) ::close(file);
+  ::close(ends[1]);
+  if (code != 0) return Fail(ErrorKind::kUnsupported, "start {}: {}; see python.interpreter", engine_.interpreter, std::strerror(code));
+  pid_ = pid;
+  return {};
+}
+
+Worker::~Worker() {
+  End();
+  for (int file : {socket_, rows_, predictions_})
+    if (file >= 0) ::close(file);
+}
+
+std::string Worker::End() {
+  if (pid_ <= 0) return "was gone";
+  int status = 0;
+  // It may be on its way out: its end of the socket closes first.
+  pollfd end{socket_, POLLIN, 0};
+  bool ended = ::waitpid(pid_, &status, WNOHANG) == pid_;
+  if (!ended && ::poll(&end, 1, 0) > 0 && (end.revents & POLLHUP) != 0) {
+    ::kill(pid_, SIGCONT);
+    ended = ::waitpid(pid_, &status, 0) == pid_;
+  }
+  if (!ended) {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, &status, 0);
+  }
+  pid_ = 0;
+  return WIFSIGNALED(status) ? fmt::format("was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+                             : fmt::format("ended with status {}", WEXITSTATUS(status));
+}
+
+Result<> Worker::Send(const std::string& line) {
+  auto text = line + "\n";
+  for (size_t sent = 0; sent < text.size();) {
+    auto count = ::send(socket_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+    if (count < 0) return Fail(ErrorKind::kUnavailable, "the Python process {}", End());
+    sent += static_cast<size_t>(count);
+  }
+  return {};
+}
+
+Result<std::string> Worker::Receive(int64_t seconds, const char* doing) {
+  double deadline = MonotonicSeconds() + static_cast<double>(seconds);
+  while (true) {
+    if (auto end = received_.find('\n'); end != std::string::npos) {
+      auto line = received_.substr(0, end);
+      received_.erase(0, end + 1);
+      return line;
+    }
+    if (received_.size() > kLongestAnswer) {
+      End();
+      return Fail(ErrorKind::kUnavailable, "the Python process answered with something that is no answer, {}", doing);
+    }
+    pollfd ready{socket_, POLLIN, 0};
+    if (::poll(&ready, 1, kWatchMilliseconds) > 0) {
+      std::array<char, 4096> piece{};
+      auto count = ::recv(socket_, piece.data(), piece.size(), 0);
+      if (count <= 0) return Fail(ErrorKind::kUnavailable, "the Python process {}, {}", End(), doing);
+      received_.append(piece.data(), static_cast<size_t>(count));
+      continue;
+    }
+    if (auto resident = ResidentMib(pid_); resident > engine_.memory_mib) {
+      End();
+      return Fail(ErrorKind::kUnavailable, "the Python process took {} MiB, more than python.memory_mib = {}, {}", resident,
+                  engine_.memory_mib, doing);
+    }
+    if (MonotonicSeconds() > deadline) {
+      End();
+      return Fail(ErrorKind::kUnavailable, "the Python process took longer than {} s, {}", seconds, doing);
+    }
+  }
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Worker::Score(const arrow::RecordBatch& rows) {
+  TRY(WriteStream(rows_, rows.schema(), &rows));
+  TRY(Send(json::serialize(json::object{{"rows", rows.num_rows()}})));
+  auto doing = fmt::format("scoring {} rows", rows.num_rows());
+  ASSIGN(auto line, Receive(engine_.batch_seconds, doing.c_str()));
+  auto value = ParseJson(line);
+  auto answer = value ? JsonObject::From(*value, "answer") : Result<JsonObject>(Failure(value.error()));
+  if (!answer) {
+    End();
+    return Fail(ErrorKind::kUnavailable, "the Python process answered with something that is no answer, {}", doing);
+  }
+  ASSIGN(auto error, answer->String("error", ""));
+  if (!error.empty()) return Fail(ErrorKind::kInvalid, "the model failed: {}", error);
+  auto predictions = ReadStream(predictions_);
+  bool fits = predictions && (*predictions)->num_rows() == rows.num_rows() && (*predictions)->schema()->Equals(*outputs_, false);
+  if (!fits) {
+    End();
+    return Fail(ErrorKind::kUnavailable, "the Python process gave predictions that do not fit, {}", doing);
+  }
+  return predictions;
+}
+
+}  // namespace slipway::model

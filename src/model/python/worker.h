@@ -1,0 +1,45 @@
+#pragma once
+
+#include <arrow/type_fwd.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "base/error.h"
+#include "model/python/python_engine.h"
+
+namespace slipway::model {
+
+/// A Python process that has a model loaded (worker.py): rows go to it and predictions come back as Arrow IPC in shared memory. Its
+/// environment holds nothing of this process's; it cannot open sockets unless allowed to, and dies with this process.
+class Worker {
+ public:
+  /// kInvalid: the model cannot be loaded; kUnsupported: no interpreter, or one without mlflow.
+  static Result<std::unique_ptr<Worker>> Start(const PythonEngine& engine, const std::filesystem::path& model,
+                                               const std::shared_ptr<arrow::Schema>& outputs);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Predictions for `rows`. kInvalid: what the model raised, or its answer does not fit; the worker goes on. kUnavailable: the process
+  /// crashed, took too long or too much memory; it is gone.
+  Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& rows);
+
+  bool alive() const { return pid_ > 0; }
+
+ private:
+  explicit Worker(const PythonEngine& engine) : engine_(engine) {}
+  Result<> Spawn();
+  Result<> Send(const std::string& line);
+  /// The worker's next line; meanwhile its memory and the time are watched.
+  Result<std::string> Receive(int64_t seconds, const char* doing);
+  /// Kills the process, if it has not ended by itself; how it ended.
+  std::string End();
+
+  PythonEngine engine_;
+  std::shared_ptr<arrow::Schema> outputs_;
+  int pid_ = 0, socket_ = -1, rows_ = -1, predictions_ = -1;
+  std::string received_;
+};
+
+}  // namespace slipway::model

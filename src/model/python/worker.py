@@ -1,0 +1,129 @@
+"""One worker of Slipway's Python engine: loads an MLflow model and answers batches, in a process of its own.
+
+Started by src/model/python/worker.cc with a socket as descriptor 3, and files in shared memory as 4 (rows in) and 5 (predictions
+out). The first line of the socket is the settings; then each line asks for the rows in file 4 to be scored. What comes back is a line of
+JSON: {"ready": ...}, {"rows": n} or {"error": text}.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import struct
+import sys
+
+SOCKET, ROWS, PREDICTIONS = 3, 4, 5
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 1, 38, 22, 2
+SIGKILL = 9
+
+
+def forbid_network() -> None:
+    """A seccomp filter: no sockets but local ones. (seccomp(2); BPF as in linux/filter.h.) Needs no privileges."""
+    machine = os.uname().machine
+    architecture, socket_call = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}[machine]
+    io_uring_setup = 425  # it opens sockets too
+    allow, refuse, kill = 0x7FFF0000, 0x00050000 | 13, 0x80000000  # 13: EACCES
+    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
+    program = [
+        (load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, kill),
+        (load, 0, 0, 0), (at_least, 0, 1, 0x40000000), (give, 0, 0, refuse),  # x32 calls on x86
+        (equal, 0, 1, io_uring_setup), (give, 0, 0, refuse),
+        (equal, 1, 0, socket_call), (give, 0, 0, allow),
+        (load, 0, 0, 16), (equal, 0, 1, 1), (give, 0, 0, allow), (give, 0, 0, refuse),  # AF_UNIX is 1
+    ]
+    code = b"".join(struct.pack("HBBI", *step) for step in program)
+    buffer = ctypes.create_string_buffer(code)
+    header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.create_string_buffer(header), 0, 0):
+        raise OSError(ctypes.get_errno(), "the network could not be closed; python.network = true lets models use it")
+
+
+def columns_of(answer, names: list[str], rows: int) -> list:
+    """The columns of what a model's predict gave: an array, a list, a series, a frame, or a dictionary of columns."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(answer, dict):
+        answer = pd.DataFrame(answer)
+    if hasattr(answer, "toPandas"):
+        answer = answer.toPandas()
+    if isinstance(answer, pd.DataFrame):
+        by_name = set(names) <= set(answer.columns)
+        columns = [answer[name] for name in names] if by_name else [answer.iloc[:, k] for k in range(answer.shape[1])]
+    elif isinstance(answer, pd.Series):
+        columns = [answer]
+    else:
+        array = answer if isinstance(answer, np.ndarray) else np.asarray(answer, dtype=object if answer and isinstance(answer[0], str) else None)
+        if array.ndim == 0 or array.ndim > 2:
+            raise ValueError(f"the model gave an array of {array.ndim} dimensions; one or two can be written")
+        columns = [array] if array.ndim == 1 else [array[:, k] for k in range(array.shape[1])]
+    if len(columns) != len(names):
+        raise ValueError(f"the model gave {len(columns)} columns, but its signature says {len(names)}: {', '.join(names)}")
+    for column in columns:
+        if len(column) != rows:
+            raise ValueError(f"the model gave {len(column)} predictions for {rows} rows")
+    return columns
+
+
+def to_arrow(column, field):
+    """The column in its field's type; what would lose values is an error."""
+    import pyarrow as pa
+
+    array = pa.array(column, from_pandas=True) if len(column) else pa.array([], field.type)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array if array.type == field.type else array.cast(field.type)
+
+
+def main() -> None:
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+    os.dup2(2, 1)  # what a model prints is no answer
+    link = os.fdopen(SOCKET, "rb", buffering=0)
+
+    def answer(message: dict) -> None:
+        os.write(SOCKET, json.dumps(message).encode() + b"\n")
+
+    def line() -> dict | None:
+        text = b""
+        while not text.endswith(b"\n"):
+            piece = link.read(1)
+            if not piece:
+                return None
+            text += piece
+        return json.loads(text)
+
+    settings = line()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with open("/proc/self/oom_score_adj", "w") as file:  # before the process that started this one
+        file.write("1000")
+    if not settings["network"]:
+        forbid_network()
+    try:
+        import mlflow.pyfunc
+        import pyarrow as pa
+
+        model = mlflow.pyfunc.load_model(settings["model"])
+        with pa.memory_map(f"/proc/self/fd/{PREDICTIONS}") as file:
+            schema = pa.ipc.open_stream(file).schema
+    except BaseException as error:  # a model may even leave by sys.exit
+        answer({"error": f"{type(error).__name__}: {error}"})
+        return
+    answer({"ready": True, "mlflow": mlflow.__version__, "python": sys.version.split()[0]})
+    names = [field.name for field in schema]
+    while (request := line()) is not None:
+        try:
+            with pa.memory_map(f"/proc/self/fd/{ROWS}") as file:
+                rows = pa.ipc.open_stream(file).read_all()
+            columns = columns_of(model.predict(rows.to_pandas()), names, len(rows))
+            arrays = [to_arrow(column, field) for column, field in zip(columns, schema, strict=True)]
+            with pa.OSFile(f"/proc/self/fd/{PREDICTIONS}", "wb") as file, pa.ipc.new_stream(file, schema) as writer:
+                writer.write_batch(pa.record_batch(arrays, schema=schema))
+        except Exception as error:
+            answer({"error": f"{type(error).__name__}: {error}"})
+        else:
+            answer({"rows": request["rows"]})
+
+
+main()

@@ -1,0 +1,222 @@
+"""Models that Python scores: they give what pyfunc gives, and one that misbehaves fails its run, clearly, and nothing else."""
+
+import os
+import signal
+import socket
+import sys
+import time
+
+import cloudpickle
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+from parity import check, predict
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # models carry this module's functions along
+ROWS = 1000
+
+
+@pytest.fixture
+def rows(lake):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"id": np.arange(ROWS), "x": rng.normal(size=ROWS), "n": rng.integers(0, 9, ROWS), "s": rng.choice(["a", "b"], ROWS)})
+    lake.table("src.t", pa.Table.from_pandas(frame, preserve_index=False))
+    return frame
+
+
+INPUTS = Schema([ColSpec("double", "x"), ColSpec("long", "n"), ColSpec("string", "s")])
+NUMBER = ModelSignature(inputs=INPUTS, outputs=Schema([ColSpec("double")]))
+
+
+class Model(mlflow.pyfunc.PythonModel):
+    """Does with the frame what the function says, which travels with the model."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def predict(self, context, model_input, params=None):
+        return self.function(model_input, params)
+
+
+def failure(lake, function, signature=NUMBER, **python) -> str:
+    """The message of the failed run; the target has nothing of it."""
+    lake.register_python("m", Model(function), signature)
+    events = lake.score(ok=False, python=python)
+    assert events[-1]["event"] == "failed"
+    assert not lake.catalog.table_exists("ml.p") and not lake.files()
+    return events[-1]["message"]
+
+
+def test_numbers_strings_and_several_columns(lake, rows):
+    def frame_of(frame, params):
+        return pd.DataFrame({"label": np.where(frame["x"] > 0, "up", "down"), "size": frame["n"] * 2, "both": frame["s"] + frame["n"].astype(str)})
+
+    outputs = Schema([ColSpec("string", "label"), ColSpec("long", "size"), ColSpec("string", "both")])
+    lake.register_python("m", Model(frame_of), ModelSignature(inputs=INPUTS, outputs=outputs))
+    events = lake.score()
+    assert events[-1]["rows"] == ROWS
+    got, want = lake.rows(), frame_of(rows, None)
+    for name in want:
+        assert list(got[name]) == list(want[name]), name
+
+
+@pytest.mark.parametrize("answer", ["array", "matrix", "series", "list", "dict", "strings", "float32", "bool"])
+def test_every_kind_of_answer_is_what_pyfunc_gives(tmp_path, answer):
+    functions = {"array": lambda f, p: f["x"].to_numpy(), "matrix": lambda f, p: np.column_stack([f["x"], f["x"] * 3]), "series": lambda f, p: f["x"] - 1,
+                 "list": lambda f, p: [float(v) for v in f["x"]], "dict": lambda f, p: {"a": f["x"].to_numpy(), "b": f["x"].to_numpy() > 0},
+                 "strings": lambda f, p: ["é" * int(abs(v)) for v in f["x"]], "float32": lambda f, p: f["x"].to_numpy().astype("float32"),
+                 "bool": lambda f, p: f["x"].to_numpy() > 0}
+    frame = pd.DataFrame({"x": [0.5, -2.25, np.nan if answer in ("array", "matrix", "series", "float32") else 3.5]})
+    function = functions[answer]
+    example = function(frame, None)
+    signature = infer_signature(frame, pd.DataFrame(example) if isinstance(example, dict) else example)
+    mlflow.pyfunc.save_model(tmp_path / "m", python_model=Model(function), signature=signature, pip_requirements=["mlflow"])
+    if answer == "dict":
+        assert list(predict(tmp_path / "m", frame)["b"]) == list(example["b"])
+    elif answer == "strings":
+        assert list(predict(tmp_path / "m", frame)["prediction"]) == example
+    else:
+        check(tmp_path / "m", frame, "python")
+
+
+def test_parameters_have_their_defaults_and_missing_columns_may_be_optional(lake, rows):
+    inputs = Schema([ColSpec("double", "x"), ColSpec("double", "maybe", required=False)])
+    signature = ModelSignature(inputs, Schema([ColSpec("double")]), ParamSchema([ParamSpec("factor", "double", 3.0)]))
+    lake.register_python("m", Model(lambda f, p: f["x"] * p["factor"] + ("maybe" in f)), signature)
+    lake.score()
+    assert np.array_equal(lake.rows()["prediction"], rows["x"] * 3.0)
+
+
+def test_types_are_enforced_as_pyfunc_enforces_them(lake):
+    lake.table("src.t", pa.table({"id": [1, 2], "x": [1.0, 2.0], "n": pa.array([1, None], pa.int64()), "s": ["a", "b"]}))
+    assert "Incompatible input types" in failure(lake, lambda f, p: f["x"])
+
+
+def test_an_exception_is_told(lake, rows):
+    def raises(frame, params):
+        raise KeyError("no such thing")
+
+    assert "KeyError" in failure(lake, raises) and not lake.files()
+
+
+@pytest.mark.parametrize(("name", "function", "says"), [
+    ("few", lambda f, p: f["x"].to_numpy()[:7], f"7 predictions for {ROWS} rows"),
+    ("wide", lambda f, p: np.zeros((len(f), 2)), "2 columns, but its signature says 1"),
+    ("deep", lambda f, p: np.zeros((len(f), 2, 2)), "3 dimensions"),
+    ("text", lambda f, p: ["x"] * len(f), "ArrowInvalid"),
+    ("nothing", lambda f, p: None, "TypeError"),
+])
+def test_an_answer_that_does_not_fit(lake, rows, name, function, says):
+    message = failure(lake, function)
+    assert says in message or name == "nothing" and "the model failed" in message
+
+
+def test_a_crash_names_the_signal_and_the_batch(lake, rows):
+    message = failure(lake, lambda f, p: os.kill(os.getpid(), signal.SIGSEGV))
+    assert "signal 11" in message and f"scoring {ROWS} rows" in message and "batch 0" in message
+
+
+def test_a_crash_that_does_not_come_again_is_survived(lake, rows, tmp_path):
+    mark = tmp_path / "crashed"
+
+    def once(frame, params):
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return frame["x"]
+
+    lake.register_python("m", Model(once), NUMBER)
+    lake.score()
+    assert mark.exists() and np.array_equal(lake.rows()["prediction"], rows["x"])
+
+
+def test_leaving_the_process(lake, rows):
+    assert "status 3" in failure(lake, lambda f, p: os._exit(3))
+
+
+def test_a_hang_is_ended(lake, rows):
+    assert "longer than 1 s" in failure(lake, lambda f, p: time.sleep(1000), batch_seconds=1)
+
+
+def test_too_much_memory_is_ended(lake, rows):
+    def eats(frame, params):
+        kept = []
+        while True:
+            kept.append(np.ones(1 << 22))
+
+    assert "more than python.memory_mib = 1024" in failure(lake, eats, memory_mib=1024)
+
+
+def test_garbage_on_standard_output_is_no_answer(lake, rows):
+    def prints(frame, params):
+        print('{"rows": 1}')
+        os.write(1, b"\xff\x00garbage")
+        return frame["x"]
+
+    lake.register_python("m", Model(prints), NUMBER)
+    lake.score()
+    assert len(lake.rows()) == ROWS
+
+
+@pytest.mark.parametrize("text", [b"garbage\n", b"x" * (2 << 20), b'{"rows": 5}\n'])
+def test_garbage_in_the_place_of_an_answer(lake, rows, text):
+    def writes(frame, params):
+        os.write(3, text)
+        time.sleep(1000)
+
+    assert "no answer" in (message := failure(lake, writes, batch_seconds=20)) or "do not fit" in message
+
+
+def test_no_secrets_and_no_network(lake, rows):
+    def environment(frame, params):
+        assert "SECRET" not in " ".join(os.environ) and not any(name.startswith(("SLIPWAY", "AWS", "MLFLOW_TRACKING")) for name in os.environ), os.environ
+        for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
+            try:
+                socket.socket(family, socket.SOCK_RAW if family == socket.AF_NETLINK else socket.SOCK_STREAM)
+            except PermissionError:
+                continue
+            raise AssertionError("a socket was opened")
+        socket.socketpair()
+        return frame["x"]
+
+    lake.environment = {"AWS_SECRET_ACCESS_KEY": "s", "MLFLOW_TRACKING_TOKEN": "t", "MY_SECRET": "m"}
+    lake.register_python("m", Model(environment), NUMBER)
+    lake.score()
+
+
+def test_network_where_it_is_allowed(lake, rows):
+    lake.register_python("m", Model(lambda f, p: f["x"] + 0 * socket.socket().fileno()), NUMBER)
+    lake.score(python={"network": True})
+    assert len(lake.rows()) == ROWS
+
+
+def test_no_interpreter_with_mlflow(lake, rows):
+    lake.register_python("m", Model(lambda f, p: f["x"]), NUMBER)
+    for interpreter in ("/usr/bin/python3", "/nowhere/python"):
+        events = lake.score(ok=False, python={"interpreter": interpreter})
+        assert "python.interpreter" in events[-1]["message"]
+
+
+def test_a_model_without_outputs_in_its_signature(lake, rows):
+    lake.register_python("m", Model(lambda f, p: f["x"]), ModelSignature(inputs=INPUTS))
+    assert "needs a signature" in lake.score(ok=False)[-1]["message"]
+
+
+def test_processes_end_with_the_run(lake, rows):
+    lake.register_python("m", Model(lambda f, p: f["x"] * 0 + os.getpid()), NUMBER)
+    lake.score()
+    for pid in set(lake.rows()["prediction"].astype(int)):
+        assert pid != os.getpid()
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_this_interpreter_is_the_one(lake, rows):
+    signature = ModelSignature(inputs=INPUTS, outputs=Schema([ColSpec("string")]))
+    lake.register_python("m", Model(lambda f, p: [sys.prefix] * len(f)), signature)
+    lake.score()
+    assert set(lake.rows()["prediction"]) == {sys.prefix}
