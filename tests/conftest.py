@@ -71,13 +71,13 @@ class Lake:
         if signature is None:
             signature = infer_signature(rows, booster.predict(rows.head(2)))
         mlflow.lightgbm.save_model(booster, folder, signature=signature, pip_requirements=["lightgbm"])  # else it looks for them, slowly
-        self.cli("models", "register", name, str(folder))
+        self.cli("models", "register", name, str(folder), "--no-check")
 
     def register_python(self, name: str, model, signature) -> Path:
         """A model of any class with `predict(context, rows, params)`: its folder."""
         folder = self.dir / f"model-{uuid.uuid4().hex}"
         mlflow.pyfunc.save_model(folder, python_model=model, signature=signature, pip_requirements=["mlflow"])
-        self.cli("models", "register", name, str(folder))
+        self.cli("models", "register", name, str(folder), "--no-check")
         return folder
 
     def job(self, model: str = "m", source: str = "src.t", target: str = "ml.p", *, entities=("id",), filter_sql=None,

@@ -38,13 +38,13 @@ def predict(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
     """What `slipway models predict` gives."""
     rows_file, out = folder.parent / f"{uuid.uuid4().hex}.parquet", folder.parent / f"{uuid.uuid4().hex}.parquet"
     pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), rows_file)
-    done = subprocess.run([BINARY, "models", "predict", folder, "-i", rows_file, "-o", out], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([BINARY, "--data-dir", folder.parent / "data", "models", "predict", folder, "-i", rows_file, "-o", out], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return pq.read_table(out).to_pandas()
 
 
 def engine(folder: Path) -> str:
-    done = subprocess.run([BINARY, "models", "inspect", folder], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([BINARY, "--data-dir", folder.parent / "data", "models", "inspect", folder], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("engine"))
 
@@ -61,6 +61,8 @@ def assert_equal(got: pd.DataFrame, want) -> None:
     assert got.shape == want.shape
     for k, name in enumerate(got.columns):
         ours, theirs = got[name].to_numpy(), want[:, k]
+        if theirs.dtype.kind == "U":
+            theirs = theirs.astype(object)
         assert ours.dtype == theirs.dtype, f"{name}: {ours.dtype}, pyfunc {theirs.dtype}"
         different = np.flatnonzero(bits(ours) != bits(theirs))
         assert not len(different), f"{name}: {len(different)} of {len(ours)} rows differ, first row {different[0]}: {ours[different[0]]!r}, not {theirs[different[0]]!r}"

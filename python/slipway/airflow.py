@@ -73,9 +73,10 @@ class _Run:
 
     def job(self) -> dict:
         cache = os.environ.get("SLIPWAY_MODEL_CACHE") or str(Path.home() / ".cache" / "slipway" / "models")
+        python = {**self.deployment["places"].get("python", {}), "cache": str(Path(cache).parent / "engines")}
         return {"version": 2, "run_id": self.run_id, "deployment": f"{self.deployment['model']}/{self.deployment['name']}",
                 "logical_date": self.logical_date, "attempt": self.attempt, "work": self.deployment["work"],
-                "places": {**self.deployment["places"], "model_cache": cache}}
+                "places": {**self.deployment["places"], "model_cache": cache, "python": python}}
 
     def execute(self) -> dict:
         self.reporter.tell("running")

@@ -1,5 +1,6 @@
 #include "cli/environment.h"
 
+#include <filesystem>
 #include <string_view>
 
 extern char** environ;
@@ -14,6 +15,10 @@ std::map<std::string, std::string> Environment(const std::string& prefix) {
     if (equals != std::string_view::npos && text.starts_with(prefix)) found[std::string(text.substr(0, equals))] = text.substr(equals + 1);
   }
   return found;
+}
+
+model::PythonEngine EngineOf(const Context& context) {
+  return {.interpreter = PythonInterpreter(), .cache = (std::filesystem::absolute(context.data_dir) / "engines").string()};
 }
 
 std::string PythonInterpreter() {

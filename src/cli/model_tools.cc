@@ -15,6 +15,7 @@
 #include "cli/model_files.h"
 #include "cli/terminal.h"
 #include "model/model.h"
+#include "model/proof.h"
 #include "registry/folder_registry.h"
 
 namespace slipway::cli {
@@ -27,9 +28,8 @@ struct Arguments {
 };
 
 /// `name`, `name/3`, `name@champion`, or a folder that save_model wrote. The newest version where none is named.
-Result<std::unique_ptr<model::Model>> Load(const Context& context, const std::string& named) {
-  model::PythonEngine python{.interpreter = PythonInterpreter()};
-  if (std::filesystem::exists(std::filesystem::path(named) / "MLmodel")) return model::LoadModel(named, python);
+Result<registry::ModelVersion> FolderOf(const Context& context, const std::string& named) {
+  if (std::filesystem::exists(std::filesystem::path(named) / "MLmodel")) return registry::ModelVersion{.folder = named};
   registry::FolderRegistry registry(std::filesystem::absolute(context.data_dir) / "models");
   registry::ModelReference reference{named.substr(0, named.find_first_of("/@")), std::nullopt, std::nullopt};
   if (auto at = named.find_first_of("/@"); at != std::string::npos)
@@ -42,7 +42,12 @@ Result<std::unique_ptr<model::Model>> Load(const Context& context, const std::st
   }
   ASSIGN(auto version, registry.Resolve(reference));
   TRY(registry.Fetch(version));
-  return model::LoadModel(version.folder, python);
+  return version;
+}
+
+Result<std::unique_ptr<model::Model>> Load(const Context& context, const std::string& named) {
+  ASSIGN(auto version, FolderOf(context, named));
+  return model::LoadModel(version.folder, EngineOf(context));
 }
 
 Result<> Inspect(const Context& context, const Arguments& args) {
@@ -68,6 +73,16 @@ Result<> Inspect(const Context& context, const Arguments& args) {
     std::cout << json::serialize(all) << "\n";
   else
     PrintTable({"WHAT", "VALUE"}, rows);
+  return {};
+}
+
+Result<> CheckEngine(const Context& context, const Arguments& args) {
+  ASSIGN(auto folder, FolderOf(context, args.model));
+  ASSIGN(auto engine, model::ProveModel(folder.folder, EngineOf(context)));
+  if (context.json)
+    std::cout << json::serialize(json::object{{"engine", engine.engine}, {"why", engine.why}}) << "\n";
+  else
+    fmt::print("scored by the {} engine: {}\n", engine.engine, engine.why);
   return {};
 }
 
@@ -141,6 +156,8 @@ void AddModelTools(CLI::App& models, Context& context) {
   };
   add("inspect", "which engine scores a model, its size, its columns", Inspect)
       ->footer("Example:\n  slipway models inspect churn@champion");
+  add("check", "compare the native engine with mlflow.pyfunc, and keep which is to score", CheckEngine)
+      ->footer("Example:\n  slipway models check churn/3");
   auto* predict = add("predict", "score the rows of a Parquet file, without a deployment", Predict);
   predict->add_option("-i,--input", args->input, "a Parquet file with the model's columns")->required();
   predict->add_option("-o,--output", args->output, "the Parquet file to write")->required();

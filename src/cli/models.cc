@@ -6,7 +6,9 @@
 
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/environment.h"
 #include "cli/terminal.h"
+#include "model/proof.h"
 #include "registry/folder_registry.h"
 
 namespace slipway::cli {
@@ -44,6 +46,7 @@ Result<> List(const Context& context) {
 void AddModels(CLI::App& app, Context& context) {
   struct Arguments {
     std::string name, path, alias, version;
+    bool no_check = false;
   };
   auto args = std::make_shared<Arguments>();
   auto* models = app.add_subcommand("models", "the embedded model registry");
@@ -52,16 +55,27 @@ void AddModels(CLI::App& app, Context& context) {
   add->add_option("name", args->name, "the model's name")->required();
   add->add_option("path", args->path, "the folder that save_model wrote")->required();
   add->add_option("--alias", args->alias, "point this alias at the new version");
+  add->add_flag("--no-check", args->no_check, "do not compare the native engine with mlflow.pyfunc");
   add->footer("Example:\n  slipway models register churn ./model --alias champion");
   add->callback([&context, args] {
     context.chosen = [&context, args]() -> Result<> {
       ASSIGN(auto version, Registry(context).Register(args->name, args->path, SystemClock()));
       if (!args->alias.empty()) TRY(Registry(context).SetAlias(args->name, args->alias, version.version));
+      model::EngineRecord engine;
+      if (!args->no_check) {
+        TRY(Registry(context).Fetch(version));
+        ASSIGN(engine, model::ProveModel(version.folder, EngineOf(context)));
+      }
       if (context.json)
-        std::cout << json::serialize(json::object{{"name", version.name}, {"version", version.version}, {"digest", version.digest}})
+        std::cout << json::serialize(json::object{{"name", version.name},
+                                                  {"version", version.version},
+                                                  {"digest", version.digest},
+                                                  {"engine", engine.engine},
+                                                  {"why", engine.why}})
                   << "\n";
       else
         fmt::print("{} version {} (sha256 {})\n", version.name, version.version, version.digest.substr(0, 12));
+      if (!context.json && !args->no_check) fmt::print("scored by the {} engine: {}\n", engine.engine, engine.why);
       return {};
     };
   });

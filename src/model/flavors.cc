@@ -1,9 +1,12 @@
 #include <arrow/type.h>
 
+#include "base/file.h"
 #include "base/format.h"
+#include "model/exported/exported_model.h"
 #include "model/lightgbm/lightgbm_model.h"
 #include "model/mlmodel.h"
 #include "model/model.h"
+#include "model/proof.h"
 #include "model/python/python_model.h"
 #include "model/xgboost/xgboost_model.h"
 
@@ -13,11 +16,13 @@ namespace {
 /// One line for each flavor that has a native engine; the first that a model names is taken.
 struct Flavor {
   std::string_view name;
-  Result<std::unique_ptr<Model>> (*load)(const MlModel&);
+  Result<std::unique_ptr<Model>> (*load)(const MlModel&, const PythonEngine&);
 };
 constexpr Flavor kFlavors[] = {
     {"lightgbm", LoadLightGbm},
     {"xgboost", LoadXgboost},
+    {"sklearn", LoadExported},
+    {"catboost", LoadExported},
 };
 
 }  // namespace
@@ -38,9 +43,13 @@ bool Feeds(const arrow::DataType& column, const std::string& type) {
 Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python) {
   ASSIGN(auto mlmodel, ReadMlModel(folder));
   std::string why, names;
+  if (!python.cache.empty()) {
+    ASSIGN(auto digest, HashFolder(folder));
+    if (auto record = FindRecord(python, digest); record && record->engine == "python") return LoadPython(mlmodel, python, record->why);
+  }
   for (const auto& flavor : kFlavors) {
     if (!mlmodel.flavors.contains(std::string(flavor.name))) continue;
-    auto model = flavor.load(mlmodel);
+    auto model = flavor.load(mlmodel, python);
     if (model || model.error().kind != ErrorKind::kUnsupported) return model;
     why = model.error().message;
     break;

@@ -28,6 +28,9 @@ class Model {
   /// The prediction columns, as `mlflow.pyfunc` gives them: one output is `prediction`, several are `prediction_0`, ….
   virtual const std::shared_ptr<arrow::Schema>& outputs() const = 0;
 
+  /// At most `most` rows whose values lie on and around everything that the model decides by, for comparing engines. kUnsupported: it cannot tell.
+  virtual Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t most) const = 0;
+
   /// Whether scoring reads the model's folder.
   virtual bool needs_files() const { return false; }
 

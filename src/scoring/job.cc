@@ -20,7 +20,8 @@ json::value OrNull(const std::optional<T>& value) {
 
 Places Places::In(const std::string& data_dir) {
   return {{{.uri = "sqlite:///" + data_dir + "/catalog.db", .warehouse = data_dir + "/warehouse"}},
-          {.location = data_dir + "/models", .cache = data_dir + "/model-cache"}};
+          {.location = data_dir + "/models", .cache = data_dir + "/model-cache"},
+          {.cache = data_dir + "/engines"}};
 }
 
 json::object ToJson(const Work& work) {
@@ -77,6 +78,7 @@ json::object ToJson(const Places& places) {
           {"model_cache", places.registry.cache},
           {"model_cache_bytes", places.registry.cache_bytes},
           {"python", json::object{{"interpreter", places.python.interpreter},
+                                  {"cache", places.python.cache},
                                   {"network", places.python.network},
                                   {"memory_mib", places.python.memory_mib},
                                   {"batch_seconds", places.python.batch_seconds},
@@ -87,6 +89,7 @@ json::object ToJson(const Places& places) {
 Result<model::PythonEngine> ParsePython(const JsonObject& object) {
   model::PythonEngine python;
   ASSIGN(python.interpreter, object.String("interpreter", ""));
+  ASSIGN(python.cache, object.String("cache", ""));
   ASSIGN(python.network, object.Bool("network", python.network));
   ASSIGN(python.memory_mib, object.Int("memory_mib", python.memory_mib));
   ASSIGN(python.batch_seconds, object.Int("batch_seconds", python.batch_seconds));

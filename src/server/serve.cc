@@ -130,7 +130,9 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   ASSIGN(auto platform_keys, auth::PlatformKeys::Open(TextOr(config, "auth.platform_psk_file", data_dir + "/platform.psk")));
   ASSIGN(auto places, PlacesOf(config, data_dir));
   auto secrets = SecretsOf(config, options.environment);
-  ASSIGN(auto sources, scoring::OpenSources(places, secrets));
+  auto plan_only = places;
+  plan_only.python.interpreter.clear();  // the server scores nothing: a model of Python's is planned by its signature
+  ASSIGN(auto sources, scoring::OpenSources(plan_only, secrets));
   ASSIGN(auto database, Database::Open(TextOr(config, "store.location", data_dir + "/slipway.db")));
   ServerClock clock(config.Number("clock.speed"));
   SystemClock system_clock;  // tokens are judged by it

@@ -36,6 +36,7 @@ Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_d
   const auto& network = config.Text("python.network");
   if (network != "yes" && network != "no") return Fail(ErrorKind::kInvalid, "python.network is yes or no, not '{}'", network);
   places.python = {.interpreter = config.Text("python.interpreter"),
+                   .cache = places.python.cache,
                    .network = network == "yes",
                    .memory_mib = config.Number("python.memory_mib"),
                    .batch_seconds = config.Number("python.batch_seconds"),

@@ -24,7 +24,9 @@ class FeatureReader {
   /// `input`: the ensemble's. With `codes`, values are looked up; those without a code are missing.
   FeatureReader(Precision input, std::optional<Codes> codes) : input_(input), codes_(std::move(codes)) {}
 
-  bool has_codes() const { return codes_.has_value(); }
+  /// Null where values are not looked up.
+  const Codes* codes() const { return codes_ ? &*codes_ : nullptr; }
+
   /// Whether such a column can be read.
   static bool Reads(const arrow::DataType& type);
 

@@ -202,6 +202,7 @@ std::unique_ptr<Forest::Scratch, Forest::ScratchDeleter> Forest::NewScratch() co
 
 size_t Forest::block() const { return parts_->block; }
 const Ensemble& Forest::ensemble() const { return parts_->ensemble; }
+std::vector<double> Forest::DecidesBy(uint32_t feature) const { return parts_->ranks.DecidesBy(feature); }
 const Forest::Shape& Forest::shape() const { return parts_->shape; }
 
 void Forest::Sum(const std::vector<Values>& features, size_t rows, Scratch& scratch, double* sums, size_t stride) const {

@@ -32,6 +32,9 @@ class Forest {
   /// Of the ensemble all but nodes and leaves, which are compiled.
   const Ensemble& ensemble() const;
 
+  /// The thresholds of a feature, or the categories that its splits name.
+  std::vector<double> DecidesBy(uint32_t feature) const;
+
   struct Shape {
     size_t trees = 0, leaves = 0, most_leaves = 0, thresholds = 0, columns = 0;
   };

@@ -6,9 +6,11 @@
 #include <arrow/type.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/arrow.h"
 #include "base/format.h"
+#include "model/forest/edge_rows.h"
 
 namespace slipway::model {
 namespace {
@@ -21,6 +23,8 @@ class ForestModel final : public Model {
 
   const std::vector<ColumnSpec>& inputs() const override { return parts_.inputs; }
   const std::shared_ptr<arrow::Schema>& outputs() const override { return parts_.outputs; }
+
+  Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t most) const override { return EdgeRowsOf(forest_, parts_, readers_, most); }
 
   std::vector<Fact> facts() const override {
     const auto& shape = forest_.shape();
@@ -40,7 +44,7 @@ class ForestModel final : public Model {
       auto column = batch.GetColumnByName(name);
       if (column == nullptr) return Fail(ErrorKind::kInternal, "the rows lack the feature '{}'", name);
       bool text = column->type_id() == arrow::Type::STRING;
-      if (!FeatureReader::Reads(*column->type()) || (text && !readers_[f].has_codes()))
+      if (!FeatureReader::Reads(*column->type()) || (text && readers_[f].codes() == nullptr))
         return Fail(ErrorKind::kInvalid, "the feature '{}' cannot be {}", name, column->type()->ToString());
       columns.push_back(std::move(column));
     }
@@ -54,6 +58,7 @@ class ForestModel final : public Model {
       auto count = std::min(forest_.block(), rows - first);
       for (size_t f = 0; f < columns.size(); ++f)
         features[f] = readers_[f].Read(*columns[f], static_cast<int64_t>(first), static_cast<int64_t>(count), converted[f]);
+      TRY(CheckValues(features, count));
       forest_.Sum(features, count, *scratch, sums->mutable_data_as<double>() + first, rows);
     }
     ASSIGN(auto predictions, parts_.convert(sums, batch.num_rows()));
@@ -61,6 +66,27 @@ class ForestModel final : public Model {
   }
 
  private:
+  /// An error where the library would raise one.
+  Result<> CheckValues(const std::vector<Values>& features, size_t rows) const {
+    if (!parts_.refuses_nan && !parts_.refuses_infinity) return {};
+    for (size_t f = 0; f < features.size(); ++f) {
+      bool nan = false, infinity = false;
+      auto look = [&](const auto* values) {
+        for (size_t row = 0; row < rows; ++row) {
+          nan |= std::isnan(values[row]);
+          infinity |= std::isinf(values[row]);
+        }
+      };
+      features[f].floats != nullptr ? look(features[f].floats) : look(features[f].doubles);
+      if (nan && parts_.refuses_nan)
+        return Fail(ErrorKind::kInvalid, "the model takes no missing values, but '{}' has some", parts_.inputs[f].name);
+      if (infinity && parts_.refuses_infinity)
+        return Fail(ErrorKind::kInvalid, "the model takes no infinite values, or too large for float32, but '{}' has some",
+                    parts_.inputs[f].name);
+    }
+    return {};
+  }
+
   Forest forest_;
   ForestModelParts parts_;
   std::vector<FeatureReader> readers_;

@@ -16,8 +16,9 @@ using ConvertSums = std::function<Result<arrow::ArrayVector>(const std::shared_p
 
 /// What a loader says of a tree model beside its trees.
 struct ForestModelParts {
-  std::vector<ColumnSpec> inputs;           ///< one for each feature, in the ensemble's order
-  std::vector<std::optional<Codes>> codes;  ///< of features whose columns are categories' values
+  std::vector<ColumnSpec> inputs;                      ///< one for each feature, in the ensemble's order
+  std::vector<std::optional<Codes>> codes;             ///< of features whose columns are categories' values
+  bool refuses_nan = false, refuses_infinity = false;  ///< what the library itself raises an error on
   std::shared_ptr<arrow::Schema> outputs;
   ConvertSums convert;
 };

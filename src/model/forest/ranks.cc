@@ -55,6 +55,12 @@ uint32_t Ranks::Count(uint32_t feature) const {
   return static_cast<uint32_t>(of.categorical ? of.categories.size() + 2 : of.count);
 }
 
+std::vector<double> Ranks::DecidesBy(uint32_t feature) const {
+  const auto& of = of_[feature];
+  if (of.categorical) return {of.categories.begin(), of.categories.end()};
+  return {of.thresholds.begin(), of.thresholds.begin() + of.count};
+}
+
 uint32_t Ranks::OfThreshold(const Split& split) const { return PlaceOf(of_[split.feature].thresholds, split.threshold); }
 
 uint32_t Ranks::OfZero(uint32_t feature) const { return PlaceOf(of_[feature].thresholds, 0.0); }

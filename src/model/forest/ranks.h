@@ -25,6 +25,8 @@ class Ranks {
   bool IsCategorical(uint32_t feature) const { return of_[feature].categorical; }
   /// How many thresholds a feature has, or ranks of categories.
   uint32_t Count(uint32_t feature) const;
+  /// A feature's thresholds, or its categories.
+  std::vector<double> DecidesBy(uint32_t feature) const;
   /// The rank of the split's threshold: values of at most this rank go left.
   uint32_t OfThreshold(const Split& split) const;
   uint32_t OfZero(uint32_t feature) const;

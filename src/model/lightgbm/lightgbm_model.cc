@@ -58,7 +58,7 @@ Result<std::vector<size_t>> CategoryFeatures(const LightGbmText& text, const std
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel) {
+Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel, const PythonEngine&) {
   const auto& settings = mlmodel.flavors.at("lightgbm");
   auto data = settings.find("data");
   auto file = mlmodel.folder / (data == settings.end() ? "model.lgb" : data->second);

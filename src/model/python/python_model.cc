@@ -74,6 +74,9 @@ class PythonModel final : public Model {
 
   const std::vector<ColumnSpec>& inputs() const override { return inputs_; }
   const std::shared_ptr<arrow::Schema>& outputs() const override { return outputs_; }
+  Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t) const override {
+    return Fail(ErrorKind::kUnsupported, "what a Python model decides by is not known");
+  }
   bool needs_files() const override { return true; }
   std::vector<Fact> facts() const override { return {{"engine", "python"}, {"why", why_}, {"interpreter", interpreter_}}; }
 

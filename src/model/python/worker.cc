@@ -72,27 +72,41 @@ int64_t ResidentMib(int pid) {
 
 Result<std::unique_ptr<Worker>> Worker::Start(const PythonEngine& engine, const std::filesystem::path& model,
                                               const std::shared_ptr<arrow::Schema>& outputs) {
-  if (engine.interpreter.empty())
-    return Fail(ErrorKind::kUnsupported, "this model needs Python, and no interpreter is configured (python.interpreter)");
   std::unique_ptr<Worker> worker(new Worker(engine));
   worker->outputs_ = outputs;
   TRY(worker->Spawn());
   TRY(WriteStream(worker->predictions_, outputs, nullptr));
-  json::object settings{{"model", std::filesystem::absolute(model).string()}, {"network", engine.network}};
-  TRY(worker->Send(json::serialize(settings)));
-  ASSIGN(auto line, worker->Receive(engine.load_seconds, "loading the model"));
-  ASSIGN(auto value, Wrap(ParseJson(line), "the Python worker's answer"));
-  ASSIGN(auto answer, JsonObject::From(value, "the Python worker's answer"));
-  ASSIGN(auto error, answer.String("error", ""));
-  if (error.starts_with("ModuleNotFoundError: No module named 'mlflow'") ||
-      error.starts_with("ModuleNotFoundError: No module named 'pyarrow'"))
-    return Fail(ErrorKind::kUnsupported, "{}: {}; set python.interpreter to one that has mlflow, pyarrow and what the model needs",
-                engine.interpreter, error);
-  if (!error.empty()) return Fail(ErrorKind::kInvalid, "the model cannot be loaded by {}: {}", engine.interpreter, error);
+  TRY(worker->Begin({{"model", std::filesystem::absolute(model).string()}, {"network", engine.network}}));
   return worker;
 }
 
+Result<> Worker::Run(const PythonEngine& engine, const std::filesystem::path& model, const std::string& program,
+                     const std::filesystem::path& output) {
+  Worker worker(engine);
+  TRY(worker.Spawn());
+  return worker.Begin({{"model", std::filesystem::absolute(model).string()},
+                       {"network", engine.network},
+                       {"program", program},
+                       {"output", std::filesystem::absolute(output).string()}});
+}
+
+Result<> Worker::Begin(const json::object& settings) {
+  TRY(Send(json::serialize(settings)));
+  ASSIGN(auto line, Receive(engine_.load_seconds, "loading the model"));
+  ASSIGN(auto value, Wrap(ParseJson(line), "the Python worker's answer"));
+  ASSIGN(auto answer, JsonObject::From(value, "the Python worker's answer"));
+  ASSIGN(auto error, answer.String("error", ""));
+  for (const char* module : {"mlflow", "pyarrow"})
+    if (error == fmt::format("ModuleNotFoundError: No module named '{}'", module))
+      return Fail(ErrorKind::kUnsupported, "{}: {}; set python.interpreter to one that has mlflow, pyarrow and what the model needs",
+                  engine_.interpreter, error);
+  if (!error.empty()) return Fail(ErrorKind::kInvalid, "{} cannot load the model: {}", engine_.interpreter, error);
+  return {};
+}
+
 Result<> Worker::Spawn() {
+  if (engine_.interpreter.empty())
+    return Fail(ErrorKind::kUnsupported, "this model needs Python, and no interpreter is configured (python.interpreter)");
   // Others of this user must not read this process's environment, which may hold secrets, from /proc.
   ::prctl(PR_SET_DUMPABLE, 0);
   std::array<int, 2> ends{};

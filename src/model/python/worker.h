@@ -2,6 +2,7 @@
 
 #include <arrow/type_fwd.h>
 
+#include <boost/json/fwd.hpp>
 #include <filesystem>
 #include <memory>
 
@@ -17,6 +18,9 @@ class Worker {
   /// kInvalid: the model cannot be loaded; kUnsupported: no interpreter, or one without mlflow.
   static Result<std::unique_ptr<Worker>> Start(const PythonEngine& engine, const std::filesystem::path& model,
                                                const std::shared_ptr<arrow::Schema>& outputs);
+  /// Runs a Python program that defines `export(model folder, file)` in such a process, once. kInvalid: what it raised.
+  static Result<> Run(const PythonEngine& engine, const std::filesystem::path& model, const std::string& program,
+                      const std::filesystem::path& output);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -30,6 +34,8 @@ class Worker {
  private:
   explicit Worker(const PythonEngine& engine) : engine_(engine) {}
   Result<> Spawn();
+  /// Sends the settings and waits until the worker is ready.
+  Result<> Begin(const boost::json::object& settings);
   Result<> Send(const std::string& line);
   /// The worker's next line; meanwhile its memory and the time are watched.
   Result<std::string> Receive(int64_t seconds, const char* doing);

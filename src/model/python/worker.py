@@ -100,6 +100,16 @@ def main() -> None:
         file.write("1000")
     if not settings["network"]:
         forbid_network()
+    if "program" in settings:
+        try:
+            namespace: dict = {}
+            exec(compile(settings["program"], "export.py", "exec"), namespace)
+            namespace["export"](settings["model"], settings["output"])
+        except BaseException as error:
+            answer({"error": f"{type(error).__name__}: {error}"})
+        else:
+            answer({"ready": True})
+        return
     try:
         import mlflow.pyfunc
         import pyarrow as pa

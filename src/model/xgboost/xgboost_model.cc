@@ -84,7 +84,7 @@ class Converter {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel) {
+Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel, const PythonEngine&) {
   const auto& settings = mlmodel.flavors.at("xgboost");
   auto setting = [&](const char* key, std::string fallback) {
     auto found = settings.find(key);

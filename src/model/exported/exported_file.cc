@@ -1,0 +1,150 @@
+#include "model/exported/exported_file.h"
+
+#include <arrow/array.h>
+#include <arrow/builder.h>
+#include <arrow/io/file.h>
+#include <arrow/ipc/reader.h>
+#include <arrow/record_batch.h>
+#include <arrow/table.h>
+#include <arrow/util/key_value_metadata.h>
+
+#include "base/arrow.h"
+#include "base/format.h"
+#include "base/json.h"
+
+namespace slipway::model {
+namespace {
+
+double NumberOf(const json::value& value) {
+  return value.is_double() ? value.get_double() : value.is_int64() ? static_cast<double>(value.get_int64()) : 0.0;
+}
+
+Result<std::vector<double>> NumbersOf(const JsonObject& about, std::string_view key) {
+  std::vector<double> numbers;
+  if (about.Find(key) == nullptr) return numbers;
+  ASSIGN(const auto* array, about.Array(key));
+  for (const auto& item : *array) numbers.push_back(NumberOf(item));
+  return numbers;
+}
+
+template <typename Builder, typename F>
+Result<std::shared_ptr<arrow::Array>> Build(const json::array& values, F&& of) {
+  Builder builder;
+  for (const auto& value : values) ARROW_TRY(builder.Append(of(value)));
+  ARROW_ASSIGN(auto array, builder.Finish());
+  return array;
+}
+
+Result<std::shared_ptr<arrow::Array>> LabelsOf(const JsonObject& labels) {
+  ASSIGN(auto type, labels.String("type"));
+  ASSIGN(const auto* values, labels.Array("values"));
+  auto integer = [](const json::value& value) { return value.is_int64() ? value.get_int64() : int64_t{0}; };
+  if (type == "long") return Build<arrow::Int64Builder>(*values, integer);
+  if (type == "integer")
+    return Build<arrow::Int32Builder>(*values, [&](const auto& value) { return static_cast<int32_t>(integer(value)); });
+  if (type == "double") return Build<arrow::DoubleBuilder>(*values, NumberOf);
+  if (type == "float") return Build<arrow::FloatBuilder>(*values, [](const auto& value) { return static_cast<float>(NumberOf(value)); });
+  if (type == "boolean")
+    return Build<arrow::BooleanBuilder>(*values, [](const auto& value) { return value.is_bool() && value.get_bool(); });
+  if (type == "string")
+    return Build<arrow::StringBuilder>(*values, [](const auto& value) { return value.is_string() ? std::string(value.get_string()) : ""; });
+  return Fail(ErrorKind::kCorrupt, "labels of type {}", type);
+}
+
+Result<ExportedFile> ReadAbout(const JsonObject& about) {
+  ExportedFile file;
+  ASSIGN(auto features, about.Int32("features"));
+  ASSIGN(auto outputs, about.Int32("outputs"));
+  ASSIGN(auto input, about.String("input"));
+  ASSIGN(auto pick, about.String("pick"));
+  file.ensemble.features = static_cast<uint32_t>(features);
+  file.ensemble.outputs = static_cast<uint32_t>(outputs);
+  file.ensemble.input = input == "float" ? Precision::kFloat : Precision::kDouble;
+  ASSIGN(file.ensemble.base, NumbersOf(about, "base"));
+  ASSIGN(file.refuses_nan, about.Bool("refuses_nan"));
+  ASSIGN(file.refuses_infinity, about.Bool("refuses_infinity"));
+  ASSIGN(file.bias, NumbersOf(about, "bias"));
+  if (const auto* divide = about.Find("divide")) file.divide = NumberOf(*divide);
+  if (const auto* scale = about.Find("scale")) file.scale = NumberOf(*scale);
+  if (const auto* at_least = about.Find("at_least")) file.at_least = NumberOf(*at_least);
+  using Pick = ExportedFile::Pick;
+  file.pick = pick == "argmax" ? Pick::kArgmax : pick == "at_least" ? Pick::kAtLeast : Pick::kValues;
+  if (about.Find("labels") != nullptr) {
+    ASSIGN(auto labels, about.Object("labels"));
+    ASSIGN(file.labels, LabelsOf(labels));
+  }
+  auto count = file.labels == nullptr ? int64_t{0} : file.labels->length();
+  if ((file.pick == Pick::kArgmax && count != outputs) || (file.pick == Pick::kAtLeast && (count != 2 || outputs != 1)) ||
+      (file.scale && file.bias.size() != file.ensemble.outputs))
+    return Fail(ErrorKind::kCorrupt, "its labels or biases do not fit its outputs");
+  return file;
+}
+
+template <typename ArrayType>
+Result<std::shared_ptr<ArrayType>> Column(const arrow::RecordBatch& nodes, const char* name) {
+  auto column = std::dynamic_pointer_cast<ArrayType>(nodes.GetColumnByName(name));
+  if (column == nullptr || column->null_count() > 0)
+    return Fail(ErrorKind::kCorrupt, "its column '{}' is missing or of another type", name);
+  return column;
+}
+
+Result<> ReadTrees(const arrow::RecordBatch& nodes, Ensemble& ensemble) {
+  ASSIGN(auto tree_of, Column<arrow::Int32Array>(nodes, "tree"));
+  ASSIGN(auto output, Column<arrow::Int32Array>(nodes, "output"));
+  ASSIGN(auto feature, Column<arrow::Int32Array>(nodes, "feature"));
+  ASSIGN(auto threshold, Column<arrow::DoubleArray>(nodes, "threshold"));
+  ASSIGN(auto left, Column<arrow::Int32Array>(nodes, "left"));
+  ASSIGN(auto right, Column<arrow::Int32Array>(nodes, "right"));
+  ASSIGN(auto missing_left, Column<arrow::BooleanArray>(nodes, "missing_left"));
+  ASSIGN(auto value, Column<arrow::FixedSizeListArray>(nodes, "value"));
+  auto values = std::dynamic_pointer_cast<arrow::DoubleArray>(value->values());
+  auto width = value->value_length();
+  if (values == nullptr || width < 1) return Fail(ErrorKind::kCorrupt, "its leaves are no numbers");
+  for (int64_t first = 0, end = 0; first < nodes.num_rows(); first = end) {
+    while (end < nodes.num_rows() && tree_of->Value(end) == tree_of->Value(first)) ++end;
+    Tree tree;
+    tree.output = static_cast<uint32_t>(output->Value(first));
+    tree.width = static_cast<uint32_t>(width);
+    // Nodes and leaves are numbered apart.
+    std::vector<int32_t> number;
+    int32_t inner = 0, leaves = 0;
+    for (int64_t i = first; i < end; ++i) number.push_back(feature->Value(i) < 0 ? ~(leaves++) : inner++);
+    auto child = [&](int32_t node) {
+      return node >= 0 && static_cast<size_t>(node) < number.size() ? number[static_cast<size_t>(node)]
+                                                                    : std::numeric_limits<int32_t>::max();
+    };
+    for (int64_t i = first; i < end; ++i) {
+      if (feature->Value(i) < 0) {
+        for (int32_t w = 0; w < width; ++w) tree.leaves.push_back(values->Value(value->value_offset(i) + w));
+        continue;
+      }
+      Split split{static_cast<uint32_t>(feature->Value(i)), threshold->Value(i)};
+      split.nan = missing_left->Value(i) ? Missing::kLeft : Missing::kRight;
+      tree.nodes.push_back({split, child(left->Value(i)), child(right->Value(i))});
+    }
+    if (!number.empty() && number[0] != 0 && number[0] != ~0) return Fail(ErrorKind::kCorrupt, "a tree does not start with its root");
+    ensemble.trees.push_back(std::move(tree));
+  }
+  return Check(ensemble);
+}
+
+}  // namespace
+
+Result<ExportedFile> ReadExportedFile(const std::filesystem::path& path) {
+  ARROW_ASSIGN(auto input, arrow::io::ReadableFile::Open(path.string()));
+  ARROW_ASSIGN(auto reader, arrow::ipc::RecordBatchFileReader::Open(input));
+  auto metadata = reader->schema()->metadata();
+  if (metadata == nullptr || !metadata->Contains("slipway"))
+    return Fail(ErrorKind::kCorrupt, "{} was not exported for Slipway", path.string());
+  ARROW_ASSIGN(auto text, metadata->Get("slipway"));
+  ASSIGN(auto value, Wrap(ParseJson(text), path.string()));
+  ASSIGN(auto about, JsonObject::From(value, path.string()));
+  ASSIGN(auto file, ReadAbout(about));
+  ARROW_ASSIGN(auto table, reader->ToTable());
+  ARROW_ASSIGN(auto nodes, table->CombineChunksToBatch());
+  ARROW_TRY(nodes->ValidateFull());
+  TRY(Wrap(ReadTrees(*nodes, file.ensemble), path.string()));
+  return file;
+}
+
+}  // namespace slipway::model

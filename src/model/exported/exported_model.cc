@@ -1,0 +1,127 @@
+#include "model/exported/exported_model.h"
+
+#include <arrow/array.h>
+#include <arrow/buffer.h>
+#include <arrow/compute/api_vector.h>
+#include <arrow/type.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/arrow.h"
+#include "base/file.h"
+#include "base/format.h"
+#include "base/ids.h"
+#include "model/exported/exported_file.h"
+#include "model/forest/forest_model.h"
+#include "model/proof.h"
+#include "model/python/python_model.h"
+#include "model/python/worker.h"
+
+extern const char slipway_python_export[], slipway_python_export_end[];
+
+namespace slipway::model {
+namespace {
+
+using Pick = ExportedFile::Pick;
+
+/// Sums → shares or scaled sums → values, or the labels that they pick.
+class Converter {
+ public:
+  /// `file` without its ensemble, which had `outputs`.
+  Converter(ExportedFile file, size_t outputs) : file_(std::move(file)), outputs_(outputs) {}
+
+  std::shared_ptr<arrow::Schema> Schema() const {
+    if (file_.labels != nullptr) return arrow::schema({arrow::field("prediction", file_.labels->type(), false)});
+    arrow::FieldVector fields;
+    for (size_t k = 0; k < outputs_; ++k)
+      fields.push_back(arrow::field(outputs_ == 1 ? "prediction" : fmt::format("prediction_{}", k), arrow::float64(), false));
+    return arrow::schema(std::move(fields));
+  }
+
+  Result<arrow::ArrayVector> Convert(const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) const {
+    auto* values = sums->mutable_data_as<double>();
+    auto count = static_cast<size_t>(rows);
+    for (size_t k = 0; k < outputs_; ++k) {
+      for (double* value = values + k * count; value < values + (k + 1) * count; ++value) {
+        if (file_.divide) *value /= *file_.divide;
+        if (file_.scale) *value = *file_.scale * *value + file_.bias[k];
+      }
+    }
+    if (file_.labels == nullptr) return DoubleColumns(sums, static_cast<int64_t>(outputs_), rows);
+    ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> picked, arrow::AllocateBuffer(rows * static_cast<int64_t>(sizeof(int64_t))));
+    auto* indices = picked->mutable_data_as<int64_t>();
+    for (size_t row = 0; row < count; ++row) {
+      if (file_.pick == Pick::kAtLeast) {
+        indices[row] = values[row] >= file_.at_least ? 1 : 0;
+        continue;
+      }
+      size_t best = 0;
+      for (size_t k = 1; k < outputs_; ++k)
+        if (values[k * count + row] > values[best * count + row]) best = k;
+      indices[row] = static_cast<int64_t>(best);
+    }
+    ARROW_ASSIGN(auto labels, arrow::compute::Take(*file_.labels, arrow::Int64Array(rows, picked)));
+    return arrow::ArrayVector{labels};
+  }
+
+ private:
+  ExportedFile file_;
+  size_t outputs_;
+};
+
+/// The exported file of the model with this digest; made where it is missing.
+Result<std::filesystem::path> FileOf(const MlModel& mlmodel, const PythonEngine& python, const std::string& digest) {
+  auto file = std::filesystem::path(python.cache) / (digest + ".arrow");
+  if (std::filesystem::exists(file)) return file;
+  TRY(CreateFolders(python.cache));
+  auto part = std::filesystem::path(python.cache) / (digest + "-" + NewUuid());
+  TRY(Worker::Run(python, mlmodel.folder, {slipway_python_export, slipway_python_export_end}, part));
+  std::error_code code;
+  std::filesystem::rename(part, file, code);
+  if (code) return Fail(ErrorKind::kIo, "rename {}: {}", part.string(), code.message());
+  return file;
+}
+
+Result<std::unique_ptr<Model>> ModelOf(const std::filesystem::path& path, const MlModel& mlmodel) {
+  ASSIGN(auto file, ReadExportedFile(path));
+  std::vector<std::string> names;
+  for (uint32_t f = 0; f < file.ensemble.features; ++f) names.push_back(fmt::format("f{}", f));
+  ForestModelParts parts;
+  ASSIGN(parts.inputs, InputsFor(mlmodel, names));
+  parts.codes.resize(parts.inputs.size());
+  parts.refuses_nan = file.refuses_nan;
+  parts.refuses_infinity = file.refuses_infinity;
+  ASSIGN(auto forest, Forest::Compile(std::move(file.ensemble)));
+  file.ensemble = {};
+  Converter converter(std::move(file), forest.ensemble().outputs);
+  parts.outputs = converter.Schema();
+  parts.convert = [converter](const auto& sums, int64_t rows) { return converter.Convert(sums, rows); };
+  return MakeForestModel(std::move(forest), std::move(parts));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> LoadExported(const MlModel& mlmodel, const PythonEngine& python) {
+  if (python.interpreter.empty() || python.cache.empty())
+    return Fail(ErrorKind::kUnsupported, "its trees can only be read through Python, where it is scored");
+  ASSIGN(auto digest, HashFolder(mlmodel.folder));
+  auto known = FindRecord(python, digest);
+  // What Python refuses, it refuses again: such a model is not exported anew for each run.
+  auto refuse = [&](const std::string& why) -> Result<std::unique_ptr<Model>> {
+    TRY(KeepRecord(python, digest, {"python", why}));
+    return Fail(ErrorKind::kUnsupported, why);
+  };
+  auto file = FileOf(mlmodel, python, digest);
+  if (!file && file.error().kind == ErrorKind::kInvalid) return refuse(file.error().message);
+  if (!file) return Failure(file.error());
+  ASSIGN(auto model, ModelOf(*file, mlmodel));
+  if (known) return model;
+  ASSIGN(auto reference, LoadPython(mlmodel, python, "to compare with"));
+  ASSIGN(auto record, Wrap(Prove(*model, *reference), "compare with mlflow.pyfunc"));
+  TRY(KeepRecord(python, digest, record));
+  if (record.engine == "python") return Fail(ErrorKind::kUnsupported, record.why);
+  return model;
+}
+
+}  // namespace slipway::model

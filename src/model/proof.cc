@@ -1,0 +1,94 @@
+#include "model/proof.h"
+
+#include <arrow/array.h>
+#include <arrow/compare.h>
+#include <arrow/record_batch.h>
+#include <arrow/scalar.h>
+#include <arrow/type.h>
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "base/file.h"
+#include "base/format.h"
+#include "base/json.h"
+#include "model/mlmodel.h"
+#include "model/python/python_model.h"
+
+namespace slipway::model {
+namespace {
+
+constexpr int64_t kMostProofRows = 20'000;
+
+std::filesystem::path RecordFile(const PythonEngine& python, const std::string& digest) {
+  return std::filesystem::path(python.cache) / (digest + ".json");
+}
+
+/// The first row in which two columns differ; -1: none.
+int64_t FirstDifference(const arrow::Array& ours, const arrow::Array& theirs) {
+  auto options = arrow::EqualOptions::Defaults().nans_equal(true).signed_zeros_equal(false);
+  if (ours.Equals(theirs, options)) return -1;
+  for (int64_t row = 0; row < ours.length(); ++row)
+    if (!ours.RangeEquals(theirs, row, row + 1, row, options)) return row;
+  return 0;
+}
+
+}  // namespace
+
+std::optional<EngineRecord> FindRecord(const PythonEngine& python, const std::string& digest) {
+  if (python.cache.empty() || digest.empty()) return std::nullopt;
+  auto text = ReadFile(RecordFile(python, digest), size_t{1} << 20);
+  if (!text) return std::nullopt;
+  auto value = ParseJson(*text);
+  auto object = value ? JsonObject::From(*value, "record") : Result<JsonObject>(Failure(value.error()));
+  if (!object) return std::nullopt;
+  auto engine = object->String("engine", ""), why = object->String("why", "");
+  if (!engine || !why || engine->empty()) return std::nullopt;
+  return EngineRecord{*engine, *why};
+}
+
+Result<> KeepRecord(const PythonEngine& python, const std::string& digest, const EngineRecord& record) {
+  if (python.cache.empty()) return {};
+  TRY(CreateFolders(python.cache));
+  return WriteFileAtomically(RecordFile(python, digest), json::serialize(json::object{{"engine", record.engine}, {"why", record.why}}));
+}
+
+Result<EngineRecord> Prove(const Model& native, const Model& reference) {
+  ASSIGN(auto rows, native.EdgeRows(kMostProofRows));
+  ASSIGN(auto theirs, reference.Score(*rows));
+  ASSIGN(auto ours, native.Score(*rows));
+  if (ours->num_columns() != theirs->num_columns())
+    return EngineRecord{"python",
+                        fmt::format("the native engine gives {} columns, mlflow.pyfunc {}", ours->num_columns(), theirs->num_columns())};
+  for (int k = 0; k < ours->num_columns(); ++k) {
+    const auto &a = *ours->column(k), &b = *theirs->column(k);
+    if (!a.type()->Equals(*b.type()))
+      return EngineRecord{"python", fmt::format("'{}' is {} by the native engine, {} by the signature", ours->column_name(k),
+                                                a.type()->ToString(), b.type()->ToString())};
+    if (auto row = FirstDifference(a, b); row >= 0)
+      return EngineRecord{"python", fmt::format("'{}' differs from mlflow.pyfunc: {}, not {}", ours->column_name(k),
+                                                a.GetScalar(row).ValueOrDie()->ToString(), b.GetScalar(row).ValueOrDie()->ToString())};
+  }
+  return EngineRecord{"forest", fmt::format("equal to mlflow.pyfunc to the last bit on {} rows around all thresholds", rows->num_rows())};
+}
+
+Result<EngineRecord> ProveModel(const std::filesystem::path& folder, const PythonEngine& python) {
+  ASSIGN(auto native, LoadModel(folder, python));
+  if (native->needs_files()) {
+    for (const auto& fact : native->facts())
+      if (fact.name == "why") return EngineRecord{"python", fact.value};
+  }
+  ASSIGN(auto digest, HashFolder(folder));
+  if (auto known = FindRecord(python, digest)) return *known;
+  ASSIGN(auto mlmodel, ReadMlModel(folder));
+  auto reference = LoadPython(mlmodel, python, "to compare with");
+  if (!reference) return EngineRecord{"forest", "not compared with mlflow.pyfunc: " + reference.error().message};
+  auto record = Prove(*native, **reference);
+  if (!record && record.error().kind == ErrorKind::kUnsupported)
+    return EngineRecord{"forest", "not compared with mlflow.pyfunc: " + record.error().message};
+  if (!record) return Failure(record.error().Wrap("compare with mlflow.pyfunc"));
+  TRY(KeepRecord(python, digest, *record));
+  return record;
+}
+
+}  // namespace slipway::model

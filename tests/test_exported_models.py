@@ -1,0 +1,127 @@
+"""Trees of scikit-learn and CatBoost: exported once, shown to be exact, then scored natively, bit by bit what pyfunc gives."""
+
+import json
+
+import catboost
+import mlflow.catboost
+import mlflow.sklearn
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.models import infer_signature
+from models import numbers, with_ids
+from parity import assert_equal, check, edge_rows, engine, predict
+from sklearn import ensemble, linear_model, tree
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+FRAME = numbers(1500, missing=0.0)
+HOLES = numbers(1500, missing=0.1)
+RNG = np.random.default_rng(2)
+NUMBER = (FRAME["f0"] * FRAME["f1"] + RNG.normal(size=1500) / 4).to_numpy()
+BINARY_LABEL = (NUMBER > 0).astype(int)
+WORDS = np.array(["low", "mid", "high"])[np.digitize(NUMBER, [-0.3, 0.3])]
+
+# estimator, labels, rows, extra settings of save_model
+CASES = {
+    "forest_regressor": (ensemble.RandomForestRegressor(30, random_state=1), NUMBER, FRAME),
+    "forest_of_words": (ensemble.RandomForestClassifier(30, random_state=1), WORDS, FRAME),
+    "forest_with_missing": (ensemble.RandomForestClassifier(20, max_depth=12, random_state=1), BINARY_LABEL, HOLES),
+    "forest_of_booleans": (ensemble.RandomForestClassifier(10, random_state=1), BINARY_LABEL > 0, FRAME),
+    "extra_trees": (ensemble.ExtraTreesClassifier(20, random_state=1), BINARY_LABEL, FRAME),
+    "extra_trees_regressor": (ensemble.ExtraTreesRegressor(20, random_state=1), NUMBER, HOLES),
+    "tree": (tree.DecisionTreeClassifier(random_state=1), WORDS, HOLES),
+    "tree_regressor": (tree.DecisionTreeRegressor(random_state=1), NUMBER, FRAME),
+    "boosting_regressor": (ensemble.GradientBoostingRegressor(n_estimators=30, random_state=1), NUMBER, FRAME),
+    "boosting": (ensemble.GradientBoostingClassifier(n_estimators=30, random_state=1), BINARY_LABEL, FRAME),
+    "boosting_of_words": (ensemble.GradientBoostingClassifier(n_estimators=10, random_state=1), WORDS, FRAME),
+    "histogram_regressor": (ensemble.HistGradientBoostingRegressor(max_iter=30, random_state=1), NUMBER, HOLES),
+    "histogram": (ensemble.HistGradientBoostingClassifier(max_iter=30, random_state=1), BINARY_LABEL, HOLES),
+    "histogram_of_words": (ensemble.HistGradientBoostingClassifier(max_iter=10, random_state=1), WORDS, HOLES),
+    "isolation_forest": (ensemble.IsolationForest(n_estimators=30, contamination=0.1, random_state=1), None, FRAME),
+    "isolation_forest_of_some": (ensemble.IsolationForest(n_estimators=30, max_features=2, random_state=1), None, FRAME),
+}
+
+
+def save(model, folder, rows: pd.DataFrame, **settings):
+    flavor = mlflow.catboost if isinstance(model, catboost.CatBoost) else mlflow.sklearn
+    answer = getattr(model, settings.get("pyfunc_predict_fn", "predict"))(rows.head(20))
+    if settings.pop("skops_types", False) is not None and flavor is mlflow.sklearn:
+        settings["serialization_format"] = "cloudpickle"
+    flavor.save_model(model, folder, signature=infer_signature(rows.head(20), answer), pip_requirements=["scikit-learn"], **settings)
+    return folder
+
+
+def thresholds(estimator) -> list[float]:
+    if hasattr(estimator, "_predictors"):
+        return [float(t) for stage in estimator._predictors for p in stage for t in p.nodes["num_threshold"][p.nodes["is_leaf"] == 0]]
+    trees = np.ravel(estimator.estimators_) if hasattr(estimator, "estimators_") else [estimator]
+    return [float(t) for e in trees for t in e.tree_.threshold[e.tree_.children_left >= 0]]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_trees_of_scikit_learn(tmp_path, name):
+    estimator, labels, frame = CASES[name]
+    estimator.fit(frame, labels)
+    edges = edge_rows(thresholds(estimator), list(frame), finite=True, missing=frame is HOLES)
+    check(save(estimator, tmp_path / "m", frame), pd.concat([frame, edges], ignore_index=True))
+
+
+def test_shares_of_classes(tmp_path):
+    model = ensemble.RandomForestClassifier(20, random_state=1).fit(FRAME, WORDS)
+    check(save(model, tmp_path / "m", FRAME, pyfunc_predict_fn="predict_proba"), FRAME)
+
+
+@pytest.mark.parametrize("settings", [{}, {"grow_policy": "Lossguide"}, {"grow_policy": "Depthwise"}, {"nan_mode": "Max"}], ids=str)
+def test_catboost(tmp_path, settings):
+    models = {"regressor": catboost.CatBoostRegressor(iterations=40, verbose=0, allow_writing_files=False, **settings).fit(HOLES, NUMBER),
+              "binary": catboost.CatBoostClassifier(iterations=40, verbose=0, allow_writing_files=False, **settings).fit(HOLES, BINARY_LABEL),
+              "words": catboost.CatBoostClassifier(iterations=20, verbose=0, allow_writing_files=False, **settings).fit(HOLES, WORDS)}
+    for name, model in models.items():
+        borders = [b for column in model.get_borders().values() for b in column]
+        check(save(model, tmp_path / name, HOLES), pd.concat([HOLES, edge_rows(borders, list(HOLES), finite=True)], ignore_index=True))
+
+
+def test_what_has_no_exact_export_is_scored_by_python_and_says_why(tmp_path):
+    scaled = make_pipeline(StandardScaler(), linear_model.LogisticRegression()).fit(FRAME, BINARY_LABEL)
+    check(save(scaled, tmp_path / "pipeline", FRAME), FRAME, "python")
+    poisson = ensemble.HistGradientBoostingRegressor(loss="poisson", max_iter=5).fit(FRAME, np.abs(NUMBER))
+    check(save(poisson, tmp_path / "poisson", FRAME), FRAME, "python")
+
+
+def test_missing_and_infinite_values_are_refused_where_scikit_learn_refuses_them(tmp_path):
+    model = ensemble.GradientBoostingRegressor(n_estimators=3).fit(FRAME, NUMBER)
+    folder = save(model, tmp_path / "m", FRAME)
+    for value, says in ((np.nan, "no missing values"), (np.inf, "no infinite values"), (1e300, "too large for float32")):
+        rows = FRAME.head(3).copy()
+        rows.loc[1, "f2"] = value
+        with pytest.raises(AssertionError, match=says):
+            predict(folder, rows)
+
+
+def test_an_exported_model_is_kept_and_a_run_uses_it(lake):
+    model = ensemble.RandomForestClassifier(20, random_state=1).fit(FRAME, WORDS)
+    folder = save(model, lake.dir / "forest", FRAME)
+    registered = json.loads(lake.cli("--json", "models", "register", "m", str(folder)).stdout)
+    assert registered["engine"] == "forest"
+    lake.table("src.t", with_ids(FRAME))
+    lake.score(python={"interpreter": "", "cache": str(lake.dir / "engines")})
+    assert list(lake.rows()["prediction"]) == list(model.predict(FRAME))
+    (kept,) = (lake.dir / "engines").glob("*.arrow")
+    before = kept.stat().st_mtime_ns
+    lake.score(python={"cache": str(lake.dir / "engines")}, logical_date="2024-03-02T06:00:00Z")
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_a_native_engine_that_is_wrong_is_found_out(lake):
+    """Registration compares: here the signature promises another type than the engine gives, so Python scores."""
+    model = ensemble.RandomForestRegressor(5, random_state=1).fit(FRAME, NUMBER)
+    signature = infer_signature(FRAME.head(), model.predict(FRAME.head()).astype("float32"))
+    mlflow.sklearn.save_model(model, lake.dir / "forest", signature=signature, serialization_format="cloudpickle", pip_requirements=["scikit-learn"])
+    done = lake.cli("models", "register", "m", str(lake.dir / "forest"))
+    assert "python engine" in done.stdout and "float" in done.stdout
+    assert engine(lake.dir / "forest") == "python"
+    got = predict(lake.dir / "forest", FRAME)
+    assert_equal(got, model.predict(FRAME).astype("float32"))
+
+
