@@ -83,10 +83,9 @@ Result<std::vector<T>> Numbers(const JsonObject& object, std::string_view key) {
       value = item.get_bool() ? 1 : 0;
     else
       return Fail(ErrorKind::kCorrupt, "{}: '{}' holds something that is no number", object.where(), key);
-    if constexpr (std::is_integral_v<T>) {
-      if (!(value >= std::numeric_limits<T>::min() && value <= std::numeric_limits<T>::max()))
-        return Fail(ErrorKind::kCorrupt, "{}: '{}' holds {}, which is out of range", object.where(), key, value);
-    }
+    constexpr double kMost = sizeof(T) == 4 ? 2147483647.0 : 9007199254740992.0;  // doubles are whole numbers up to there
+    if (std::is_integral_v<T> && !(value >= -kMost && value <= kMost))
+      return Fail(ErrorKind::kCorrupt, "{}: '{}' holds {}, which is out of range", object.where(), key, value);
     numbers.push_back(static_cast<T>(value));
   }
   return numbers;
