@@ -1,16 +1,16 @@
-"""Rows per second from Iceberg to Iceberg: `slipway score` beside `mlflow.pyfunc` over pyarrow batches, same rows, same run.
+"""Rows per second from Iceberg to Iceberg: `slipway score` beside what people use today (bench/peers.py), same rows, same model, same run.
 
-    run.py [ROWS] [TREES] [REPEATS]     (through ./tools/bench run)
+    run.py [ROWS] [TREES] [REPEATS]     (through ./tools/bench run; 5,000,000 rows, 500 trees, once)
 
-ROWS rows of 28 float32 features, a LightGBM model of TREES trees of 63 leaves. Prints rows/s, peak memory, and the share of each stage.
+ROWS rows of 28 float32 features, a LightGBM model of TREES trees of 63 leaves. Prints rows/s, peak memory and the share of each stage, beside what the
+stages take alone, and draws docs/bench-run.svg when all of it was measured.
 """
 
 import json
-import multiprocessing
 import os
-import resource
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 import warnings
@@ -18,18 +18,16 @@ from pathlib import Path
 
 import lightgbm
 import mlflow.lightgbm
-import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from mlflow.models import infer_signature
+from peers import FEATURES, PEERS, measure
 from pyiceberg.catalog.sql import SqlCatalog
 
 warnings.filterwarnings("ignore")
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = ROOT / "build/release/bin/slipway"
-FEATURES = [f"f{i}" for i in range(28)]
 
 
 def prepare(work: Path, rows: int, trees: int) -> None:
@@ -37,8 +35,8 @@ def prepare(work: Path, rows: int, trees: int) -> None:
     sample = pd.DataFrame(rng.normal(size=(50_000, 28)).astype("float32"), columns=FEATURES)
     labels = (sample["f0"] * sample["f1"] + sample["f2"] + rng.normal(size=len(sample)) > 0).astype(float)
     booster = lightgbm.train({"objective": "binary", "num_leaves": 63, "verbose": -1, "num_threads": 2}, lightgbm.Dataset(sample, labels), trees)
-    mlflow.lightgbm.save_model(booster, work / "model", signature=infer_signature(sample.head(), booster.predict(sample.head())))
-    subprocess.run([BINARY, "--data-dir", work, "models", "register", "m", work / "model"], check=True, stdout=subprocess.DEVNULL)
+    mlflow.lightgbm.save_model(booster, work / "model", signature=infer_signature(sample.head(), booster.predict(sample.head())), pip_requirements=["lightgbm"])
+    subprocess.run([BINARY, "--data-dir", work, "models", "register", "m", work / "model", "--no-check"], check=True, stdout=subprocess.DEVNULL)
     catalog = SqlCatalog("iceberg", uri=f"sqlite:///{work}/catalog.db", warehouse=f"file://{work}/warehouse")
     catalog.create_namespace("src")
     schema = pa.schema([("id", pa.int64()), *[(name, pa.float32()) for name in FEATURES]])
@@ -69,46 +67,50 @@ def slipway(work: Path, place: dict | None = None, environment: dict | None = No
     return {"seconds": seconds, "rows": events["committed"]["rows"], "peak_mib": events["committed"]["peak_kib"] / 1024, "stages": events["stages"]["seconds"]}
 
 
-def _pyfunc(work: str, answer) -> None:
-    model = mlflow.pyfunc.load_model(work + "/model")
-    files = sorted(Path(work, "warehouse/src/t/data").rglob("*.parquet"))
-    started, rows, writer = time.monotonic(), 0, None
-    for file in files:
-        for batch in pq.ParquetFile(file).iter_batches(65536):
-            frame = batch.to_pandas()
-            out = pa.table({"id": frame["id"], "prediction": model.predict(frame[FEATURES])})
-            writer = writer or pq.ParquetWriter(work + "/pyfunc.parquet", out.schema, compression="zstd")
-            writer.write_table(out)
-            rows += len(frame)
-    writer.close()
-    answer.put({"seconds": time.monotonic() - started, "rows": rows, "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+def draw(results: dict[str, dict], file: Path) -> None:
+    import matplotlib
 
+    matplotlib.use("svg")
+    from matplotlib import pyplot
 
-def pyfunc(work: Path) -> dict:
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-    process = context.Process(target=_pyfunc, args=(str(work), answer))
-    process.start()
-    result = answer.get()
-    process.join()
-    return result
+    matplotlib.rcParams.update({"svg.hashsalt": "slipway", "font.size": 10})
+    names = sorted(results, key=lambda name: results[name]["rate"])
+    figure, (rates, memory) = pyplot.subplots(1, 2, figsize=(10, 2.8), sharey=True)
+    colours = ["#1565c0" if name == "Slipway" else "#b0bec5" for name in names]
+    for axes, key, title, form in ((rates, "rate", "rows per second", "{:,.0f}"), (memory, "peak_mib", "peak memory, MiB", "{:,.0f}")):
+        bars = axes.barh(names, [results[name][key] for name in names], color=colours)
+        axes.bar_label(bars, [" " + form.format(results[name][key]) for name in names], fontsize=9)
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_xlim(0, max(results[name][key] for name in names) * 1.22)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+        axes.set_xticks([])
+    figure.tight_layout()
+    figure.savefig(file, metadata={"Date": None})
 
 
 def main() -> None:
-    rows, trees, repeats = ([int(a) for a in sys.argv[1:]] + [2_000_000, 500, 1][len(sys.argv) - 1:])[:3]
-    import tempfile
-
+    rows, trees, repeats = ([int(a) for a in sys.argv[1:]] + [5_000_000, 500, 1][len(sys.argv) - 1:])[:3]
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
         work = Path(folder)
         prepare(work, rows, trees)
-        for _ in range(repeats):  # the two in turn, so that a machine whose speed drifts treats both alike
-            ours, theirs = slipway(work), pyfunc(work)
-            assert ours["rows"] == theirs["rows"] == rows
-            for name, one in (("slipway score", ours), ("mlflow.pyfunc over pyarrow", theirs)):
-                print(f"{name:28} {one['rows'] / one['seconds']:>10,.0f} rows/s  {one['seconds']:7.1f} s  peak {one['peak_mib']:6.0f} MiB")
-            total = sum(ours["stages"].values())
-            print("  stages, processor seconds: " + ", ".join(f"{k} {v:.2f} ({100 * v / total:.1f}%)" for k, v in ours["stages"].items()))
-            print(f"  ratio {theirs['seconds'] / ours['seconds']:.2f}")
+        for _ in range(repeats):
+            results = {}
+            for name in ["Slipway", *PEERS]:
+                one = slipway(work) if name == "Slipway" else measure(name, work)
+                assert one["rows"] == rows, name
+                results[name] = {**one, "rate": rows / one["seconds"]}
+                print(f"{name:28} {results[name]['rate']:>12,.0f} rows/s  {one['seconds']:7.1f} s  peak {one['peak_mib']:6.0f} MiB", flush=True)
+            again = slipway(work)  # before and after the others: a machine's speed drifts
+            print(f"{'Slipway, again':28} {rows / again['seconds']:>12,.0f} rows/s  {again['seconds']:7.1f} s  peak {again['peak_mib']:6.0f} MiB")
+            stages, cores = again["stages"], os.cpu_count()
+            total = sum(stages.values())
+            print("  stages, processor seconds: " + ", ".join(f"{k} {v:.2f} ({100 * v / total:.1f}%)" for k, v in stages.items()))
+            print(f"  all of it: {again['seconds']:.2f} s on {cores} cores, {again['seconds'] / (total / cores):.2f} times what the stages take spread over them")
+            best = max(results[name]["rate"] for name in PEERS)
+            print(f"  beside the best of the others: {results['Slipway']['rate'] / best:.1f}x and {rows / again['seconds'] / best:.1f}x")
+        if rows >= 5_000_000:
+            draw(results, ROOT / "docs/bench-run.svg")
+            print("  drawn: docs/bench-run.svg")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import json
 
 import catboost
+import lightgbm
 import mlflow.catboost
+import mlflow.lightgbm
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
@@ -80,6 +82,19 @@ def test_catboost(tmp_path, settings):
     for name, model in models.items():
         borders = [b for column in model.get_borders().values() for b in column]
         check(save(model, tmp_path / name, HOLES), pd.concat([HOLES, edge_rows(borders, list(HOLES), finite=True)], ignore_index=True))
+
+
+def test_lightgbm_of_the_scikit_learn_api(tmp_path):
+    settings = {"n_estimators": 20, "verbose": -1}
+    stopped = lightgbm.LGBMClassifier(n_estimators=300, verbose=-1, learning_rate=0.5)
+    stopped.fit(HOLES[:1000], BINARY_LABEL[:1000], eval_set=[(HOLES[1000:], BINARY_LABEL[1000:])], callbacks=[lightgbm.early_stopping(3, verbose=False)])
+    assert stopped.best_iteration_ < 300
+    models = {"regressor": lightgbm.LGBMRegressor(**settings).fit(HOLES, NUMBER), "binary": lightgbm.LGBMClassifier(**settings).fit(HOLES, BINARY_LABEL),
+              "words": lightgbm.LGBMClassifier(**settings).fit(HOLES, WORDS), "stopped": stopped}
+    for name, model in models.items():
+        signature = infer_signature(HOLES.head(20), model.predict(HOLES.head(20)))
+        mlflow.lightgbm.save_model(model, tmp_path / name, signature=signature, pip_requirements=["lightgbm"])
+        check(tmp_path / name, HOLES)
 
 
 def test_what_has_no_exact_export_is_scored_by_python_and_says_why(tmp_path):

@@ -14,6 +14,7 @@
 #include "cli/environment.h"
 #include "cli/model_files.h"
 #include "cli/terminal.h"
+#include "model/forest/kernels.h"
 #include "model/model.h"
 #include "model/proof.h"
 #include "registry/folder_registry.h"
@@ -22,7 +23,7 @@ namespace slipway::cli {
 namespace {
 
 struct Arguments {
-  std::string model, input, output;
+  std::string model, input, output, vectors;
   int64_t batch = 32768;
   double seconds = 2;
 };
@@ -86,7 +87,13 @@ Result<> CheckEngine(const Context& context, const Arguments& args) {
   return {};
 }
 
+Result<> ChooseVectors(const Arguments& args) {
+  if (args.vectors.empty() || model::LimitVectors(args.vectors)) return {};
+  return Fail(ErrorKind::kInvalid, "this machine has no vectors " + args.vectors);
+}
+
 Result<> Predict(const Context& context, const Arguments& args) {
+  TRY(ChooseVectors(args));
   ASSIGN(auto model, Load(context, args.model));
   ASSIGN(auto rows, ReadRowsFor(*model, args.input));
   ASSIGN(auto predictions, model->Score(*rows));
@@ -118,6 +125,7 @@ Result<double> TimeCalls(const model::Model& model, const arrow::RecordBatch& al
 }
 
 Result<> Bench(const Context& context, const Arguments& args) {
+  TRY(ChooseVectors(args));
   ASSIGN(auto model, Load(context, args.model));
   ASSIGN(auto rows, ReadRowsFor(*model, args.input));
   if (rows->num_rows() == 0) return Fail(ErrorKind::kInvalid, args.input + " has no rows");
@@ -165,6 +173,8 @@ void AddModelTools(CLI::App& models, Context& context) {
   auto* bench = add("bench", "how fast a model scores the rows of a Parquet file, in memory", Bench);
   bench->add_option("-i,--input", args->input, "a Parquet file with the model's columns")->required();
   bench->add_option("--batch", args->batch, "rows of a large call")->check(CLI::PositiveNumber);
+  for (auto* command : {predict, bench})
+    command->add_option("--vectors", args->vectors, "use only AVX3 (AVX-512), AVX2, SSE4, SSSE3 or SCALAR");
   bench->add_option("--seconds", args->seconds, "time for each measurement")->check(CLI::PositiveNumber);
 }
 

@@ -64,14 +64,14 @@ class Writer final : public DataFileWriter {
   Result<> Start() {
     ASSIGN(schema_, ToArrow(fields_));
     ASSIGN(output_, io_.OpenOutput(path_));
-    auto properties = parquet::WriterProperties::Builder()
-                          .compression(parquet::Compression::ZSTD)
-                          ->compression_level(1)
-                          ->version(parquet::ParquetVersion::PARQUET_2_6)
-                          ->build();
-    ASSIGN(writer_, Named(parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), output_, properties)));
-    for (const auto& field : fields_)
-      if (field.type.id == TypeId::kFloat || field.type.id == TypeId::kDouble) file_.nan_value_counts[field.id] = 0;
+    parquet::WriterProperties::Builder properties;
+    properties.compression(parquet::Compression::ZSTD)->compression_level(1)->version(parquet::ParquetVersion::PARQUET_2_6);
+    for (const auto& field : fields_) {
+      if (field.type.id != TypeId::kFloat && field.type.id != TypeId::kDouble) continue;
+      file_.nan_value_counts[field.id] = 0;
+      properties.disable_dictionary(field.name);  // scores hardly repeat: looking each up is wasted
+    }
+    ASSIGN(writer_, Named(parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), output_, properties.build())));
     return {};
   }
 

@@ -32,8 +32,24 @@ Result<PartitionTuple> PartitionedWriter::PartitionOf(const arrow::RecordBatch& 
   return tuple;
 }
 
+/// Whether each row has its neighbour's values in all columns that partitions are made of: so it is for a whole run, by default.
+bool PartitionedWriter::IsOnePartition(const arrow::RecordBatch& batch) const {
+  const auto& fields = table_.metadata.schema.fields;
+  for (const auto& partition : spec_.fields) {
+    auto found = std::ranges::find(fields, partition.source_id, &Field::id);
+    if (found == fields.end()) continue;
+    const auto& column = *batch.column(static_cast<int>(found - fields.begin()));
+    if (!column.RangeEquals(column, 0, column.length() - 1, 1, arrow::EqualOptions::Defaults().nans_equal(true))) return false;
+  }
+  return true;
+}
+
 Result<> PartitionedWriter::Write(const std::shared_ptr<arrow::RecordBatch>& batch) {
   if (batch->num_rows() == 0) return {};
+  if (IsOnePartition(*batch)) {
+    ASSIGN(auto partition, PartitionOf(*batch, 0));
+    return WriteTo(partition, *batch);
+  }
   struct Group {
     PartitionTuple partition;
     arrow::Int64Builder rows;

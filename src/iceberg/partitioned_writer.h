@@ -33,6 +33,7 @@ class PartitionedWriter {
     std::unique_ptr<DataFileWriter> writer;
   };
   Result<PartitionTuple> PartitionOf(const arrow::RecordBatch& batch, int64_t row) const;
+  bool IsOnePartition(const arrow::RecordBatch& batch) const;
   Result<> WriteTo(const PartitionTuple& partition, const arrow::RecordBatch& rows);
   Result<> Close(const std::string& path);
 

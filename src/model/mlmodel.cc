@@ -17,6 +17,10 @@ std::string TextOf(const YAML::Node& node, const char* key) {
 
 Result<MlModel> ReadMlModel(const std::filesystem::path& folder) {
   ASSIGN(auto text, ReadFile(folder / "MLmodel", size_t{1} << 20));
+  return ParseMlModel(text, folder);
+}
+
+Result<MlModel> ParseMlModel(const std::string& text, const std::filesystem::path& folder) {
   MlModel model{folder, std::nullopt, {}};
   std::string inputs, outputs;
   try {

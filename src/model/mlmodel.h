@@ -18,6 +18,8 @@ struct MlModel {
 
 /// kNotFound, kCorrupt: not YAML or without flavors. At most 1 MiB.
 Result<MlModel> ReadMlModel(const std::filesystem::path& folder);
+/// The same from the file's text.
+Result<MlModel> ParseMlModel(const std::string& text, const std::filesystem::path& folder);
 
 /// The columns that stand for a model's features: those of the signature, by position, or doubles of the features' own names. kInvalid
 /// where the signature has another number of them.

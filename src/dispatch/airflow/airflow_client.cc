@@ -94,7 +94,8 @@ Result<std::string> AirflowClient::Authorization(bool renew) {
   auto where = fmt::format("Airflow: sign in at {}", request.url);
   ASSIGN(auto answer, Wrap(SendHttp(request), where));
   if (answer.status != 200 && answer.status != 201)
-    return Fail(KindOf(answer.status), "{}: {} {}", where, answer.status, answer.body.substr(0, 200));
+    return Fail(KindOf(answer.status), "{}: {} {} (see airflow.url, airflow.username, airflow.password)", where, answer.status,
+                answer.body.substr(0, 200));
   auto value = ParseJson(answer.body);
   if (!value) return Fail(ErrorKind::kUnavailable, "{}: the answer is no JSON", where);
   ASSIGN(auto object, JsonObject::From(*value, where));

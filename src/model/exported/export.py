@@ -317,6 +317,28 @@ def of_catboost(model) -> Export:
     return export
 
 
+class ExportedText:
+    """LightGBM's scikit-learn classes: the booster's own text, and the labels that a classifier's predict picks by its probabilities."""
+
+    def __init__(self, model):
+        if type(model).__name__ not in ("LGBMClassifier", "LGBMRegressor", "LGBMRanker") or not type(model).__module__.startswith("lightgbm."):
+            raise NotImplementedError(f"{type(model).__name__} is not one of LightGBM's own classes")
+        booster = model.booster_
+        self.labels = None
+        self.text = booster.model_to_string(num_iteration=booster.best_iteration or -1)  # predict stops at the best iteration
+        if type(model).__name__ == "LGBMClassifier":
+            if callable(model._objective):
+                raise NotImplementedError("an objective of its own: predict gives raw scores")
+            export = Export(model.n_features_)
+            export.label(model.classes_)
+            self.labels = export.about["labels"]
+
+    def write(self, path: str) -> None:
+        with open(path + ".part", "w") as file:
+            json.dump({"lightgbm": self.text, "labels": self.labels}, file)
+        os.rename(path + ".part", path)
+
+
 def export(folder: str, path: str) -> None:
     """The MLflow model in `folder`, as a file."""
     import yaml
@@ -332,5 +354,9 @@ def export(folder: str, path: str) -> None:
         import mlflow.catboost
 
         of_catboost(mlflow.catboost.load_model(folder)).write(path)
+    elif "lightgbm" in flavors:
+        import mlflow.lightgbm
+
+        ExportedText(mlflow.lightgbm.load_model(folder)).write(path)
     else:
-        raise NotImplementedError("neither of scikit-learn nor of CatBoost")
+        raise NotImplementedError("a flavor that is not exported")

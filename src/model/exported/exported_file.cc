@@ -1,19 +1,23 @@
 #include "model/exported/exported_file.h"
 
 #include <arrow/array.h>
+#include <arrow/buffer.h>
 #include <arrow/builder.h>
-#include <arrow/io/file.h>
+#include <arrow/io/memory.h>
 #include <arrow/ipc/reader.h>
 #include <arrow/record_batch.h>
 #include <arrow/table.h>
 #include <arrow/util/key_value_metadata.h>
 
 #include "base/arrow.h"
+#include "base/file.h"
 #include "base/format.h"
 #include "base/json.h"
 
 namespace slipway::model {
 namespace {
+
+constexpr size_t kLargestFile = size_t{4} << 30;
 
 double NumberOf(const json::value& value) {
   return value.is_double() ? value.get_double() : value.is_int64() ? static_cast<double>(value.get_int64()) : 0.0;
@@ -57,6 +61,7 @@ Result<ExportedFile> ReadAbout(const JsonObject& about) {
   ASSIGN(auto outputs, about.Int32("outputs"));
   ASSIGN(auto input, about.String("input"));
   ASSIGN(auto pick, about.String("pick"));
+  if (features < 1 || outputs < 1) return Fail(ErrorKind::kCorrupt, "{} features, {} outputs", features, outputs);
   file.ensemble.features = static_cast<uint32_t>(features);
   file.ensemble.outputs = static_cast<uint32_t>(outputs);
   file.ensemble.input = input == "float" ? Precision::kFloat : Precision::kDouble;
@@ -128,22 +133,42 @@ Result<> ReadTrees(const arrow::RecordBatch& nodes, Ensemble& ensemble) {
   return Check(ensemble);
 }
 
+/// A text model and its labels, in JSON.
+Result<ExportedFile> ReadText(const std::string& text) {
+  ASSIGN(auto value, ParseJson(text));
+  ASSIGN(auto object, JsonObject::From(value, "exported model"));
+  ExportedFile file;
+  ASSIGN(file.lightgbm, object.String("lightgbm"));
+  if (object.Find("labels") != nullptr) {
+    ASSIGN(auto labels, object.Object("labels"));
+    ASSIGN(file.labels, LabelsOf(labels));
+  }
+  return file;
+}
+
 }  // namespace
 
-Result<ExportedFile> ReadExportedFile(const std::filesystem::path& path) {
-  ARROW_ASSIGN(auto input, arrow::io::ReadableFile::Open(path.string()));
-  ARROW_ASSIGN(auto reader, arrow::ipc::RecordBatchFileReader::Open(input));
+Result<ExportedFile> ParseExportedFile(std::string bytes) {
+  if (bytes.starts_with('{')) return ReadText(bytes);
+  ARROW_ASSIGN(auto reader, arrow::ipc::RecordBatchFileReader::Open(
+                                std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(std::move(bytes)))));
   auto metadata = reader->schema()->metadata();
-  if (metadata == nullptr || !metadata->Contains("slipway"))
-    return Fail(ErrorKind::kCorrupt, "{} was not exported for Slipway", path.string());
+  if (metadata == nullptr || !metadata->Contains("slipway")) return Fail(ErrorKind::kCorrupt, "it was not exported for Slipway");
   ARROW_ASSIGN(auto text, metadata->Get("slipway"));
-  ASSIGN(auto value, Wrap(ParseJson(text), path.string()));
-  ASSIGN(auto about, JsonObject::From(value, path.string()));
+  ASSIGN(auto value, ParseJson(text));
+  ASSIGN(auto about, JsonObject::From(value, "exported model"));
   ASSIGN(auto file, ReadAbout(about));
   ARROW_ASSIGN(auto table, reader->ToTable());
+  ARROW_TRY(table->ValidateFull());
   ARROW_ASSIGN(auto nodes, table->CombineChunksToBatch());
-  ARROW_TRY(nodes->ValidateFull());
-  TRY(Wrap(ReadTrees(*nodes, file.ensemble), path.string()));
+  TRY(ReadTrees(*nodes, file.ensemble));
+  return file;
+}
+
+Result<ExportedFile> ReadExportedFile(const std::filesystem::path& path) {
+  ASSIGN(auto bytes, ReadFile(path, kLargestFile));
+  auto file = Wrap(ParseExportedFile(std::move(bytes)), path.string());
+  if (!file && file.error().kind != ErrorKind::kUnsupported) file.error().kind = ErrorKind::kCorrupt;
   return file;
 }
 

@@ -15,6 +15,7 @@ namespace slipway::model {
 
 /// What export.py wrote of a model: its trees, and how sums become predictions, in this order.
 struct ExportedFile {
+  std::string lightgbm;  ///< the text of a LightGBM model, which stands for everything but the labels
   Ensemble ensemble;
   bool refuses_nan = false, refuses_infinity = false;  ///< the library raises an error on such inputs
   std::optional<double> divide;                        ///< sums are divided by it
@@ -26,6 +27,8 @@ struct ExportedFile {
 };
 
 /// kCorrupt: not such a file.
+Result<ExportedFile> ParseExportedFile(std::string bytes);
+/// The same from a file, at most 4 GiB.
 Result<ExportedFile> ReadExportedFile(const std::filesystem::path& file);
 
 }  // namespace slipway::model

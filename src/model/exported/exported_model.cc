@@ -2,7 +2,6 @@
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
-#include <arrow/compute/api_vector.h>
 #include <arrow/type.h>
 
 #include <algorithm>
@@ -14,6 +13,8 @@
 #include "base/ids.h"
 #include "model/exported/exported_file.h"
 #include "model/forest/forest_model.h"
+#include "model/forest/labels.h"
+#include "model/lightgbm/lightgbm_model.h"
 #include "model/proof.h"
 #include "model/python/python_model.h"
 #include "model/python/worker.h"
@@ -49,20 +50,9 @@ class Converter {
       }
     }
     if (file_.labels == nullptr) return DoubleColumns(sums, static_cast<int64_t>(outputs_), rows);
-    ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> picked, arrow::AllocateBuffer(rows * static_cast<int64_t>(sizeof(int64_t))));
-    auto* indices = picked->mutable_data_as<int64_t>();
-    for (size_t row = 0; row < count; ++row) {
-      if (file_.pick == Pick::kAtLeast) {
-        indices[row] = values[row] >= file_.at_least ? 1 : 0;
-        continue;
-      }
-      size_t best = 0;
-      for (size_t k = 1; k < outputs_; ++k)
-        if (values[k * count + row] > values[best * count + row]) best = k;
-      indices[row] = static_cast<int64_t>(best);
-    }
-    ARROW_ASSIGN(auto labels, arrow::compute::Take(*file_.labels, arrow::Int64Array(rows, picked)));
-    return arrow::ArrayVector{labels};
+    if (file_.pick == Pick::kAtLeast)
+      return PickLabels(*file_.labels, rows, [values, least = file_.at_least](size_t row) { return values[row] >= least ? 1 : 0; });
+    return PickLabels(*file_.labels, rows, FirstLargest{values, outputs_, count});
   }
 
  private:
@@ -85,6 +75,7 @@ Result<std::filesystem::path> FileOf(const MlModel& mlmodel, const PythonEngine&
 
 Result<std::unique_ptr<Model>> ModelOf(const std::filesystem::path& path, const MlModel& mlmodel) {
   ASSIGN(auto file, ReadExportedFile(path));
+  if (!file.lightgbm.empty()) return MakeLightGbm(mlmodel, file.lightgbm, file.labels, path.string());
   std::vector<std::string> names;
   for (uint32_t f = 0; f < file.ensemble.features; ++f) names.push_back(fmt::format("f{}", f));
   ForestModelParts parts;

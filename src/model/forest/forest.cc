@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "model/forest/grove.h"
 #include "model/forest/program.h"
 #include "model/forest/walk.h"
 
@@ -34,11 +35,14 @@ size_t RoundUp(size_t rows) { return (rows + kVectorRows - 1) / kVectorRows * kV
 struct Forest::Parts {
   explicit Parts(Ensemble given) : ensemble(std::move(given)), ranks(ensemble), bytes(ranks), words(ranks) {}
 
-  /// A tree of few leaves is evaluated whole; any can be walked. A tree's leaves stand output by output, each padded to 64.
+  /// A tree of few leaves is evaluated whole, a larger one in parts; any can be walked. A tree's leaves stand output by output, each
+  /// padded to 64. Those of a grove stand a second time, in its order.
   struct Compiled {
     std::vector<Step> steps;
+    Grove grove;
     Walk walk;
     size_t leaves = 0, first_value = 0, padded = 0;
+    size_t first_of_grove = 0;
   };
   size_t BlockRows() const {
     size_t row_bytes = std::max<size_t>(1, bytes.size() + (walks ? 2 * words.size() : 0)), rows = kMostBlock;
@@ -58,19 +62,21 @@ struct Forest::Parts {
   std::vector<Compiled> trees;
   Buffer<double> doubles;
   Buffer<float> floats;
-  bool walks = false;  ///< some tree is too large to be evaluated whole
+  bool walks = false;     ///< some tree is too large to be evaluated whole
+  size_t most_parts = 0;  ///< of a grove
   size_t block = 0;
   Shape shape;
 };
 
 class Forest::Scratch {
  public:
-  Buffer<uint8_t> bytes, slots;
+  Buffer<uint8_t> bytes, slots, results;
   Buffer<uint16_t> words;
   Buffer<uint32_t> ranks, leaves;
   Buffer<double> doubles;
   Buffer<float> floats;
-  size_t bytes_held = 0, slots_held = 0, words_held = 0, ranks_held = 0, leaves_held = 0, doubles_held = 0, floats_held = 0;
+  size_t bytes_held = 0, slots_held = 0, results_held = 0, words_held = 0, ranks_held = 0, leaves_held = 0, doubles_held = 0,
+         floats_held = 0;
 };
 
 void Forest::ScratchDeleter::operator()(Scratch* scratch) const { delete scratch; }
@@ -87,18 +93,27 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
       return Fail(ErrorKind::kUnsupported, "feature {} has more than {} categories", f, kMostCategories);
   std::vector<double> values;
   for (auto& tree : parts->ensemble.trees) {
-    Parts::Compiled compiled{{}, Walk(tree, parts->ranks, parts->words, parts->tables), tree.leaves.size() / tree.width, values.size(), 0};
-    if (compiled.leaves > kMostProgramLeaves)
-      parts->walks = true;
-    else if (compiled.leaves > 1)
-      compiled.steps = ProgramOf(tree, parts->ranks, parts->bytes, parts->tables);
+    Parts::Compiled compiled{{}, {}, Walk(tree, parts->ranks, parts->words, parts->tables), tree.leaves.size() / tree.width, values.size(),
+                             0,  0};
     parts->shape.leaves += compiled.leaves;
     parts->shape.most_leaves = std::max(parts->shape.most_leaves, compiled.leaves);
+    if (compiled.leaves > 1 && compiled.leaves <= kMostProgramLeaves)
+      compiled.steps = ProgramOf(tree, parts->ranks, parts->bytes, parts->tables);
+    else if (compiled.leaves > 1 && tree.linear.empty())
+      compiled.grove = Grove::Of(tree, parts->ranks, parts->bytes, parts->tables);
+    parts->walks |= compiled.leaves > 1 && compiled.steps.empty() && compiled.grove.empty();
+    parts->most_parts = std::max(parts->most_parts, compiled.grove.parts());
     compiled.padded = RoundUp(compiled.leaves);
     for (size_t w = 0; w < tree.width; ++w) {
       for (size_t leaf = 0; leaf < compiled.leaves; ++leaf) values.push_back(tree.leaves[leaf * tree.width + w]);
       values.resize(compiled.first_value + (w + 1) * compiled.padded);
     }
+    compiled.first_of_grove = values.size();
+    size_t places = compiled.grove.parts() * Grove::kPartLeaves;
+    values.resize(values.size() + places * tree.width);
+    for (size_t leaf = 0; places > 0 && leaf < compiled.leaves; ++leaf)
+      for (size_t w = 0; w < tree.width; ++w)
+        values[compiled.first_of_grove + w * places + compiled.grove.place_of_leaf()[leaf]] = tree.leaves[leaf * tree.width + w];
     parts->trees.push_back(std::move(compiled));
     tree.nodes = {};
     tree.leaves = {};
@@ -155,16 +170,17 @@ void AddLinear(const Ensemble& ensemble, const std::vector<LinearLeaf>& linear, 
 template <typename T>
 void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, Scratch& scratch, T* sums) const {
   const size_t room = std::min(block, RoundUp(rows));
-  const bool few = rows <= kFewRows;
+  const bool few = rows <= kFewRows || VectorRows() == 1;
   Reserve(scratch.ranks, scratch.ranks_held, room);
+  Reserve(scratch.leaves, scratch.leaves_held, room);
   if (!few) {
     Reserve(scratch.bytes, scratch.bytes_held, bytes.size() * room);
     Reserve(scratch.slots, scratch.slots_held, kSlots * room);
+    Reserve(scratch.results, scratch.results_held, most_parts * room);
     bytes.Write(features, rows, scratch.ranks.get(), scratch.bytes.get(), room, 1);
   }
   if (few || walks) {
     Reserve(scratch.words, scratch.words_held, words.size() * room);
-    Reserve(scratch.leaves, scratch.leaves_held, room);
     words.Write(features, rows, scratch.ranks.get(), scratch.words.get(), 1, words.size());
   }
   const StepMemory memory{scratch.bytes.get(), tables.data(), scratch.slots.get(), room};
@@ -173,25 +189,30 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
     const auto& shape = ensemble.trees[t];
     const T* values = ValuesOf<T>() + tree.first_value;
     T* out = sums + shape.output * room;
-    auto add = [&](const auto* leaves) {
-      if (!shape.linear.empty()) return AddLinear(ensemble, shape.linear, values, leaves, features, rows, out);
-      for (size_t w = 0; w < shape.width; ++w) {
-        if constexpr (sizeof(*leaves) == 1) {
-          AddGathered(values + w * tree.padded, tree.leaves, leaves, room, out + w * room);
-        } else {
-          for (size_t row = 0; row < rows; ++row) out[w * room + row] += values[w * tree.padded + leaves[row]];
-        }
-      }
+    auto add_each = [&](const T* from, size_t apart, const uint32_t* leaves) {
+      for (size_t w = 0; w < shape.width; ++w)
+        for (size_t row = 0; row < rows; ++row) out[w * room + row] += from[w * apart + leaves[row]];
     };
+    auto* leaves = scratch.leaves.get();
     if (!few && !tree.steps.empty()) {
-      add(RunSteps(tree.steps.data(), tree.steps.size(), memory, room));
-    } else if (tree.leaves == 1) {
-      Reserve(scratch.leaves, scratch.leaves_held, room);
-      std::fill_n(scratch.leaves.get(), rows, 0u);
-      add(scratch.leaves.get());
+      const auto* numbers = RunSteps(tree.steps.data(), tree.steps.size(), memory, room);
+      if (!shape.linear.empty()) {
+        AddLinear(ensemble, shape.linear, values, numbers, features, rows, out);
+        continue;
+      }
+      for (size_t w = 0; w < shape.width; ++w) AddGathered(values + w * tree.padded, tree.leaves, numbers, room, out + w * room);
+    } else if (!few && !tree.grove.empty()) {
+      tree.grove.Places(memory, room, scratch.results.get(), leaves);
+      add_each(ValuesOf<T>() + tree.first_of_grove, tree.grove.parts() * Grove::kPartLeaves, leaves);
     } else {
-      tree.walk.Leaves(scratch.words.get(), words.size(), rows, tables.data(), scratch.leaves.get());
-      add(scratch.leaves.get());
+      if (tree.leaves == 1)
+        std::fill_n(leaves, rows, 0u);
+      else
+        tree.walk.Leaves(scratch.words.get(), words.size(), rows, tables.data(), leaves);
+      if (shape.linear.empty())
+        add_each(values, tree.padded, leaves);
+      else
+        AddLinear(ensemble, shape.linear, values, leaves, features, rows, out);
     }
   }
 }

@@ -1,5 +1,7 @@
 #include "model/forest/kernels.h"
 
+#include <hwy/targets.h>
+
 #include <algorithm>
 
 #include "model/forest/ranks.h"
@@ -216,6 +218,8 @@ void AddFloats(const float* values, size_t count, const uint8_t* leaves, size_t 
   AddLookedUp(values, count, leaves, rows, sums);
 }
 
+size_t VectorRows() { return hn::Lanes(hn::ScalableTag<uint8_t>()); }
+
 }  // namespace slipway::model::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -228,6 +232,7 @@ HWY_EXPORT(NarrowRanks);
 HWY_EXPORT(RunSteps);
 HWY_EXPORT(AddDoubles);
 HWY_EXPORT(AddFloats);
+HWY_EXPORT(VectorRows);
 
 void RankFloats(const float* thresholds, size_t count, double zero_band, const float* values, size_t rows, uint32_t* ranks) {
   HWY_DYNAMIC_DISPATCH(RankFloats)(thresholds, count, zero_band, values, rows, ranks);
@@ -246,6 +251,17 @@ void AddGathered(const double* values, size_t count, const uint8_t* leaves, size
 }
 void AddGathered(const float* values, size_t count, const uint8_t* leaves, size_t rows, float* sums) {
   HWY_DYNAMIC_DISPATCH(AddFloats)(values, count, leaves, rows, sums);
+}
+
+size_t VectorRows() { return HWY_DYNAMIC_DISPATCH(VectorRows)(); }
+
+bool LimitVectors(std::string_view target) {
+  for (auto one : hwy::SupportedAndGeneratedTargets()) {
+    if (target != hwy::TargetName(one)) continue;
+    hwy::SetSupportedTargetsForTest(one);
+    return true;
+  }
+  return false;
 }
 
 }  // namespace slipway::model

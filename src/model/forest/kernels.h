@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 /// The inner loops, in the widest vectors that the machine has (Highway, chosen at run time). Buffers of bytes and sums are aligned to
 /// 64 bytes, with room for whole vectors behind the last row.
@@ -45,5 +46,11 @@ const uint8_t* RunSteps(const Step* steps, size_t count, const StepMemory& memor
 /// sums[row] += values[leaves[row]], of `count` values; those are padded to 64.
 void AddGathered(const double* values, size_t count, const uint8_t* leaves, size_t rows, double* sums);
 void AddGathered(const float* values, size_t count, const uint8_t* leaves, size_t rows, float* sums);
+
+/// Rows in a vector of bytes, here: 1 where there are no vectors.
+size_t VectorRows();
+
+/// For measurements: only vectors of this kind and narrower ones ("AVX3", "AVX2", "SSE4", "SSSE3", "SCALAR"). False: this machine has no such.
+bool LimitVectors(std::string_view target);
 
 }  // namespace slipway::model

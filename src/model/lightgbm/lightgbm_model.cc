@@ -1,5 +1,6 @@
 #include "model/lightgbm/lightgbm_model.h"
 
+#include <arrow/array.h>
 #include <arrow/buffer.h>
 #include <arrow/type.h>
 
@@ -7,7 +8,9 @@
 
 #include "base/file.h"
 #include "base/format.h"
+#include "model/exported/exported_model.h"
 #include "model/forest/forest_model.h"
+#include "model/forest/labels.h"
 #include "model/lightgbm/text_model.h"
 
 namespace slipway::model {
@@ -58,14 +61,18 @@ Result<std::vector<size_t>> CategoryFeatures(const LightGbmText& text, const std
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel, const PythonEngine&) {
+Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel, const PythonEngine& python) {
   const auto& settings = mlmodel.flavors.at("lightgbm");
   auto data = settings.find("data");
   auto file = mlmodel.folder / (data == settings.end() ? "model.lgb" : data->second);
-  if (file.extension() == ".pkl" || file.extension() == ".skops")
-    return Fail(ErrorKind::kUnsupported, "{} holds a scikit-learn wrapper; save its booster_ instead", file.string());
+  if (file.extension() == ".pkl" || file.extension() == ".skops") return LoadExported(mlmodel, python);
   ASSIGN(auto bytes, ReadFile(file, kLargestModel));
-  ASSIGN(auto text, Wrap(ParseLightGbmText(bytes), file.string()));
+  return MakeLightGbm(mlmodel, bytes, nullptr, file.string());
+}
+
+Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_view bytes, const std::shared_ptr<arrow::Array>& labels,
+                                            const std::string& where) {
+  ASSIGN(auto text, Wrap(ParseLightGbmText(bytes), where));
   ASSIGN(auto inputs, InputsFor(mlmodel, text.feature_names));
   if (!text.pandas_categorical.empty() && !mlmodel.signature)
     return Fail(ErrorKind::kUnsupported, "a model with categories needs a signature: save it with signature=infer_signature(…)");
@@ -76,13 +83,19 @@ Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel, const Python
     auto& map = parts.codes[features[i]].emplace();
     for (const auto& category : text.pandas_categorical[i]) map.emplace(category, static_cast<double>(map.size()));
   }
-  ASSIGN(auto ensemble, Wrap(ToEnsemble(text), file.string()));
-  ASSIGN(auto forest, Wrap(Forest::Compile(std::move(ensemble)), file.string()));
+  ASSIGN(auto ensemble, Wrap(ToEnsemble(text), where));
+  ASSIGN(auto forest, Wrap(Forest::Compile(std::move(ensemble)), where));
+  int outputs = text.num_tree_per_iteration;
+  if (labels != nullptr && labels->length() != std::max(outputs, 2))
+    return Fail(ErrorKind::kCorrupt, "{}: {} labels", where, labels->length());
   parts.inputs = std::move(inputs);
-  parts.outputs = OutputSchema(text.num_tree_per_iteration);
-  parts.convert = [text](const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) -> Result<arrow::ArrayVector> {
+  parts.outputs = labels != nullptr ? arrow::schema({arrow::field("prediction", labels->type(), false)}) : OutputSchema(outputs);
+  parts.convert = [text, labels, outputs](const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) -> Result<arrow::ArrayVector> {
     ConvertRows(text, sums->mutable_data_as<double>(), static_cast<size_t>(rows));
-    return DoubleColumns(sums, text.num_tree_per_iteration, rows);
+    if (labels == nullptr) return DoubleColumns(sums, outputs, rows);
+    // Of two classes there is one probability p, and the other is 1 - p.
+    if (outputs == 1) return PickLabels(*labels, rows, [p = sums->data_as<double>()](size_t row) { return p[row] > 1.0 - p[row] ? 1 : 0; });
+    return PickLabels(*labels, rows, FirstLargest{sums->data_as<double>(), static_cast<size_t>(outputs), static_cast<size_t>(rows)});
   };
   return MakeForestModel(std::move(forest), std::move(parts));
 }

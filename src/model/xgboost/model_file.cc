@@ -68,6 +68,36 @@ Result<std::vector<float>> BaseScores(std::string text) {
   return scores;
 }
 
+constexpr std::string_view kNaN = "NaN", kInfinity = "Infinity", kMinusInfinity = "-Infinity";
+
+bool IsNoNumber(std::string_view text) { return text == kNaN || text == kInfinity || text == kMinusInfinity; }
+
+double NoNumber(std::string_view text) {
+  if (text == kNaN) return std::numeric_limits<double>::quiet_NaN();
+  return text == kInfinity ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
+}
+
+/// XGBoost writes NaN and Infinity into its JSON as they are, which is no JSON: they become strings.
+std::string QuoteNoNumbers(std::string_view text) {
+  std::string quoted;
+  quoted.reserve(text.size());
+  bool in_string = false;
+  for (size_t at = 0; at < text.size();) {
+    if (text[at] == '"') in_string = !in_string;
+    if (in_string && text[at] == '\\' && at + 1 < text.size()) quoted += text[at++];
+    std::string_view found;
+    for (auto word : {kNaN, kMinusInfinity, kInfinity})
+      if (!in_string && text.substr(at).starts_with(word)) found = word;
+    if (found.empty()) {
+      quoted += text[at++];
+      continue;
+    }
+    quoted.append("\"").append(found).append("\"");
+    at += found.size();
+  }
+  return quoted;
+}
+
 template <typename T>
 Result<std::vector<T>> Numbers(const JsonObject& object, std::string_view key) {
   ASSIGN(const auto* array, object.Array(key));
@@ -81,6 +111,8 @@ Result<std::vector<T>> Numbers(const JsonObject& object, std::string_view key) {
       value = static_cast<double>(item.get_int64());
     else if (item.is_bool())
       value = item.get_bool() ? 1 : 0;
+    else if (item.is_string() && std::is_floating_point_v<T> && IsNoNumber(item.get_string()))
+      value = NoNumber(item.get_string());
     else
       return Fail(ErrorKind::kCorrupt, "{}: '{}' holds something that is no number", object.where(), key);
     constexpr double kMost = sizeof(T) == 4 ? 2147483647.0 : 9007199254740992.0;  // doubles are whole numbers up to there
@@ -314,7 +346,7 @@ Result<XgboostFile> ParseXgboostFile(std::string_view bytes, bool only_best) {
   // The text form goes on with a key or an end; the binary one with the type of a key's length.
   auto next = bytes.find_first_not_of(" \t\r\n", 1);
   bool is_text = next != std::string_view::npos && (bytes[next] == '"' || bytes[next] == '}');
-  ASSIGN(auto value, is_text ? ParseJson(bytes) : ParseUbjson(bytes));
+  ASSIGN(auto value, is_text ? ParseJson(QuoteNoNumbers(bytes)) : ParseUbjson(bytes));
   auto file = ReadModel(value, only_best);
   if (!file && file.error().kind == ErrorKind::kInvalid) file.error().kind = ErrorKind::kCorrupt;
   return file;

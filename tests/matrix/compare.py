@@ -1,0 +1,55 @@
+"""Compares `slipway models predict` with the predictions that generate.py kept: compare.py FOLDER PYTHON. Exit status 1 where any bit differs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+BINARY = Path(os.environ.get("SLIPWAY_BINARY") or Path(__file__).resolve().parent.parent.parent / "build/release/bin/slipway")
+VECTORS = ("AVX3", "AVX2", "SSE4", "SCALAR")
+
+
+def bits(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values).view(f"i{values.dtype.itemsize}") if values.dtype.kind == "f" else values
+
+
+def run(place: Path, python: str, *arguments) -> subprocess.CompletedProcess:
+    return subprocess.run([BINARY, "--data-dir", place.parent / "data", "--json", "models", *map(str, arguments)], capture_output=True, text=True,
+                          env={**os.environ, "SLIPWAY_PYTHON": python})
+
+
+def main() -> None:
+    folder, python = Path(sys.argv[1]), sys.argv[2]
+    engines: dict[str, int] = {}
+    rows = wrong = 0
+    for place in sorted(p for p in folder.iterdir() if (p / "about.json").exists()):
+        inspected = run(place, python, "inspect", place / "model")
+        facts = json.loads(inspected.stdout or "{}")
+        engine = facts.get("engine", "none")
+        engines[engine] = engines.get(engine, 0) + 1
+        want = pq.read_table(place / "predictions.parquet").to_pandas().to_numpy()
+        for vectors in VECTORS if engine == "forest" else ("",):
+            done = run(place, python, "predict", place / "model", "-i", place / "rows.parquet", "-o", place / "out.parquet", *(["--vectors", vectors] if vectors else []))
+            if done.returncode != 0:
+                wrong += 1
+                print(f"{place}: {done.stderr.strip() or inspected.stderr.strip()}\n  {(place / 'about.json').read_text()}")
+                break
+            got = pq.read_table(place / "out.parquet").to_pandas().to_numpy()
+            rows += len(got)
+            if got.shape != want.shape or got.dtype != want.dtype or (bits(got) != bits(want)).any():
+                wrong += 1
+                where = np.argwhere(bits(got) != bits(want))[:1].tolist() if got.shape == want.shape and got.dtype == want.dtype else ""
+                print(f"{place} ({engine}, {vectors}): differs, {got.dtype} {got.shape}, {want.dtype} {want.shape}, {where}\n  {(place / 'about.json').read_text()}")
+                break
+        if engine == "python":
+            print(f"  {place.name}: python, {facts.get('why')}")
+    print(f"{folder.name}: {sum(engines.values())} models ({', '.join(f'{k} {v}' for k, v in engines.items())}), {rows:,} rows compared, {wrong} models differ")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
