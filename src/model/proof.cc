@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/json.h"
+#include "model/exported/exported_model.h"
 #include "model/mlmodel.h"
 #include "model/python/python_model.h"
 
@@ -21,7 +22,7 @@ namespace {
 constexpr int64_t kMostProofRows = 20'000;
 
 std::filesystem::path RecordFile(const PythonEngine& python, const std::string& digest) {
-  return std::filesystem::path(python.cache) / (digest + ".json");
+  return std::filesystem::path(python.cache) / (digest + "-" + ExporterVersion() + ".json");
 }
 
 /// The first row in which two columns differ; -1: none.

@@ -11,6 +11,15 @@ import tempfile
 import numpy as np
 
 
+def exact(value):
+    """Doubles as the text that Python reads back as the same; not every reader of JSON rounds its numbers to the nearest."""
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, dict):
+        return {name: exact(item) for name, item in value.items()}
+    return [exact(item) for item in value] if isinstance(value, list) else value
+
+
 class Export:
     """Nodes, one after the other, tree by tree; a leaf's feature is -1."""
 
@@ -53,7 +62,7 @@ class Export:
             "output": pa.array(np.repeat([tree["output"] for tree in self.trees], sizes), pa.int32()),
             **{name: pa.array(column(name)) for name in ("feature", "threshold", "left", "right", "missing_left")},
             "value": pa.FixedSizeListArray.from_arrays(pa.array(values), leaf_width)})
-        table = table.replace_schema_metadata({"slipway": json.dumps(self.about)})
+        table = table.replace_schema_metadata({"slipway": json.dumps(exact(self.about))})
         with pa.OSFile(path + ".part", "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
             writer.write_table(table)
         os.rename(path + ".part", path)
@@ -335,7 +344,7 @@ class ExportedText:
 
     def write(self, path: str) -> None:
         with open(path + ".part", "w") as file:
-            json.dump({"lightgbm": self.text, "labels": self.labels}, file)
+            json.dump({"lightgbm": self.text, "labels": exact(self.labels)}, file)
         os.rename(path + ".part", path)
 
 

@@ -9,6 +9,8 @@
 #include <arrow/table.h>
 #include <arrow/util/key_value_metadata.h>
 
+#include <charconv>
+
 #include "base/arrow.h"
 #include "base/file.h"
 #include "base/format.h"
@@ -19,8 +21,11 @@ namespace {
 
 constexpr size_t kLargestFile = size_t{4} << 30;
 
+/// Doubles come as text: Boost.JSON 1.81 does not round to the nearest.
 double NumberOf(const json::value& value) {
-  return value.is_double() ? value.get_double() : value.is_int64() ? static_cast<double>(value.get_int64()) : 0.0;
+  double number = value.is_int64() ? static_cast<double>(value.get_int64()) : 0.0;
+  if (value.is_string()) std::from_chars(value.get_string().data(), value.get_string().data() + value.get_string().size(), number);
+  return number;
 }
 
 Result<std::vector<double>> NumbersOf(const JsonObject& about, std::string_view key) {

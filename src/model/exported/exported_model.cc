@@ -62,7 +62,7 @@ class Converter {
 
 /// The exported file of the model with this digest; made where it is missing.
 Result<std::filesystem::path> FileOf(const MlModel& mlmodel, const PythonEngine& python, const std::string& digest) {
-  auto file = std::filesystem::path(python.cache) / (digest + ".arrow");
+  auto file = std::filesystem::path(python.cache) / (digest + "-" + ExporterVersion() + ".arrow");
   if (std::filesystem::exists(file)) return file;
   TRY(CreateFolders(python.cache));
   auto part = std::filesystem::path(python.cache) / (digest + "-" + NewUuid());
@@ -92,6 +92,11 @@ Result<std::unique_ptr<Model>> ModelOf(const std::filesystem::path& path, const 
 }
 
 }  // namespace
+
+std::string ExporterVersion() {
+  static const std::string version = Sha256({slipway_python_export, slipway_python_export_end}).substr(0, 8);
+  return version;
+}
 
 Result<std::unique_ptr<Model>> LoadExported(const MlModel& mlmodel, const PythonEngine& python) {
   if (python.interpreter.empty() || python.cache.empty())

@@ -118,6 +118,7 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
     tree.nodes = {};
     tree.leaves = {};
   }
+  if (values.empty()) values.resize(kVectorRows);  // no trees: sums are the base
   if (parts->ensemble.sum == Precision::kDouble) {
     parts->doubles = hwy::AllocateAligned<double>(values.size());
     std::ranges::copy(values, parts->doubles.get());
