@@ -5,8 +5,8 @@ All read the same Parquet files with the same model and write `id` and `predicti
 
 import multiprocessing
 import os
-import resource
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -100,8 +100,38 @@ def spark(work: Path, timed) -> int:
 PEERS = {"mlflow.pyfunc over pyarrow": pyfunc, "polars + LightGBM": polars, "DuckDB, Arrow function": duckdb, "mlflow spark_udf, local[2]": spark}
 
 
-def _children_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+def _resident_mib(root: int) -> float:
+    """Of a process and all below it."""
+    parents, resident = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents[int(folder.name)], resident[int(folder.name)] = int(stat[1]), int(stat[21]) * 4096
+    below = {root}
+    for pid in sorted(parents):
+        if parents[pid] in below:
+            below.add(pid)
+    return sum(resident.get(pid, 0) for pid in below) / 2**20
+
+
+class Watch:
+    """The most memory that a process and those below it had at once, looked at ten times a second."""
+
+    def __init__(self, pid: int):
+        self.pid, self.peak_mib, self.over = pid, 0.0, threading.Event()
+        self.thread = threading.Thread(target=self._look, daemon=True)
+        self.thread.start()
+
+    def _look(self) -> None:
+        while not self.over.wait(0.1):
+            self.peak_mib = max(self.peak_mib, _resident_mib(self.pid))
+
+    def end(self) -> float:
+        self.over.set()
+        self.thread.join()
+        return self.peak_mib
 
 
 def _run(name: str, work: Path, answer) -> None:
@@ -112,8 +142,7 @@ def _run(name: str, work: Path, answer) -> None:
         rows = PEERS[name](work, *arguments)
     except BaseException as error:
         return answer.put({"error": f"{type(error).__name__}: {error}"})
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    answer.put({"rows": rows, "seconds": time.monotonic() - started[0], "peak_mib": max(own, _children_mib())})
+    answer.put({"rows": rows, "seconds": time.monotonic() - started[0]})
 
 
 def measure(name: str, work: Path) -> dict:
@@ -121,8 +150,10 @@ def measure(name: str, work: Path) -> dict:
     answer = context.Queue()
     process = context.Process(target=_run, args=(name, work, answer))
     process.start()
+    watch = Watch(process.pid)
     result = answer.get(timeout=3600)
+    peak = watch.end()
     process.join()
     if "error" in result:
         raise RuntimeError(f"{name}: {result['error']}")
-    return result
+    return {**result, "peak_mib": peak}

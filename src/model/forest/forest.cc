@@ -13,7 +13,7 @@
 namespace slipway::model {
 namespace {
 
-constexpr size_t kMostBlock = 2048, kRankBytes = size_t{1} << 19;  // ranks of a block stay in the second-level cache
+constexpr size_t kMostBlock = 4096, kRankBytes = size_t{1} << 19;  // ranks of a block stay in the second-level cache
 constexpr size_t kFewRows = 64;                                    // that are walked faster than a vector of them is evaluated
 constexpr uint32_t kMostCategories = 65'534;
 
