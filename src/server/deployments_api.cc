@@ -175,9 +175,13 @@ Result<> Api::State::EndRuns(const Deployment& deployment, const std::string& wh
   std::optional<int64_t> cursor;
   do {
     ASSIGN(auto page, parts.store.ListRuns(deployment.deployment_id, 500, cursor));
+    auto meant = [&](const Run& run) {
+      return run.status == deployments::RunStatus::kQueued || (running && run.status == deployments::RunStatus::kRunning);
+    };
     for (const auto& run : page.items) {
-      if (run.status != deployments::RunStatus::kQueued && !(running && run.status == deployments::RunStatus::kRunning)) continue;
+      if (!meant(run)) continue;
       auto ended = parts.store.ChangeRun(run.run_id, [&](Run& stored) -> Result<> {
+        if (!meant(stored)) return {};  // it has begun since
         stored.cancelled_by = who.username;
         if (parts.dispatcher.Ends(stored)) return {};
         stored.status = deployments::RunStatus::kFailed;
