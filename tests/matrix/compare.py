@@ -14,6 +14,9 @@ VECTORS = ("AVX3", "AVX2", "SSE4", "SCALAR")
 
 
 def bits(values: np.ndarray) -> np.ndarray:
+    """A linear leaf of infinities is NaN, whose sign no library means."""
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), np.nan, values).astype(values.dtype)
     return np.ascontiguousarray(values).view(f"i{values.dtype.itemsize}") if values.dtype.kind == "f" else values
 
 
