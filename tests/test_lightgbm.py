@@ -88,6 +88,8 @@ def test_pandas_categories_with_unseen_values_and_nulls(lake):
     rows.loc[::5, "plan"] = ""
     lake.table("src.t", with_ids(rows))
     lake.register("m", booster, signature=signature_of(f0="double", f1="double", city="string", plan="string"))
+    checked = lake.cli("models", "check", "m").stdout  # pyfunc takes no categories as text: that speaks for no other engine
+    assert "forest engine" in checked and "not compared" in checked
     lake.score()
     coded = rows.copy()
     for name in ("city", "plan"):

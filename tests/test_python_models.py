@@ -138,6 +138,21 @@ def test_leaving_the_process(lake, rows):
     assert "status 3" in failure(lake, lambda f, p: os._exit(3))
 
 
+@pytest.mark.parametrize("what", ["closes", "drips"])
+def test_a_process_that_leaves_the_socket_or_drips_into_it_is_ended(lake, rows, what):
+    def closes(frame, params):
+        os.close(3)
+        time.sleep(1000)
+
+    def drips(frame, params):
+        while True:
+            os.write(3, b"x")
+            time.sleep(0.005)
+
+    message = failure(lake, closes if what == "closes" else drips, batch_seconds=2)
+    assert "signal 9" in message if what == "closes" else "longer than 2 s" in message
+
+
 def test_a_hang_is_ended(lake, rows):
     assert "longer than 1 s" in failure(lake, lambda f, p: time.sleep(1000), batch_seconds=1)
 

@@ -4,9 +4,6 @@
 #include <arrow/buffer.h>
 #include <arrow/type.h>
 
-#include <algorithm>
-#include <cmath>
-
 #include "base/arrow.h"
 #include "base/file.h"
 #include "base/format.h"
@@ -33,11 +30,8 @@ class Converter {
   Converter(ExportedFile file, size_t outputs) : file_(std::move(file)), outputs_(outputs) {}
 
   std::shared_ptr<arrow::Schema> Schema() const {
-    if (file_.labels != nullptr) return arrow::schema({arrow::field("prediction", file_.labels->type(), false)});
-    arrow::FieldVector fields;
-    for (size_t k = 0; k < outputs_; ++k)
-      fields.push_back(arrow::field(outputs_ == 1 ? "prediction" : fmt::format("prediction_{}", k), arrow::float64(), false));
-    return arrow::schema(std::move(fields));
+    if (file_.labels != nullptr) return PredictionSchema(1, file_.labels->type());
+    return PredictionSchema(outputs_, arrow::float64());
   }
 
   Result<arrow::ArrayVector> Convert(const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) const {
@@ -114,9 +108,10 @@ Result<std::unique_ptr<Model>> LoadExported(const MlModel& mlmodel, const Python
   ASSIGN(auto model, ModelOf(*file, mlmodel));
   if (known) return model;
   ASSIGN(auto reference, LoadPython(mlmodel, python, "to compare with"));
-  ASSIGN(auto record, Wrap(Prove(*model, *reference), "compare with mlflow.pyfunc"));
-  TRY(KeepRecord(python, digest, record));
-  if (record.engine == "python") return Fail(ErrorKind::kUnsupported, record.why);
+  auto record = Prove(*model, *reference);
+  if (!record) return Fail(ErrorKind::kUnsupported, "it could not be compared with mlflow.pyfunc: {}", record.error().message);
+  TRY(KeepRecord(python, digest, *record));
+  if (record->engine == "python") return Fail(ErrorKind::kUnsupported, record->why);
   return model;
 }
 

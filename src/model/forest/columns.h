@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <tuple>
 #include <vector>
 
 #include "model/forest/ranks.h"

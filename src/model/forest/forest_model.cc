@@ -43,7 +43,9 @@ class ForestModel final : public Model {
       const auto& name = parts_.inputs[f].name;
       auto column = batch.GetColumnByName(name);
       if (column == nullptr) return Fail(ErrorKind::kInternal, "the rows lack the feature '{}'", name);
-      bool text = column->type_id() == arrow::Type::STRING;
+      const auto* encoded =
+          column->type_id() == arrow::Type::DICTIONARY ? static_cast<const arrow::DictionaryType*>(column->type().get()) : nullptr;
+      bool text = (encoded != nullptr ? encoded->value_type()->id() : column->type_id()) == arrow::Type::STRING;
       if (!FeatureReader::Reads(*column->type()) || (text && readers_[f].codes() == nullptr))
         return Fail(ErrorKind::kInvalid, "the feature '{}' cannot be {}", name, column->type()->ToString());
       columns.push_back(std::move(column));
@@ -96,6 +98,13 @@ class ForestModel final : public Model {
 
 std::unique_ptr<Model> MakeForestModel(Forest forest, ForestModelParts parts) {
   return std::make_unique<ForestModel>(std::move(forest), std::move(parts));
+}
+
+std::shared_ptr<arrow::Schema> PredictionSchema(size_t outputs, const std::shared_ptr<arrow::DataType>& type) {
+  arrow::FieldVector fields;
+  for (size_t k = 0; k < outputs; ++k)
+    fields.push_back(arrow::field(outputs == 1 ? "prediction" : fmt::format("prediction_{}", k), type, false));
+  return arrow::schema(std::move(fields));
 }
 
 arrow::ArrayVector DoubleColumns(const std::shared_ptr<arrow::Buffer>& values, int64_t columns, int64_t rows) {

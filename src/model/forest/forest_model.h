@@ -26,6 +26,9 @@ struct ForestModelParts {
 /// A model of trees that scores Arrow batches through a Forest.
 std::unique_ptr<Model> MakeForestModel(Forest forest, ForestModelParts parts);
 
+/// `prediction`, or `prediction_0`, … of several.
+std::shared_ptr<arrow::Schema> PredictionSchema(size_t outputs, const std::shared_ptr<arrow::DataType>& type);
+
 /// The columns of a buffer `[columns, rows]` of doubles, without a copy.
 arrow::ArrayVector DoubleColumns(const std::shared_ptr<arrow::Buffer>& values, int64_t columns, int64_t rows);
 

@@ -33,13 +33,6 @@ void ConvertRows(const LightGbmText& text, double* sums, size_t rows) {
   }
 }
 
-std::shared_ptr<arrow::Schema> OutputSchema(int outputs) {
-  arrow::FieldVector fields;
-  for (int k = 0; k < outputs; ++k)
-    fields.push_back(arrow::field(outputs == 1 ? "prediction" : fmt::format("prediction_{}", k), arrow::float64(), false));
-  return arrow::schema(std::move(fields));
-}
-
 bool IsCategorical(const std::string& feature_info) { return feature_info != "none" && !feature_info.starts_with('['); }
 
 /// Which features the lists of `pandas_categorical` belong to, in order: the text columns; or, when their number does not
@@ -89,7 +82,8 @@ Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_
   if (labels != nullptr && labels->length() != std::max(outputs, 2))
     return Fail(ErrorKind::kCorrupt, "{}: {} labels", where, labels->length());
   parts.inputs = std::move(inputs);
-  parts.outputs = labels != nullptr ? arrow::schema({arrow::field("prediction", labels->type(), false)}) : OutputSchema(outputs);
+  parts.outputs =
+      PredictionSchema(labels != nullptr ? 1 : static_cast<size_t>(outputs), labels != nullptr ? labels->type() : arrow::float64());
   parts.convert = [text, labels, outputs](const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) -> Result<arrow::ArrayVector> {
     ConvertRows(text, sums->mutable_data_as<double>(), static_cast<size_t>(rows));
     if (labels == nullptr) return DoubleColumns(sums, outputs, rows);

@@ -31,6 +31,7 @@ namespace slipway::model {
 namespace {
 
 constexpr int kWatchMilliseconds = 20;
+constexpr double kSecondsToEnd = 2;
 constexpr size_t kLongestAnswer = size_t{1} << 20;
 
 Failure System(const char* what) { return Fail(ErrorKind::kIo, "{}: {}", what, std::strerror(errno)); }
@@ -100,7 +101,11 @@ Result<> Worker::Begin(const json::object& settings) {
     if (error == fmt::format("ModuleNotFoundError: No module named '{}'", module))
       return Fail(ErrorKind::kUnsupported, "{}: {}; set python.interpreter to one that has mlflow, pyarrow and what the model needs",
                   engine_.interpreter, error);
-  if (!error.empty()) return Fail(ErrorKind::kInvalid, "{} cannot load the model: {}", engine_.interpreter, error);
+  ASSIGN(auto refused, answer.String("refused", ""));
+  if (!refused.empty()) return Fail(ErrorKind::kInvalid, refused);
+  if (!error.empty())
+    return Fail(settings.contains("program") ? ErrorKind::kUnsupported : ErrorKind::kInvalid, "{} cannot load the model: {}",
+                engine_.interpreter, error);
   return {};
 }
 
@@ -156,12 +161,13 @@ Worker::~Worker() {
 std::string Worker::End() {
   if (pid_ <= 0) return "was gone";
   int status = 0;
-  // It may be on its way out: its end of the socket closes first.
-  pollfd end{socket_, POLLIN, 0};
   bool ended = ::waitpid(pid_, &status, WNOHANG) == pid_;
-  if (!ended && ::poll(&end, 1, 0) > 0 && (end.revents & POLLHUP) != 0) {
-    ::kill(pid_, SIGCONT);
-    ended = ::waitpid(pid_, &status, 0) == pid_;
+  // It may be on its way out: its end of the socket closes first. Or a model has closed it and stays.
+  pollfd end{socket_, POLLIN, 0};
+  bool closed = !ended && ::poll(&end, 1, 0) > 0 && (end.revents & POLLHUP) != 0;
+  for (double deadline = MonotonicSeconds() + kSecondsToEnd; closed && !ended && MonotonicSeconds() < deadline;) {
+    ::poll(nullptr, 0, 1);
+    ended = ::waitpid(pid_, &status, WNOHANG) == pid_;
   }
   if (!ended) {
     ::kill(pid_, SIGKILL);
@@ -200,7 +206,6 @@ Result<std::string> Worker::Receive(int64_t seconds, const char* doing) {
       auto count = ::recv(socket_, piece.data(), piece.size(), 0);
       if (count <= 0) return Fail(ErrorKind::kUnavailable, "the Python process {}, {}", End(), doing);
       received_.append(piece.data(), static_cast<size_t>(count));
-      continue;
     }
     if (auto resident = ResidentMib(pid_); resident > engine_.memory_mib) {
       End();

@@ -18,7 +18,8 @@ class Worker {
   /// kInvalid: the model cannot be loaded; kUnsupported: no interpreter, or one without mlflow.
   static Result<std::unique_ptr<Worker>> Start(const PythonEngine& engine, const std::filesystem::path& model,
                                                const std::shared_ptr<arrow::Schema>& outputs);
-  /// Runs a Python program that defines `export(model folder, file)` in such a process, once. kInvalid: what it raised.
+  /// Runs a Python program that defines `export(model folder, file)` in such a process, once. kInvalid: it refused the model
+  /// (NotImplementedError), and would again; kUnsupported: it failed, perhaps for want of a library.
   static Result<> Run(const PythonEngine& engine, const std::filesystem::path& model, const std::string& program,
                       const std::filesystem::path& output);
   ~Worker();

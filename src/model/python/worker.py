@@ -105,6 +105,8 @@ def main() -> None:
             namespace: dict = {}
             exec(compile(settings["program"], "export.py", "exec"), namespace)
             namespace["export"](settings["model"], settings["output"])
+        except NotImplementedError as error:
+            answer({"refused": str(error)})
         except BaseException as error:
             answer({"error": f"{type(error).__name__}: {error}"})
         else:

@@ -38,10 +38,7 @@ class Converter {
                 : gives_ == Gives::kClassAsNumber ? arrow::int32()
                 : gives_ == Gives::kLabelsOfEach  ? arrow::float64()
                                                   : arrow::int64();
-    arrow::FieldVector fields;
-    for (size_t k = 0; k < (one ? 1 : outputs_); ++k)
-      fields.push_back(arrow::field(one ? "prediction" : fmt::format("prediction_{}", k), type, false));
-    return arrow::schema(std::move(fields));
+    return PredictionSchema(one ? 1 : outputs_, type);
   }
 
   Result<arrow::ArrayVector> Convert(const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) const {
