@@ -8,33 +8,32 @@
 namespace slipway::model {
 
 /// Rank columns: what nodes look at. A node sends a row left when its number in the node's column is at most the node's. Numbers are
-/// 8 bits wide (T = uint8_t) or 16; a feature with more thresholds than that has several columns. Those with missing values have a
-/// column for each way that their nodes treat them, in which missing ranks lowest (left) or highest (right).
-///
-/// Categories: with 16 bits the column is the category's rank. With 8, each 256 ranks are two columns: which byte of a set to look at, and the
-/// bit in it; no bit where the category is not among these 256.
-template <typename T>
+/// 16 bits wide; a feature with more thresholds than that has several columns. Those with missing values have a column for each way
+/// that their nodes treat them, in which missing ranks lowest (left) or highest (right). The column of categories has their ranks.
 class Columns {
  public:
-  static constexpr uint32_t kSpan = sizeof(T) == 1 ? 254 : 65534;  ///< thresholds of one column; 0 and kSpan + 1 are left and right of all
+  static constexpr uint32_t kSpan = 65534;  ///< thresholds of one column; 0 and kSpan + 1 are left and right of all
 
   explicit Columns(const Ranks& ranks) : ranks_(ranks) {}
 
   struct Place {
     uint32_t column = 0;
-    T threshold = 0;
+    uint16_t threshold = 0;
   };
   /// The column and number of a split by order; the column is made where there is none yet.
   Place OfOrder(const Split& split);
-  /// The first column of a categorical feature.
+  /// The column of a categorical feature.
   uint32_t OfCategories(uint32_t feature);
   size_t size() const { return columns_.size(); }
+  /// The largest number that stands in a column.
+  uint32_t Most(uint32_t column) const;
 
   /// Writes all columns for up to `rows` rows: row r of column c at `out[c * column_stride + r * row_stride]`. `scratch`: a block of ranks.
-  void Write(const std::vector<Values>& features, size_t rows, uint32_t* scratch, T* out, size_t column_stride, size_t row_stride) const;
+  void Write(const std::vector<Values>& features, size_t rows, uint32_t* scratch, uint16_t* out, size_t column_stride,
+             size_t row_stride) const;
 
  private:
-  enum class Role : uint8_t { kOrder, kCategory, kByteOfSet, kBitOfByte };
+  enum class Role : uint8_t { kOrder, kCategory };
   struct Column {
     uint32_t feature = 0;
     Role role = Role::kOrder;
@@ -43,7 +42,7 @@ class Columns {
     auto operator<=>(const Column&) const = default;
   };
   uint32_t Add(const Column& column);
-  void WriteOne(const Column& column, const uint32_t* ranks, size_t rows, T* out, size_t row_stride) const;
+  void WriteOne(uint32_t column, const uint32_t* ranks, size_t rows, uint16_t* out, size_t row_stride) const;
 
   const Ranks& ranks_;
   std::vector<Column> columns_;

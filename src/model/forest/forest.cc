@@ -6,15 +6,13 @@
 #include <cmath>
 
 #include "base/format.h"
-#include "model/forest/grove.h"
-#include "model/forest/program.h"
+#include "model/forest/circuit.h"
 #include "model/forest/walk.h"
 
 namespace slipway::model {
 namespace {
 
-constexpr size_t kMostBlock = 4096, kRankBytes = size_t{1} << 19;  // ranks of a block stay in the second-level cache
-constexpr size_t kFewRows = 64;                                    // that are walked faster than a vector of them is evaluated
+constexpr size_t kFewRows = 40;  // that are walked faster than a circuit runs
 constexpr uint32_t kMostCategories = 65'534;
 
 template <typename T>
@@ -30,25 +28,32 @@ void Reserve(Buffer<T>& buffer, size_t& held, size_t count) {
 
 size_t RoundUp(size_t rows) { return (rows + kVectorRows - 1) / kVectorRows * kVectorRows; }
 
+/// A tree's leaves in another order.
+void Reorder(Tree& tree, const std::vector<uint16_t>& leaf_of_number) {
+  std::vector<double> leaves;
+  std::vector<LinearLeaf> linear;
+  for (auto leaf : leaf_of_number) {
+    auto first = tree.leaves.begin() + static_cast<std::ptrdiff_t>(leaf * tree.width);
+    leaves.insert(leaves.end(), first, first + static_cast<std::ptrdiff_t>(tree.width));
+    if (!tree.linear.empty()) linear.push_back(std::move(tree.linear[leaf]));
+  }
+  tree.leaves = std::move(leaves);
+  tree.linear = std::move(linear);
+}
+
 }  // namespace
 
 struct Forest::Parts {
-  explicit Parts(Ensemble given) : ensemble(std::move(given)), ranks(ensemble), bytes(ranks), words(ranks) {}
+  explicit Parts(Ensemble given) : ensemble(std::move(given)), ranks(ensemble), columns(ranks), circuit(ensemble, ranks, columns) {}
 
-  /// A tree of few leaves is evaluated whole, a larger one in parts; any can be walked. A tree's leaves stand output by output, each
-  /// padded to 64. Those of a grove stand a second time, in its order.
+  /// Any tree can be walked; most are in the circuit too. A tree's leaves stand output by output, each padded to 64, in the order in which
+  /// the circuit numbers them.
   struct Compiled {
-    std::vector<Step> steps;
-    Grove grove;
+    Circuit::Part part;
     Walk walk;
     size_t leaves = 0, first_value = 0, padded = 0;
-    size_t first_of_grove = 0;
+    bool in_circuit() const { return !part.bits.empty(); }
   };
-  size_t BlockRows() const {
-    size_t row_bytes = std::max<size_t>(1, bytes.size() + (walks ? 2 * words.size() : 0)), rows = kMostBlock;
-    while (rows > 2 * kVectorRows && rows * row_bytes > kRankBytes) rows /= 2;
-    return rows;
-  }
   template <typename T>
   void AddTrees(const std::vector<Values>& features, size_t rows, Scratch& scratch, T* sums) const;
   template <typename T>
@@ -56,27 +61,24 @@ struct Forest::Parts {
 
   Ensemble ensemble;  ///< without its nodes and leaves, once compiled
   Ranks ranks;
-  Columns<uint8_t> bytes;
-  Columns<uint16_t> words;
+  Columns columns;
+  Circuit circuit;
   std::vector<uint8_t> tables;
   std::vector<Compiled> trees;
   Buffer<double> doubles;
   Buffer<float> floats;
-  bool walks = false;     ///< some tree is too large to be evaluated whole
-  size_t most_parts = 0;  ///< of a grove
-  size_t block = 0;
+  bool walks = false;  ///< some tree is not in the circuit
   Shape shape;
 };
 
 class Forest::Scratch {
  public:
-  Buffer<uint8_t> bytes, slots, results;
-  Buffer<uint16_t> words;
+  Buffer<uint8_t> planes, numbers;
+  Buffer<uint16_t> columns, rows;  ///< of ranks
   Buffer<uint32_t> ranks, leaves;
   Buffer<double> doubles;
   Buffer<float> floats;
-  size_t bytes_held = 0, slots_held = 0, results_held = 0, words_held = 0, ranks_held = 0, leaves_held = 0, doubles_held = 0,
-         floats_held = 0;
+  size_t numbers_held = 0, columns_held = 0, rows_held = 0, ranks_held = 0, leaves_held = 0, doubles_held = 0, floats_held = 0;
 };
 
 void Forest::ScratchDeleter::operator()(Scratch* scratch) const { delete scratch; }
@@ -93,31 +95,27 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
       return Fail(ErrorKind::kUnsupported, "feature {} has more than {} categories", f, kMostCategories);
   std::vector<double> values;
   for (auto& tree : parts->ensemble.trees) {
-    Parts::Compiled compiled{{}, {}, Walk(tree, parts->ranks, parts->words, parts->tables), tree.leaves.size() / tree.width, values.size(),
-                             0,  0};
+    Parts::Compiled compiled{
+        {}, Walk(tree, parts->ranks, parts->columns, parts->tables), tree.leaves.size() / tree.width, values.size(), 0};
     parts->shape.leaves += compiled.leaves;
     parts->shape.most_leaves = std::max(parts->shape.most_leaves, compiled.leaves);
-    if (compiled.leaves > 1 && compiled.leaves <= kMostProgramLeaves)
-      compiled.steps = ProgramOf(tree, parts->ranks, parts->bytes, parts->tables);
-    else if (compiled.leaves > 1 && tree.linear.empty())
-      compiled.grove = Grove::Of(tree, parts->ranks, parts->bytes, parts->tables);
-    parts->walks |= compiled.leaves > 1 && compiled.steps.empty() && compiled.grove.empty();
-    parts->most_parts = std::max(parts->most_parts, compiled.grove.parts());
+    if (compiled.leaves > 1 && parts->circuit.Add(tree, compiled.part)) {
+      compiled.walk.Renumber(compiled.part.leaf_of_number);
+      Reorder(tree, compiled.part.leaf_of_number);
+    }
+    parts->walks |= compiled.leaves > 1 && !compiled.in_circuit();
     compiled.padded = RoundUp(compiled.leaves);
     for (size_t w = 0; w < tree.width; ++w) {
       for (size_t leaf = 0; leaf < compiled.leaves; ++leaf) values.push_back(tree.leaves[leaf * tree.width + w]);
       values.resize(compiled.first_value + (w + 1) * compiled.padded);
     }
-    compiled.first_of_grove = values.size();
-    size_t places = compiled.grove.parts() * Grove::kPartLeaves;
-    values.resize(values.size() + places * tree.width);
-    for (size_t leaf = 0; places > 0 && leaf < compiled.leaves; ++leaf)
-      for (size_t w = 0; w < tree.width; ++w)
-        values[compiled.first_of_grove + w * places + compiled.grove.place_of_leaf()[leaf]] = tree.leaves[leaf * tree.width + w];
     parts->trees.push_back(std::move(compiled));
     tree.nodes = {};
     tree.leaves = {};
   }
+  std::vector<Circuit::Part*> in_circuit;
+  for (auto& tree : parts->trees) in_circuit.push_back(&tree.part);
+  parts->circuit.Finish(in_circuit);
   if (values.empty()) values.resize(kVectorRows);  // no trees: sums are the base
   if (parts->ensemble.sum == Precision::kDouble) {
     parts->doubles = hwy::AllocateAligned<double>(values.size());
@@ -126,9 +124,10 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
     parts->floats = hwy::AllocateAligned<float>(values.size());
     std::ranges::transform(values, parts->floats.get(), [](double value) { return static_cast<float>(value); });
   }
-  parts->block = parts->BlockRows();
   parts->shape.trees = parts->trees.size();
-  parts->shape.columns = parts->bytes.size();
+  parts->shape.columns = parts->columns.size();
+  parts->shape.gates = parts->circuit.gates();
+  parts->shape.planes = parts->circuit.planes();
   for (uint32_t f = 0; f < parts->ensemble.features; ++f) parts->shape.thresholds += parts->ranks.Count(f);
   return Forest(std::move(parts));
 }
@@ -145,8 +144,8 @@ const float* Forest::Parts::ValuesOf<float>() const {
 namespace {
 
 /// What each row's linear leaf is worth; the leaf's own value where the row lacks one of its features.
-template <typename Leaf, typename T>
-void AddLinear(const Ensemble& ensemble, const std::vector<LinearLeaf>& linear, const T* fallback, const Leaf* leaves,
+template <typename T>
+void AddLinear(const Ensemble& ensemble, const std::vector<LinearLeaf>& linear, const T* fallback, const uint32_t* leaves,
                const std::vector<Values>& features, size_t rows, T* sums) {
   auto value_of = [&](uint32_t feature, size_t row) {
     const auto& values = features[feature];
@@ -170,51 +169,51 @@ void AddLinear(const Ensemble& ensemble, const std::vector<LinearLeaf>& linear, 
 
 template <typename T>
 void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, Scratch& scratch, T* sums) const {
-  const size_t room = std::min(block, RoundUp(rows));
-  const bool few = rows <= kFewRows || VectorRows() == 1;
-  Reserve(scratch.ranks, scratch.ranks_held, room);
-  Reserve(scratch.leaves, scratch.leaves_held, room);
+  const bool few = rows <= kFewRows;
+  const size_t room = (rows + kRowStep - 1) / kRowStep * kRowStep;
+  Reserve(scratch.ranks, scratch.ranks_held, kPlaneRows);
+  Reserve(scratch.leaves, scratch.leaves_held, kPlaneRows);
   if (!few) {
-    Reserve(scratch.bytes, scratch.bytes_held, bytes.size() * room);
-    Reserve(scratch.slots, scratch.slots_held, kSlots * room);
-    Reserve(scratch.results, scratch.results_held, most_parts * room);
-    bytes.Write(features, rows, scratch.ranks.get(), scratch.bytes.get(), room, 1);
+    if (scratch.planes == nullptr) scratch.planes = hwy::AllocateAligned<uint8_t>(circuit.planes() * kPlaneBytes);
+    Reserve(scratch.numbers, scratch.numbers_held, 2 * kPlaneRows);
+    Reserve(scratch.columns, scratch.columns_held, columns.size() * kPlaneRows);
+    columns.Write(features, rows, scratch.ranks.get(), scratch.columns.get(), kPlaneRows, 1);
+    circuit.Begin(scratch.columns.get(), room, scratch.planes.get());
   }
   if (few || walks) {
-    Reserve(scratch.words, scratch.words_held, words.size() * room);
-    words.Write(features, rows, scratch.ranks.get(), scratch.words.get(), 1, words.size());
+    Reserve(scratch.rows, scratch.rows_held, columns.size() * kPlaneRows);
+    columns.Write(features, rows, scratch.ranks.get(), scratch.rows.get(), 1, columns.size());
   }
-  const StepMemory memory{scratch.bytes.get(), tables.data(), scratch.slots.get(), room};
+  auto *low = scratch.numbers.get(), *high = low + kPlaneRows;
+  auto* leaves = scratch.leaves.get();
   for (size_t t = 0; t < trees.size(); ++t) {
     const auto& tree = trees[t];
     const auto& shape = ensemble.trees[t];
     const T* values = ValuesOf<T>() + tree.first_value;
-    T* out = sums + shape.output * room;
-    auto add_each = [&](const T* from, size_t apart, const uint32_t* leaves) {
-      for (size_t w = 0; w < shape.width; ++w)
-        for (size_t row = 0; row < rows; ++row) out[w * room + row] += from[w * apart + leaves[row]];
-    };
-    auto* leaves = scratch.leaves.get();
-    if (!few && !tree.steps.empty()) {
-      const auto* numbers = RunSteps(tree.steps.data(), tree.steps.size(), memory, room);
-      if (!shape.linear.empty()) {
-        AddLinear(ensemble, shape.linear, values, numbers, features, rows, out);
+    T* out = sums + shape.output * kPlaneRows;
+    if (!few && tree.in_circuit()) {
+      const auto& bits = tree.part.bits;
+      const bool wide = bits.size() > 8;
+      circuit.Run(tree.part, room, scratch.planes.get());
+      JoinPlanes(scratch.planes.get(), bits.data(), std::min<size_t>(8, bits.size()), room, low);
+      if (wide) JoinPlanes(scratch.planes.get(), bits.data() + 8, bits.size() - 8, room, high);
+      if (shape.linear.empty()) {
+        for (size_t w = 0; w < shape.width; ++w)
+          AddGathered(values + w * tree.padded, tree.leaves, low, wide ? high : nullptr, room, out + w * kPlaneRows);
         continue;
       }
-      for (size_t w = 0; w < shape.width; ++w) AddGathered(values + w * tree.padded, tree.leaves, numbers, room, out + w * room);
-    } else if (!few && !tree.grove.empty()) {
-      tree.grove.Places(memory, room, scratch.results.get(), leaves);
-      add_each(ValuesOf<T>() + tree.first_of_grove, tree.grove.parts() * Grove::kPartLeaves, leaves);
+      for (size_t row = 0; row < rows; ++row) leaves[row] = low[row] | (wide ? uint32_t{high[row]} << 8 : 0u);
+    } else if (tree.leaves == 1) {
+      std::fill_n(leaves, rows, 0u);
     } else {
-      if (tree.leaves == 1)
-        std::fill_n(leaves, rows, 0u);
-      else
-        tree.walk.Leaves(scratch.words.get(), words.size(), rows, tables.data(), leaves);
-      if (shape.linear.empty())
-        add_each(values, tree.padded, leaves);
-      else
-        AddLinear(ensemble, shape.linear, values, leaves, features, rows, out);
+      tree.walk.Leaves(scratch.rows.get(), columns.size(), rows, tables.data(), leaves);
     }
+    if (!shape.linear.empty()) {
+      AddLinear(ensemble, shape.linear, values, leaves, features, rows, out);
+      continue;
+    }
+    for (size_t w = 0; w < shape.width; ++w)
+      for (size_t row = 0; row < rows; ++row) out[w * kPlaneRows + row] += values[w * tree.padded + leaves[row]];
   }
 }
 
@@ -222,20 +221,19 @@ std::unique_ptr<Forest::Scratch, Forest::ScratchDeleter> Forest::NewScratch() co
   return std::unique_ptr<Scratch, ScratchDeleter>(new Scratch);
 }
 
-size_t Forest::block() const { return parts_->block; }
+size_t Forest::block() const { return kPlaneRows; }
 const Ensemble& Forest::ensemble() const { return parts_->ensemble; }
 std::vector<double> Forest::DecidesBy(uint32_t feature) const { return parts_->ranks.DecidesBy(feature); }
 const Forest::Shape& Forest::shape() const { return parts_->shape; }
 
 void Forest::Sum(const std::vector<Values>& features, size_t rows, Scratch& scratch, double* sums, size_t stride) const {
   const auto& ensemble = parts_->ensemble;
-  const size_t room = std::min(parts_->block, RoundUp(rows));
   auto sum = [&](auto& buffer, size_t& held) {
     using T = std::remove_reference_t<decltype(buffer[0])>;
-    Reserve(buffer, held, ensemble.outputs * room);
-    for (size_t k = 0; k < ensemble.outputs; ++k) std::fill_n(buffer.get() + k * room, room, static_cast<T>(ensemble.base[k]));
+    Reserve(buffer, held, ensemble.outputs * kPlaneRows);
+    for (size_t k = 0; k < ensemble.outputs; ++k) std::fill_n(buffer.get() + k * kPlaneRows, kPlaneRows, static_cast<T>(ensemble.base[k]));
     parts_->AddTrees(features, rows, scratch, buffer.get());
-    for (size_t k = 0; k < ensemble.outputs; ++k) std::copy_n(buffer.get() + k * room, rows, sums + k * stride);
+    for (size_t k = 0; k < ensemble.outputs; ++k) std::copy_n(buffer.get() + k * kPlaneRows, rows, sums + k * stride);
   };
   if (ensemble.sum == Precision::kDouble)
     sum(scratch.doubles, scratch.doubles_held);

@@ -36,7 +36,7 @@ class Forest {
   std::vector<double> DecidesBy(uint32_t feature) const;
 
   struct Shape {
-    size_t trees = 0, leaves = 0, most_leaves = 0, thresholds = 0, columns = 0;
+    size_t trees = 0, leaves = 0, most_leaves = 0, thresholds = 0, columns = 0, gates = 0, planes = 0;
   };
   const Shape& shape() const;
 

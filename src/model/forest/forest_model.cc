@@ -34,7 +34,9 @@ class ForestModel final : public Model {
             {"most leaves of a tree", fmt::to_string(shape.most_leaves)},
             {"features", fmt::to_string(forest_.ensemble().features)},
             {"thresholds", fmt::to_string(shape.thresholds)},
-            {"rank columns", fmt::to_string(shape.columns)}};
+            {"rank columns", fmt::to_string(shape.columns)},
+            {"gates of the circuit", fmt::to_string(shape.gates)},
+            {"planes of the circuit", fmt::to_string(shape.planes)}};
   }
 
   Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& batch) const override {

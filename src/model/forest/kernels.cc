@@ -3,6 +3,7 @@
 #include <hwy/targets.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "model/forest/ranks.h"
 
@@ -26,37 +27,57 @@ HWY_INLINE __m512 LookUp(const float* tables, __m512i number) {
 }
 #endif
 
-/// How many of the thresholds lie below each lane of `x`: a binary search without branches. Its first steps look at every block's
-/// last threshold, in registers where those are wide; the others gather.
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+/// The same of kTables times as many.
+template <size_t kTables, class D, class V>
+HWY_INLINE hn::Vec<D> LookUpIn(D d, const hn::TFromD<D>* tables, V number) {
+  constexpr size_t kHalf = kTables / 2, kValues = 128 / sizeof(hn::TFromD<D>);
+  if constexpr (kHalf == 0) {
+    return hn::Vec<D>{LookUp(tables, number.raw)};
+  } else {
+    const hn::RebindToSigned<D> di;
+    const auto upper = hn::TestBit(number, hn::Set(di, static_cast<hn::TFromD<decltype(di)>>(kHalf * kValues)));
+    return hn::IfThenElse(hn::RebindMask(d, upper), LookUpIn<kHalf>(d, tables + kHalf * kValues, number),
+                          LookUpIn<kHalf>(d, tables, number));
+  }
+}
+#endif
+
+/// How many of the thresholds lie below each lane of `x`: a binary search without branches, whose first steps look in registers where those are wide;
+/// the others gather.
 template <class D, class DI = hn::RebindToSigned<D>>
-HWY_INLINE hn::Vec<DI> RankVector(D d, const hn::TFromD<D>* thresholds, size_t count, const hn::TFromD<D>* pivots, hn::Vec<D> x) {
+HWY_INLINE hn::Vec<DI> RankVector(D d, const hn::TFromD<D>* thresholds, const Pivots<hn::TFromD<D>>& pivots, hn::Vec<D> x) {
   const DI di;
   using Index = hn::TFromD<DI>;
-  auto base = hn::Zero(di);
-  auto step_past = [&](auto probe, size_t step) HWY_ATTR {
-    base = hn::Add(base, hn::IfThenElseZero(hn::RebindMask(di, hn::Lt(probe, x)), hn::Set(di, static_cast<Index>(step))));
-  };
+  auto at = hn::Set(di, Index{1});
+  auto down = [&](auto probe) HWY_ATTR { at = hn::Sub(hn::Add(at, at), hn::VecFromMask(di, hn::RebindMask(di, hn::Lt(probe, x)))); };
+  for (size_t level = 0; level < pivots.levels; ++level) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-  const size_t lanes = hn::Lanes(d), block = count / (2 * lanes);
-  for (size_t step = lanes; step > 0; step /= 2) {
-    const auto at = hn::Add(base, hn::Set(di, static_cast<Index>(step - 1)));
-    step_past(hn::Vec<D>{LookUp(pivots, at.raw)}, step);
-  }
-  base = hn::Mul(base, hn::Set(di, static_cast<Index>(block)));
+    constexpr size_t kOne = 128 / sizeof(hn::TFromD<D>);
+    switch (const auto* heap = pivots.heap; (size_t{1} << level) / kOne) {
+      case 0: down(LookUpIn<1>(d, heap, at)); break;
+      case 1: down(LookUpIn<1>(d, heap + kOne, at)); break;
+      case 2: down(LookUpIn<2>(d, heap + 2 * kOne, at)); break;
+      case 4: down(LookUpIn<4>(d, heap + 4 * kOne, at)); break;
+      default: down(hn::GatherIndex(d, heap, at));
+    }
 #else
-  const size_t block = count;
-  (void)pivots;
+    down(hn::GatherIndex(d, pivots.heap, at));
 #endif
-  for (size_t left = block; left > 1;) {
+  }
+  auto base =
+      hn::Mul(hn::Sub(at, hn::Set(di, static_cast<Index>(size_t{1} << pivots.levels))), hn::Set(di, static_cast<Index>(pivots.block)));
+  for (size_t left = pivots.block; left > 1;) {
     const size_t half = left / 2;
-    step_past(hn::GatherIndex(d, thresholds + half - 1, base), half);
+    const auto past = hn::Lt(hn::GatherIndex(d, thresholds + half - 1, base), x);
+    base = hn::Add(base, hn::IfThenElseZero(hn::RebindMask(di, past), hn::Set(di, static_cast<Index>(half))));
     left -= half;
   }
   return base;
 }
 
 template <typename T>
-HWY_INLINE void RankValues(const T* thresholds, size_t count, double zero_band, const T* values, size_t rows, uint32_t* ranks) {
+HWY_INLINE void RankValues(const T* thresholds, const Pivots<T>& pivots, double zero_band, const T* values, size_t rows, uint32_t* ranks) {
   const hn::ScalableTag<T> d;
   const hn::RebindToSigned<decltype(d)> di;
   using Index = hn::TFromD<decltype(di)>;
@@ -65,8 +86,7 @@ HWY_INLINE void RankValues(const T* thresholds, size_t count, double zero_band, 
   const auto band = hn::Set(d, static_cast<T>(zero_band));
   const auto zero_flag = hn::Set(di, static_cast<Index>(Ranks::kZero)), nan = hn::Set(di, static_cast<Index>(Ranks::kNaN));
   HWY_ALIGN Index found[kMostLanes];
-  HWY_ALIGN T pivots[2 * kMostLanes], last[kMostLanes] = {};
-  for (size_t i = 0; i < 2 * lanes; ++i) pivots[i] = thresholds[(i + 1) * (count / (2 * lanes)) - 1];
+  HWY_ALIGN T last[kMostLanes] = {};
   for (size_t row = 0; row < rows; row += lanes) {
     const T* from = values + row;
     if (rows - row < lanes) {
@@ -74,7 +94,7 @@ HWY_INLINE void RankValues(const T* thresholds, size_t count, double zero_band, 
       from = last;
     }
     const auto x = hn::LoadU(d, from);
-    auto rank = RankVector(d, thresholds, count, pivots, x);
+    auto rank = RankVector(d, thresholds, pivots, x);
     rank = hn::Or(rank, hn::IfThenElseZero(hn::RebindMask(di, hn::Le(hn::Abs(x), band)), zero_flag));
     rank = hn::IfThenElse(hn::RebindMask(di, hn::IsNaN(x)), nan, rank);
     if constexpr (sizeof(T) == sizeof(uint32_t)) {
@@ -87,85 +107,101 @@ HWY_INLINE void RankValues(const T* thresholds, size_t count, double zero_band, 
   }
 }
 
-void RankFloats(const float* thresholds, size_t count, double zero_band, const float* values, size_t rows, uint32_t* ranks) {
-  RankValues(thresholds, count, zero_band, values, rows, ranks);
+void RankFloats(const float* thresholds, const Pivots<float>& pivots, double zero_band, const float* values, size_t rows, uint32_t* ranks) {
+  RankValues(thresholds, pivots, zero_band, values, rows, ranks);
 }
-void RankDoubles(const double* thresholds, size_t count, double zero_band, const double* values, size_t rows, uint32_t* ranks) {
-  RankValues(thresholds, count, zero_band, values, rows, ranks);
+void RankDoubles(const double* thresholds, const Pivots<double>& pivots, double zero_band, const double* values, size_t rows,
+                 uint32_t* ranks) {
+  RankValues(thresholds, pivots, zero_band, values, rows, ranks);
 }
 
-void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint8_t* out) {
+void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint16_t* out) {
   const hn::ScalableTag<uint32_t> d;
-  const hn::Rebind<uint8_t, decltype(d)> d8;
-  const auto first = hn::Set(d, codes.first), nan = hn::Set(d, codes.nan), zero = hn::Set(d, codes.zero), most = hn::Set(d, 255u);
+  const hn::Rebind<uint16_t, decltype(d)> d16;
+  const auto first = hn::Set(d, codes.first), nan = hn::Set(d, codes.nan), zero = hn::Set(d, codes.zero), most = hn::Set(d, codes.most);
   const auto nan_flag = hn::Set(d, Ranks::kNaN), zero_flag = hn::Set(d, Ranks::kZero);
   for (size_t row = 0; row < rows; row += hn::Lanes(d)) {
     const auto rank = hn::LoadU(d, ranks + row);
     auto number = hn::Min(hn::Sub(hn::Max(rank, first), first), most);
     number = hn::IfThenElse(hn::TestBit(rank, zero_flag), zero, number);
     number = hn::IfThenElse(hn::TestBit(rank, nan_flag), nan, number);
-    hn::StoreU(hn::TruncateTo(d8, number), d8, out + row);
+    hn::StoreU(hn::TruncateTo(d16, number), d16, out + row);
   }
 }
 
-/// set[byte] for bytes below 32.
-template <class D>
-HWY_INLINE hn::Vec<D> ByteOfSet(D d, const uint8_t* set, hn::Vec<D> byte) {
+void SlicePlanes(const uint16_t* numbers, size_t bits, size_t rows, uint8_t* planes) {
 #if HWY_TARGET == HWY_SCALAR
-  return hn::Set(d, set[hn::GetLane(byte)]);
+  for (size_t bit = 0; bit < bits; ++bit)
+    for (size_t byte = 0; byte < rows / 8; ++byte) {
+      uint32_t out = 0;
+      for (size_t i = 0; i < 8; ++i) out |= (uint32_t{numbers[8 * byte + i]} >> bit & 1u) << i;
+      planes[bit * kPlaneBytes + byte] = static_cast<uint8_t>(out);
+    }
 #else
-  const auto low_bits = hn::Set(d, 15);
-  const auto low = hn::TableLookupBytes(hn::LoadDup128(d, set), hn::And(byte, low_bits));
-  const auto high = hn::TableLookupBytes(hn::LoadDup128(d, set + 16), hn::And(byte, low_bits));
-  return hn::IfThenElse(hn::Gt(byte, low_bits), high, low);
+  const hn::ScalableTag<uint16_t> d;
+  for (size_t row = 0; row < rows; row += hn::Lanes(d)) {
+    const auto number = hn::LoadU(d, numbers + row);
+    for (size_t bit = 0; bit < bits; ++bit) {
+      const auto is_set = hn::TestBit(number, hn::Set(d, static_cast<uint16_t>(1u << bit)));
+      hn::StoreMaskBits(d, is_set, planes + bit * kPlaneBytes + row / 8);
+    }
+  }
 #endif
 }
 
-const uint8_t* RunSteps(const Step* steps, size_t count, const StepMemory& memory, size_t rows) {
-  const hn::ScalableTag<uint8_t> d;
-  const size_t lanes = hn::Lanes(d), stride = memory.stride;
-  for (size_t s = 0; s < count; ++s) {
-    const auto& step = steps[s];
-    const uint8_t* column = memory.columns + step.column * stride;
-    uint8_t* out = memory.slots + step.out * stride;
-    const uint8_t* left = memory.slots + step.left * stride;
-    const uint8_t* right = memory.slots + step.right * stride;
-    const auto left_leaf = hn::Set(d, step.left), right_leaf = hn::Set(d, step.right);
-    // The child's slot may be the result's: each vector is read before it is written.
-    auto blend = [&](auto goes_right, auto left_of, auto right_of) HWY_ATTR {
-#pragma GCC unroll 4
-      for (size_t i = 0; i < rows; i += lanes) hn::Store(hn::IfThenElse(goes_right(i), right_of(i), left_of(i)), d, out + i);
-    };
-    auto with_sides = [&](auto goes_right) HWY_ATTR {
-      auto left_slot = [&](size_t i) HWY_ATTR { return hn::Load(d, left + i); };
-      auto right_slot = [&](size_t i) HWY_ATTR { return hn::Load(d, right + i); };
-      auto left_constant = [&](size_t) HWY_ATTR { return left_leaf; };
-      auto right_constant = [&](size_t) HWY_ATTR { return right_leaf; };
-      if (step.left_is_leaf && step.right_is_leaf)
-        blend(goes_right, left_constant, right_constant);
-      else if (step.left_is_leaf)
-        blend(goes_right, left_constant, right_slot);
-      else if (step.right_is_leaf)
-        blend(goes_right, left_slot, right_constant);
-      else
-        blend(goes_right, left_slot, right_slot);
-    };
-    if (step.pages == 0) {
-      const auto threshold = hn::Set(d, step.threshold);
-      with_sides([&](size_t i) HWY_ATTR { return hn::Gt(hn::Load(d, column + i), threshold); });
-    } else {
-      with_sides([&](size_t i) HWY_ATTR {
-        auto in_set = hn::Zero(d);
-        for (size_t page = 0; page < step.pages; ++page) {
-          const auto byte = hn::Load(d, column + 2 * page * stride + i), bit = hn::Load(d, column + (2 * page + 1) * stride + i);
-          const uint8_t* set = memory.tables + step.set + 32 * page;
-          in_set = hn::Or(in_set, hn::And(ByteOfSet(d, set, byte), bit));
-        }
-        return hn::Eq(in_set, hn::Zero(d));
-      });
+template <size_t kWords>
+HWY_INLINE void RunWords(const Gate* gates, size_t count, uint64_t* planes) {
+  const hn::CappedTag<uint64_t, kRowStep / 64> d;
+  constexpr size_t kPlane = kPlaneBytes / sizeof(uint64_t);
+  for (size_t g = 0; g < count; ++g) {
+    const auto gate = gates[g];
+    const uint64_t *select = planes + gate.select * kPlane, *zero = planes + gate.zero * kPlane, *one = planes + gate.one * kPlane;
+    uint64_t* out = planes + gate.out * kPlane;  // may be one of the inputs: each vector is read before it is written
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kWords; i += hn::Lanes(d)) {
+      const auto selected = hn::Load(d, select + i), otherwise = hn::Load(d, zero + i), then = hn::Load(d, one + i);
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+      hn::Store(hn::Vec<decltype(d)>{_mm512_ternarylogic_epi64(selected.raw, then.raw, otherwise.raw, 0xCA)}, d, out + i);
+#else
+      hn::Store(hn::Xor(otherwise, hn::And(selected, hn::Xor(otherwise, then))), d, out + i);
+#endif
     }
   }
-  return memory.slots + steps[count - 1].out * stride;
+}
+
+void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes) {
+  auto* words = reinterpret_cast<uint64_t*>(planes);
+  constexpr size_t kStep = kRowStep / 64;
+  switch (rows / kRowStep) {
+    case 1: return RunWords<kStep>(gates, count, words);
+    case 2: return RunWords<2 * kStep>(gates, count, words);
+    case 3: return RunWords<3 * kStep>(gates, count, words);
+    default: return RunWords<4 * kStep>(gates, count, words);
+  }
+}
+static_assert(kPlaneRows == 4 * kRowStep);
+
+void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers) {
+#if HWY_TARGET == HWY_SCALAR
+  for (size_t byte = 0; byte < rows / 8; ++byte) {
+    uint64_t rows = 0;  // a byte for each row
+    for (size_t i = 0; i < count; ++i) {
+      const uint64_t eight = planes[bits[i] * kPlaneBytes + byte] * 0x0101010101010101u & 0x8040201008040201u;
+      rows |= ((eight + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u) << i;
+    }
+    std::memcpy(numbers + 8 * byte, &rows, sizeof(rows));
+  }
+#else
+  const hn::ScalableTag<uint8_t> d;
+  for (size_t row = 0; row < rows; row += hn::Lanes(d)) {
+    auto number = hn::Zero(d);
+    for (size_t i = 0; i < count; ++i) {
+      const auto is_set = hn::LoadMaskBits(d, planes + bits[i] * kPlaneBytes + row / 8);
+      number = hn::Or(number, hn::IfThenElseZero(is_set, hn::Set(d, static_cast<uint8_t>(1u << i))));
+    }
+    hn::Store(number, d, numbers + row);
+  }
+#endif
 }
 
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
@@ -189,36 +225,33 @@ HWY_INLINE __m512i Numbers(const float*, const uint8_t* leaves) {
 
 /// Leaves of small trees are looked up in registers where those are wide: that is faster than a gather.
 template <typename T>
-HWY_INLINE void AddLookedUp(const T* values, size_t count, const uint8_t* leaves, size_t rows, T* sums) {
-  size_t row = 0;
+HWY_INLINE void AddLookedUp(const T* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, T* sums) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
   if (count <= 64) {
     const hn::ScalableTag<T> d;
-    for (; row < rows; row += hn::Lanes(d)) {
-      const auto value = hn::Vec<decltype(d)>{LookUp64(values, Numbers(values, leaves + row))};
+    for (size_t row = 0; row < rows; row += hn::Lanes(d)) {
+      const auto value = hn::Vec<decltype(d)>{LookUp64(values, Numbers(values, numbers + row))};
       hn::Store(hn::Add(hn::Load(d, sums + row), value), d, sums + row);
     }
     return;
   }
 #endif
   (void)count;
-  for (; row + 4 <= rows; row += 4) {
-    sums[row] += values[leaves[row]];
-    sums[row + 1] += values[leaves[row + 1]];
-    sums[row + 2] += values[leaves[row + 2]];
-    sums[row + 3] += values[leaves[row + 3]];
+  if (high == nullptr) {
+#pragma GCC unroll 4
+    for (size_t row = 0; row < rows; ++row) sums[row] += values[numbers[row]];
+  } else {
+#pragma GCC unroll 4
+    for (size_t row = 0; row < rows; ++row) sums[row] += values[numbers[row] | size_t{high[row]} << 8];
   }
-  for (; row < rows; ++row) sums[row] += values[leaves[row]];
 }
 
-void AddDoubles(const double* values, size_t count, const uint8_t* leaves, size_t rows, double* sums) {
-  AddLookedUp(values, count, leaves, rows, sums);
+void AddDoubles(const double* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, double* sums) {
+  AddLookedUp(values, count, numbers, high, rows, sums);
 }
-void AddFloats(const float* values, size_t count, const uint8_t* leaves, size_t rows, float* sums) {
-  AddLookedUp(values, count, leaves, rows, sums);
+void AddFloats(const float* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, float* sums) {
+  AddLookedUp(values, count, numbers, high, rows, sums);
 }
-
-size_t VectorRows() { return hn::Lanes(hn::ScalableTag<uint8_t>()); }
 
 }  // namespace slipway::model::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -229,31 +262,35 @@ namespace slipway::model {
 HWY_EXPORT(RankFloats);
 HWY_EXPORT(RankDoubles);
 HWY_EXPORT(NarrowRanks);
-HWY_EXPORT(RunSteps);
+HWY_EXPORT(SlicePlanes);
+HWY_EXPORT(RunGates);
+HWY_EXPORT(JoinPlanes);
 HWY_EXPORT(AddDoubles);
 HWY_EXPORT(AddFloats);
-HWY_EXPORT(VectorRows);
 
-void RankFloats(const float* thresholds, size_t count, double zero_band, const float* values, size_t rows, uint32_t* ranks) {
-  HWY_DYNAMIC_DISPATCH(RankFloats)(thresholds, count, zero_band, values, rows, ranks);
+void RankFloats(const float* thresholds, const Pivots<float>& pivots, double zero_band, const float* values, size_t rows, uint32_t* ranks) {
+  HWY_DYNAMIC_DISPATCH(RankFloats)(thresholds, pivots, zero_band, values, rows, ranks);
 }
-void RankDoubles(const double* thresholds, size_t count, double zero_band, const double* values, size_t rows, uint32_t* ranks) {
-  HWY_DYNAMIC_DISPATCH(RankDoubles)(thresholds, count, zero_band, values, rows, ranks);
+void RankDoubles(const double* thresholds, const Pivots<double>& pivots, double zero_band, const double* values, size_t rows,
+                 uint32_t* ranks) {
+  HWY_DYNAMIC_DISPATCH(RankDoubles)(thresholds, pivots, zero_band, values, rows, ranks);
 }
-void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint8_t* out) {
+void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint16_t* out) {
   HWY_DYNAMIC_DISPATCH(NarrowRanks)(ranks, rows, codes, out);
 }
-const uint8_t* RunSteps(const Step* steps, size_t count, const StepMemory& memory, size_t rows) {
-  return HWY_DYNAMIC_DISPATCH(RunSteps)(steps, count, memory, rows);
+void SlicePlanes(const uint16_t* numbers, size_t bits, size_t rows, uint8_t* planes) {
+  HWY_DYNAMIC_DISPATCH(SlicePlanes)(numbers, bits, rows, planes);
 }
-void AddGathered(const double* values, size_t count, const uint8_t* leaves, size_t rows, double* sums) {
-  HWY_DYNAMIC_DISPATCH(AddDoubles)(values, count, leaves, rows, sums);
+void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes) { HWY_DYNAMIC_DISPATCH(RunGates)(gates, count, rows, planes); }
+void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers) {
+  HWY_DYNAMIC_DISPATCH(JoinPlanes)(planes, bits, count, rows, numbers);
 }
-void AddGathered(const float* values, size_t count, const uint8_t* leaves, size_t rows, float* sums) {
-  HWY_DYNAMIC_DISPATCH(AddFloats)(values, count, leaves, rows, sums);
+void AddGathered(const double* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, double* sums) {
+  HWY_DYNAMIC_DISPATCH(AddDoubles)(values, count, numbers, high, rows, sums);
 }
-
-size_t VectorRows() { return HWY_DYNAMIC_DISPATCH(VectorRows)(); }
+void AddGathered(const float* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, float* sums) {
+  HWY_DYNAMIC_DISPATCH(AddFloats)(values, count, numbers, high, rows, sums);
+}
 
 bool LimitVectors(std::string_view target) {
   for (auto one : hwy::SupportedAndGeneratedTargets()) {

@@ -8,47 +8,56 @@
 /// 64 bytes, with room for whole vectors behind the last row.
 namespace slipway::model {
 
-constexpr size_t kRankPadding = 32;
-constexpr size_t kVectorRows = 64;  ///< rows of the widest vector of bytes; blocks are multiples of it
+constexpr size_t kRankPadding = 256;
+constexpr size_t kVectorRows = 64;  ///< bytes of the widest vector
+
+/// The first steps of a binary search: thresholds that part all of them into up to kRankPadding blocks, in the order of a heap (Eytzinger): below node
+/// k come 2k and 2k + 1. `thresholds` are `count`: a power of two, or a multiple of kRankPadding.
+template <typename T>
+struct Pivots {
+  alignas(64) T heap[kRankPadding] = {};
+  size_t levels = 0, block = 1;
+
+  Pivots() = default;
+  Pivots(const T* thresholds, size_t count) {
+    const size_t blocks = count < kRankPadding ? count : kRankPadding;
+    block = count / blocks;
+    for (; size_t{1} << levels < blocks; ++levels)
+      for (size_t i = 0; i < size_t{1} << levels; ++i)
+        heap[(size_t{1} << levels) + i] = thresholds[(2 * i + 1) * (blocks >> (levels + 1)) * block - 1];
+  }
+};
 
 /// For each value the number of thresholds below it, or Ranks::kNaN; Ranks::kZero where the value is at most `zero_band` from zero.
-/// `thresholds` sorted, and padded with infinity to `count`, a multiple of kRankPadding above their number.
-void RankFloats(const float* thresholds, size_t count, double zero_band, const float* values, size_t rows, uint32_t* ranks);
-void RankDoubles(const double* thresholds, size_t count, double zero_band, const double* values, size_t rows, uint32_t* ranks);
+/// `thresholds` are sorted, and at least one infinity is behind them.
+void RankFloats(const float* thresholds, const Pivots<float>& pivots, double zero_band, const float* values, size_t rows, uint32_t* ranks);
+void RankDoubles(const double* thresholds, const Pivots<double>& pivots, double zero_band, const double* values, size_t rows,
+                 uint32_t* ranks);
 
-/// A rank becomes min(rank - first, 255), at least 0; those of missing values and of zero have a number of their own.
+/// A rank becomes min(rank - first, most), at least 0; those of missing values and of zero have a number of their own.
 struct RankCodes {
-  uint32_t first = 0, nan = 0, zero = 0;
+  uint32_t first = 0, most = 0, nan = 0, zero = 0;
 };
-void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint8_t* out);
+void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint16_t* out);
 
-/// Rows whose rank in `column` is at most `threshold` take the left side's numbers, others the right's; or, with `pages`, rows whose category is in the set: 32
-/// bytes for each page at `set` in the tables, looked up through two columns (see Columns).
-struct Step {
-  uint32_t column = 0, set = 0;
-  uint16_t pages = 0;
-  uint8_t threshold = 0, out = 0;  ///< `out`: the slot of the result
-  bool left_is_leaf = true, right_is_leaf = true;
-  uint8_t left = 0, right = 0;  ///< leaf numbers, or slots
+/// A plane is one bit of each of kPlaneRows rows: row r is bit r % 8 of byte r / 8. Its rows are used in steps of kRowStep, the first ones first.
+constexpr size_t kPlaneRows = 2048, kPlaneBytes = kPlaneRows / 8, kRowStep = 512;
+
+/// The lowest `bits` bits of the rows' numbers, each as a plane.
+void SlicePlanes(const uint16_t* numbers, size_t bits, size_t rows, uint8_t* planes);
+
+/// Planes by number: out = select ? one : zero, bit by bit.
+struct Gate {
+  uint16_t select = 0, zero = 0, one = 0, out = 0;
 };
+void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes);
 
-/// Where steps read and write: columns of ranks and slots of leaf numbers, each `stride` bytes long.
-struct StepMemory {
-  const uint8_t* columns = nullptr;
-  const uint8_t* tables = nullptr;
-  uint8_t* slots = nullptr;
-  size_t stride = 0;
-};
+/// The numbers whose bits, at most 8, stand in planes.
+void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers);
 
-/// Runs the steps of a tree for `rows` rows; the slot that holds which leaf each row reaches.
-const uint8_t* RunSteps(const Step* steps, size_t count, const StepMemory& memory, size_t rows);
-
-/// sums[row] += values[leaves[row]], of `count` values; those are padded to 64.
-void AddGathered(const double* values, size_t count, const uint8_t* leaves, size_t rows, double* sums);
-void AddGathered(const float* values, size_t count, const uint8_t* leaves, size_t rows, float* sums);
-
-/// Rows in a vector of bytes, here: 1 where there are no vectors.
-size_t VectorRows();
+/// sums[row] += values[number of the row]; `high`: the numbers' upper halves, or null. `values` are `count`, padded to 64.
+void AddGathered(const double* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, double* sums);
+void AddGathered(const float* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, float* sums);
 
 /// For measurements: only vectors of this kind and narrower ones ("AVX3", "AVX2", "SSE4", "SSSE3", "SCALAR"). False: this machine has no such.
 bool LimitVectors(std::string_view target);

@@ -1,10 +1,9 @@
 #include "model/forest/ranks.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
-
-#include "model/forest/kernels.h"
 
 namespace slipway::model {
 namespace {
@@ -45,8 +44,11 @@ Ranks::Ranks(const Ensemble& ensemble)
     SortUnique(feature.thresholds);
     SortUnique(feature.categories);
     feature.count = static_cast<uint32_t>(feature.thresholds.size());
-    feature.thresholds.resize((feature.count / kRankPadding + 1) * kRankPadding, std::numeric_limits<double>::infinity());
+    auto padded = std::min(std::bit_ceil(size_t{feature.count} + 1), (feature.count / kRankPadding + 1) * kRankPadding);
+    feature.thresholds.resize(padded, std::numeric_limits<double>::infinity());
     for (double threshold : feature.thresholds) feature.floor_floats.push_back(FloorFloat(threshold));
+    feature.double_pivots = {feature.thresholds.data(), padded};
+    feature.float_pivots = {feature.floor_floats.data(), padded};
   }
 }
 
@@ -87,9 +89,9 @@ void Ranks::Rank(uint32_t index, Values values, size_t rows, uint32_t* ranks) co
     for (size_t row = 0; row < rows; ++row)
       ranks[row] = OfCategory(feature, values.floats != nullptr ? static_cast<double>(values.floats[row]) : values.doubles[row]);
   } else if (values.floats != nullptr) {
-    RankFloats(feature.floor_floats.data(), feature.floor_floats.size(), zero_band_, values.floats, rows, ranks);
+    RankFloats(feature.floor_floats.data(), feature.float_pivots, zero_band_, values.floats, rows, ranks);
   } else {
-    RankDoubles(feature.thresholds.data(), feature.thresholds.size(), zero_band_, values.doubles, rows, ranks);
+    RankDoubles(feature.thresholds.data(), feature.double_pivots, zero_band_, values.doubles, rows, ranks);
   }
 }
 

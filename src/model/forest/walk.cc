@@ -10,14 +10,14 @@ constexpr size_t kTogether = 8;  // rows whose steps are interleaved: a row's ne
 
 }  // namespace
 
-Walk::Walk(const Tree& tree, const Ranks& ranks, Columns<uint16_t>& columns, std::vector<uint8_t>& tables) {
+Walk::Walk(const Tree& tree, const Ranks& ranks, Columns& columns, std::vector<uint8_t>& tables) {
   places_.resize(1);
   leaf_of_.resize(1);
   std::vector<std::pair<int32_t, uint32_t>> open{{tree.nodes.empty() ? ~0 : 0, 0}};
   for (size_t next = 0; next < open.size(); ++next) {
     auto [at, place] = open[next];
     if (at < 0) {
-      places_[place] = {0, 0, place, Columns<uint16_t>::kSpan + 1};
+      places_[place] = {0, 0, place, Columns::kSpan + 1};
       leaf_of_[place] = static_cast<uint32_t>(~at);
       continue;
     }
@@ -38,6 +38,12 @@ Walk::Walk(const Tree& tree, const Ranks& ranks, Columns<uint16_t>& columns, std
     open.emplace_back(node.left, children);
     open.emplace_back(node.right, children + 1);
   }
+}
+
+void Walk::Renumber(const std::vector<uint16_t>& leaf_of_number) {
+  std::vector<uint32_t> number_of_leaf(leaf_of_number.size());
+  for (uint32_t number = 0; number < leaf_of_number.size(); ++number) number_of_leaf[leaf_of_number[number]] = number;
+  for (auto& leaf : leaf_of_) leaf = number_of_leaf[leaf];
 }
 
 template <bool kCategories>

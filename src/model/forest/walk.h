@@ -13,7 +13,10 @@ namespace slipway::model {
 class Walk {
  public:
   /// Makes columns for the tree's splits and appends its sets of categories to `tables`.
-  Walk(const Tree& tree, const Ranks& ranks, Columns<uint16_t>& columns, std::vector<uint8_t>& tables);
+  Walk(const Tree& tree, const Ranks& ranks, Columns& columns, std::vector<uint8_t>& tables);
+
+  /// The leaf that was leaf_of_number[n] is n.
+  void Renumber(const std::vector<uint16_t>& leaf_of_number);
 
   /// Which leaf each row reaches.
   void Leaves(const uint16_t* rows_of_ranks, size_t columns, size_t rows, const uint8_t* tables, uint32_t* leaves) const;
