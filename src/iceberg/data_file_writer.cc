@@ -64,18 +64,11 @@ class Writer final : public DataFileWriter {
   Result<> Start() {
     ASSIGN(schema_, ToArrow(fields_));
     ASSIGN(output_, io_.OpenOutput(path_));
-    parquet::WriterProperties::Builder properties;
-    properties.compression(parquet::Compression::ZSTD)->compression_level(1)->version(parquet::ParquetVersion::PARQUET_2_6);
-    for (const auto& field : fields_) {
-      if (field.type.id != TypeId::kFloat && field.type.id != TypeId::kDouble) continue;
-      file_.nan_value_counts[field.id] = 0;
-      properties.disable_dictionary(field.name);  // scores hardly repeat: looking each up is wasted
-    }
-    ASSIGN(writer_, Named(parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), output_, properties.build())));
     return {};
   }
 
   Result<> Write(const arrow::RecordBatch& batch) override {
+    if (writer_ == nullptr) TRY(OpenParquet(&batch));
     for (size_t i = 0; i < fields_.size(); ++i) {
       const auto& column = *batch.column(static_cast<int>(i));
       if (fields_[i].required && column.null_count() > 0)
@@ -83,7 +76,8 @@ class Writer final : public DataFileWriter {
       if (fields_[i].type.id == TypeId::kFloat) file_.nan_value_counts[fields_[i].id] += CountNaN<arrow::FloatArray>(column);
       if (fields_[i].type.id == TypeId::kDouble) file_.nan_value_counts[fields_[i].id] += CountNaN<arrow::DoubleArray>(column);
     }
-    if (auto status = writer_->WriteRecordBatch(batch); !status.ok()) return Named(status);
+    auto rows = arrow::RecordBatch::Make(schema_, batch.num_rows(), batch.columns());
+    if (auto status = writer_->WriteRecordBatch(*rows); !status.ok()) return Named(status);
     file_.record_count += batch.num_rows();
     return {};
   }
@@ -91,6 +85,7 @@ class Writer final : public DataFileWriter {
   int64_t bytes() const override { return output_->Tell().ValueOr(0); }
 
   Result<DataFile> Finish() override {
+    if (writer_ == nullptr) TRY(OpenParquet(nullptr));
     if (auto status = writer_->Close(); !status.ok()) return Named(status);
     ASSIGN(file_.file_size_in_bytes, Named(output_->Tell()));
     if (auto status = output_->Close(); !status.ok()) return Named(status);
@@ -101,6 +96,24 @@ class Writer final : public DataFileWriter {
   }
 
  private:
+  /// Columns that come as dictionaries (all batches alike) are written from them; the file is the same.
+  Result<> OpenParquet(const arrow::RecordBatch* like) {
+    parquet::WriterProperties::Builder properties;
+    properties.compression(parquet::Compression::ZSTD)->compression_level(1)->version(parquet::ParquetVersion::PARQUET_2_6);
+    for (size_t i = 0; i < fields_.size(); ++i) {
+      const auto& field = fields_[i];
+      auto column = static_cast<int>(i);
+      if (like != nullptr && like->column(column)->type_id() == arrow::Type::DICTIONARY) {
+        ARROW_ASSIGN(schema_, schema_->SetField(column, schema_->field(column)->WithType(like->column(column)->type())));
+      }
+      if (field.type.id != TypeId::kFloat && field.type.id != TypeId::kDouble) continue;
+      file_.nan_value_counts[field.id] = 0;
+      properties.disable_dictionary(field.name);  // scores hardly repeat: looking each up is wasted
+    }
+    ASSIGN(writer_, Named(parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), output_, properties.build())));
+    return {};
+  }
+
   template <typename T>
   Result<T> Named(arrow::Result<T> result) {
     if (!result.ok()) return Named(result.status());

@@ -15,7 +15,7 @@ class DataFileWriter {
  public:
   virtual ~DataFileWriter() = default;
 
-  /// Appends rows whose schema is the one given to Open. kIo with the file's name when the disk is full.
+  /// Appends rows with the fields given to Open, in their order; a column may be a dictionary, then in all batches. kIo with the file's name when the disk is full.
   virtual Result<> Write(const arrow::RecordBatch& batch) = 0;
 
   /// Bytes written so far, roughly.

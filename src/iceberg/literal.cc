@@ -98,6 +98,10 @@ Result<Literal> LiteralAt(const arrow::Array& array, int64_t row) {
     case arrow::Type::STRING:
     case arrow::Type::BINARY: return Literal(std::string(static_cast<const arrow::BinaryArray&>(array).GetView(row)));
     case arrow::Type::FIXED_SIZE_BINARY: return Literal(std::string(static_cast<const arrow::FixedSizeBinaryArray&>(array).GetView(row)));
+    case arrow::Type::DICTIONARY: {
+      const auto& encoded = static_cast<const arrow::DictionaryArray&>(array);
+      return LiteralAt(*encoded.dictionary(), encoded.GetValueIndex(row));
+    }
     default: return Fail(ErrorKind::kUnsupported, "values of type {} cannot be compared yet", array.type()->ToString());
   }
 }
@@ -119,6 +123,13 @@ Result<std::shared_ptr<arrow::Array>> Repeat(const Literal& literal, const Type&
     ARROW_ASSIGN(scalar, arrow::MakeScalar(arrow_type, arrow::Buffer::FromString(std::get<std::string>(literal))));
   }
   ARROW_ASSIGN(auto array, arrow::MakeArrayFromScalar(*scalar, rows));
+  return array;
+}
+
+Result<std::shared_ptr<arrow::Array>> RepeatAsDictionary(const std::string& text, int64_t rows) {
+  ASSIGN(auto dictionary, Repeat(Literal(text), Type{TypeId::kString}, 1));
+  ARROW_ASSIGN(auto indices, arrow::MakeArrayFromScalar(arrow::Int32Scalar(0), rows));
+  ARROW_ASSIGN(auto array, arrow::DictionaryArray::FromArrays(indices, dictionary));
   return array;
 }
 

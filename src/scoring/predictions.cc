@@ -20,9 +20,9 @@ Result<std::shared_ptr<arrow::Array>> Column(const OutputColumn& column, const P
     case From::kSource: return rows.GetColumnByName(column.name);
     case From::kPrediction: return scores.GetColumnByName(column.name);
     case From::kScoredAt: return iceberg::Repeat(Literal(int64_t{job.logical_date.time_since_epoch().count()}), type, rows.num_rows());
-    case From::kModelName: return iceberg::Repeat(Literal(plan.model_version.name), type, rows.num_rows());
-    case From::kModelVersion: return iceberg::Repeat(Literal(plan.model_version.version), type, rows.num_rows());
-    case From::kRunId: return iceberg::Repeat(Literal(job.run_id), type, rows.num_rows());
+    case From::kModelName: return iceberg::RepeatAsDictionary(plan.model_version.name, rows.num_rows());
+    case From::kModelVersion: return iceberg::RepeatAsDictionary(plan.model_version.version, rows.num_rows());
+    case From::kRunId: return iceberg::RepeatAsDictionary(job.run_id, rows.num_rows());
     case From::kNull: return iceberg::Repeat(Literal{}, type, rows.num_rows());
   }
   return Fail(ErrorKind::kInternal, "a column without values");
@@ -44,18 +44,17 @@ Result<std::shared_ptr<arrow::RecordBatch>> MakePredictions(const Plan& plan, co
   counts.score_seconds += ThreadCpuSeconds() - filtered;
   counts.scored += rows->num_rows();
   arrow::ArrayVector columns;
-  std::vector<iceberg::Field> fields;
+  arrow::FieldVector fields;
   for (const auto& column : plan.output) {
     ASSIGN(auto array, Column(column, plan, job, *rows, *scores));
     ASSIGN(auto type, iceberg::ToArrow(column.field.type));
-    if (!array->type()->Equals(*type)) {
+    if (!array->type()->Equals(*type) && array->type_id() != arrow::Type::DICTIONARY) {
       ARROW_ASSIGN(array, arrow::compute::Cast(*array, type));
     }
+    fields.push_back(arrow::field(column.field.name, array->type()));
     columns.push_back(std::move(array));
-    fields.push_back(column.field);
   }
-  ASSIGN(auto schema, iceberg::ToArrow(fields));
-  return arrow::RecordBatch::Make(schema, rows->num_rows(), std::move(columns));
+  return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows->num_rows(), std::move(columns));
 }
 
 }  // namespace slipway::scoring

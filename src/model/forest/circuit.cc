@@ -44,7 +44,7 @@ class Circuit::Order {
   }
 
  private:
-  static constexpr uint32_t kBits = 6, kWindow = 1u << kBits;
+  static constexpr uint32_t kWindow = 64;
 
   const Node& NodeAt(int32_t at) const { return tree_.nodes[static_cast<size_t>(at)]; }
   uint32_t Leaves(int32_t at) const { return at < 0 ? 1 : leaves_[static_cast<size_t>(at)]; }
@@ -56,13 +56,10 @@ class Circuit::Order {
     if (best != 0) return best - 1;
     auto left = NodeAt(at).left, right = NodeAt(at).right;
     auto cost = [&](uint32_t of_left, uint32_t of_right) {
-      uint32_t gates = Cost(left, of_left % kWindow) / 2 + Cost(right, of_right % kWindow) / 2;
-      for (uint32_t bit = 0; bit <= kBits; ++bit) {
-        auto low_left = of_left >> bit, low_right = of_right >> bit;
-        bool fixed = low_left == (of_left + Leaves(left) - 1) >> bit && low_right == (of_right + Leaves(right) - 1) >> bit;
-        gates += !fixed || ((low_left & 1) > (low_right & 1)) ? 1 : 0;
-      }
-      return gates;
+      auto varies = [](uint32_t from, uint32_t count) { return (1u << std::bit_width(from ^ (from + count - 1))) - 1; };
+      auto bits = varies(of_left, Leaves(left)) | varies(of_right, Leaves(right)) | (of_left & ~of_right);
+      return Cost(left, of_left % kWindow) / 2 + Cost(right, of_right % kWindow) / 2 +
+             static_cast<uint32_t>(std::popcount(bits & (2 * kWindow - 1)));
     };
     auto left_first = cost(first, first + Leaves(left)), right_first = cost(first + Leaves(right), first);
     best = 1 + 2 * std::min(left_first, right_first) + (right_first < left_first ? 1 : 0);
