@@ -131,8 +131,8 @@ def peers(model, kind: str, folder: Path, compile_it: bool):
         yield "tl2cgen, compiled C", lambda: tl2cgen_c(model, kind, folder)
 
 
-def slipway(folder: Path, rows_file: Path, seconds: float, vectors: str = "") -> dict:
-    command = [BINARY, "--data-dir", folder.parent, "--json", "models", "bench", folder, "-i", rows_file, "--seconds", str(seconds)]
+def slipway(folder: Path, rows_file: Path, seconds: float, vectors: str = "", options=()) -> dict:
+    command = [BINARY, "--data-dir", folder.parent, "--json", "models", "bench", folder, "-i", rows_file, "--seconds", str(seconds), *options]
     done = subprocess.run([*command, *(["--vectors", vectors] if vectors else [])], check=True, capture_output=True, text=True)
     return {(one["rows"], one["threads"]): one for one in json.loads(done.stdout)}
 
@@ -195,6 +195,10 @@ def main() -> None:
             for vectors in ("AVX2", "SSE4", "SCALAR") if number == 0 else ():
                 limited = slipway(folder, rows_file, seconds, vectors)[(large, 1)]["rows_per_second"]
                 print(f"  {f'Slipway, {vectors} only, 1 core':28} {limited:>12,.0f} rows/s  {one / limited:7.1f}x as long")
+            if number == 0:
+                shares = slipway(folder, rows_file, seconds, options=["--contributions"])[(large, 1)]["rows_per_second"]
+                theirs = rate(lambda some: model.predict(some, pred_contrib=True, num_threads=1), data.to_numpy(dtype="float32"), seconds)
+                print(f"  {'Slipway, SHAP values, 1 core':28} {shares:>12,.0f} rows/s, LightGBM's pred_contrib {theirs:,.0f}: {shares / theirs:.1f}x")
             calls = ", ".join(f"{rows} row(s) {ours[(rows, 1)]['microseconds_per_call']:.0f} us" for rows in (1, 10, 100))
             print(f"  {'Slipway, small calls':28} {calls}")
             rows = np.ascontiguousarray(data.to_numpy(dtype="float32"))

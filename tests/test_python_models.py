@@ -1,10 +1,13 @@
 """Models that Python scores: they give what pyfunc gives, and one that misbehaves fails its run, clearly, and nothing else."""
 
 import os
+import shutil
 import signal
 import socket
 import sys
 import time
+import zipfile
+from pathlib import Path
 
 import cloudpickle
 import mlflow.pyfunc
@@ -228,6 +231,41 @@ def test_processes_end_with_the_run(lake, rows):
         assert pid != os.getpid()
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def tiny_wheel(folder: Path, gives: int) -> Path:
+    """A package that nothing else has."""
+    wheel = folder / "slipway_tiny-1.0-py3-none-any.whl"
+    about = {"METADATA": "Metadata-Version: 2.1\nName: slipway-tiny\nVersion: 1.0\n", "WHEEL": "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n", "RECORD": ""}
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("slipway_tiny.py", f"GIVES = {gives}\n")
+        for name, text in about.items():
+            file.writestr(f"slipway_tiny-1.0.dist-info/{name}", text)
+    return wheel
+
+
+def test_an_environment_of_the_models_own(lake, rows, tmp_path):
+    """Made once, from the model's requirements; a model whose requirements cannot be met fails with pip's words."""
+    def of_the_package(x, params):
+        import slipway_tiny
+
+        return x["x"] * 0 + slipway_tiny.GIVES
+
+    requirements = [f"mlflow-skinny=={mlflow.__version__}", f"pandas=={pd.__version__}", f"cloudpickle=={cloudpickle.__version__}"]
+    folder = lake.dir / "model"
+    for what in (f"slipway-tiny @ file://{tiny_wheel(tmp_path, 42)}", "slipway-there-is-no-such-package==9"):
+        mlflow.pyfunc.save_model(folder, python_model=Model(of_the_package), signature=NUMBER, pip_requirements=[*requirements, what])
+        lake.cli("models", "register", "m", str(folder), "--no-check")
+        shutil.rmtree(folder)
+    python = {"environment_of_model": True, "cache": str(lake.dir / "engines")}
+    assert "No module named 'slipway_tiny'" in lake.score(ok=False)[-1]["message"]
+    lake.score(python=python)
+    assert set(lake.rows()["prediction"]) == {42.0}
+    made = list((lake.dir / "engines" / "environments").glob("*/ready"))
+    before = made[0].stat().st_mtime_ns
+    lake.score(python=python)
+    assert [file.stat().st_mtime_ns for file in (lake.dir / "engines" / "environments").glob("*/ready")] == [before]
+    assert "slipway-there-is-no-such-package" in lake.score(ok=False, python=python, version="2")[-1]["message"]
 
 
 def test_this_interpreter_is_the_one(lake, rows):

@@ -18,7 +18,10 @@ std::map<std::string, std::string> Environment(const std::string& prefix) {
 }
 
 model::PythonEngine EngineOf(const Context& context) {
-  return {.interpreter = PythonInterpreter(), .cache = (std::filesystem::absolute(context.data_dir) / "engines").string()};
+  auto found = Environment("SLIPWAY_PYTHON_ENVIRONMENT");
+  return {.interpreter = PythonInterpreter(),
+          .cache = (std::filesystem::absolute(context.data_dir) / "engines").string(),
+          .environment_of_model = found.contains("SLIPWAY_PYTHON_ENVIRONMENT") && found["SLIPWAY_PYTHON_ENVIRONMENT"] == "model"};
 }
 
 std::string PythonInterpreter() {

@@ -26,6 +26,7 @@ struct Arguments {
   std::string model, input, output, vectors;
   int64_t batch = 32768;
   double seconds = 2;
+  bool contributions = false;
 };
 
 /// `name`, `name/3`, `name@champion`, or a folder that save_model wrote. The newest version where none is named.
@@ -46,13 +47,13 @@ Result<registry::ModelVersion> FolderOf(const Context& context, const std::strin
   return version;
 }
 
-Result<std::unique_ptr<model::Model>> Load(const Context& context, const std::string& named) {
-  ASSIGN(auto version, FolderOf(context, named));
-  return model::LoadModel(version.folder, EngineOf(context));
+Result<std::unique_ptr<model::Model>> Load(const Context& context, const Arguments& args) {
+  ASSIGN(auto version, FolderOf(context, args.model));
+  return model::LoadModel(version.folder, EngineOf(context), {args.contributions});
 }
 
 Result<> Inspect(const Context& context, const Arguments& args) {
-  ASSIGN(auto model, Load(context, args.model));
+  ASSIGN(auto model, Load(context, args));
   json::object all;
   std::vector<std::vector<std::string>> rows;
   for (const auto& fact : model->facts()) {
@@ -94,7 +95,7 @@ Result<> ChooseVectors(const Arguments& args) {
 
 Result<> Predict(const Context& context, const Arguments& args) {
   TRY(ChooseVectors(args));
-  ASSIGN(auto model, Load(context, args.model));
+  ASSIGN(auto model, Load(context, args));
   ASSIGN(auto rows, ReadRowsFor(*model, args.input));
   ASSIGN(auto predictions, model->Score(*rows));
   TRY(WriteRows(predictions, args.output));
@@ -126,7 +127,7 @@ Result<double> TimeCalls(const model::Model& model, const arrow::RecordBatch& al
 
 Result<> Bench(const Context& context, const Arguments& args) {
   TRY(ChooseVectors(args));
-  ASSIGN(auto model, Load(context, args.model));
+  ASSIGN(auto model, Load(context, args));
   ASSIGN(auto rows, ReadRowsFor(*model, args.input));
   if (rows->num_rows() == 0) return Fail(ErrorKind::kInvalid, args.input + " has no rows");
   TRY(model->Score(*rows->Slice(0, std::min(args.batch, rows->num_rows()))));  // warm
@@ -173,8 +174,10 @@ void AddModelTools(CLI::App& models, Context& context) {
   auto* bench = add("bench", "how fast a model scores the rows of a Parquet file, in memory", Bench);
   bench->add_option("-i,--input", args->input, "a Parquet file with the model's columns")->required();
   bench->add_option("--batch", args->batch, "rows of a large call")->check(CLI::PositiveNumber);
-  for (auto* command : {predict, bench})
+  for (auto* command : {predict, bench}) {
+    command->add_flag("--contributions", args->contributions, "SHAP values too: what each feature contributes to the raw score");
     command->add_option("--vectors", args->vectors, "use only AVX3 (AVX-512), AVX2, SSE4, SSSE3 or SCALAR");
+  }
   bench->add_option("--seconds", args->seconds, "time for each measurement")->check(CLI::PositiveNumber);
 }
 

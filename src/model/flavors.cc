@@ -25,6 +25,14 @@ constexpr Flavor kFlavors[] = {
     {"catboost", LoadExported},
 };
 
+/// Without an interpreter a model is planned only: then it is not known yet whether Python has to score it.
+Result<std::unique_ptr<Model>> ByPython(const MlModel& mlmodel, const PythonEngine& python, const std::string& why) {
+  if (mlmodel.contributions && !python.interpreter.empty())
+    return Fail(ErrorKind::kUnsupported,
+                "contributions (SHAP values) are of trees that are scored natively, but this model goes to Python: {}", why);
+  return LoadPython(mlmodel, python, why);
+}
+
 }  // namespace
 
 bool Feeds(const arrow::DataType& column, const std::string& type) {
@@ -40,12 +48,13 @@ bool Feeds(const arrow::DataType& column, const std::string& type) {
   return type == "binary" && id == Type::BINARY;
 }
 
-Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python) {
+Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python, const Extras& extras) {
   ASSIGN(auto mlmodel, ReadMlModel(folder));
+  mlmodel.contributions |= extras.contributions;
   std::string why, names;
   if (!python.cache.empty()) {
     ASSIGN(auto digest, HashFolder(folder));
-    if (auto record = FindRecord(python, digest); record && record->engine == "python") return LoadPython(mlmodel, python, record->why);
+    if (auto record = FindRecord(python, digest); record && record->engine == "python") return ByPython(mlmodel, python, record->why);
   }
   for (const auto& flavor : kFlavors) {
     if (!mlmodel.flavors.contains(std::string(flavor.name))) continue;
@@ -56,7 +65,7 @@ Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, co
   }
   for (const auto& [name, settings] : mlmodel.flavors) names += (names.empty() ? "" : ", ") + name;
   if (why.empty()) why = fmt::format("no native engine for the flavors {}", names);
-  return LoadPython(mlmodel, python, why);
+  return ByPython(mlmodel, python, why);
 }
 
 }  // namespace slipway::model

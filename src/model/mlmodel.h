@@ -14,6 +14,8 @@ struct MlModel {
   std::filesystem::path folder;
   std::optional<Signature> signature;
   std::map<std::string, std::map<std::string, std::string>> flavors;  ///< flavor → scalar settings
+  bool contributions =
+      false;  ///< the entry `slipway.contributions` of the metadata that the model was logged with: SHAP values are wanted too
 };
 
 /// kNotFound, kCorrupt: not YAML or without flavors. At most 1 MiB.

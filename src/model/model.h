@@ -31,6 +31,9 @@ class Model {
   /// At most `most` rows whose values lie on and around everything that the model decides by, for comparing engines. kUnsupported: it cannot tell.
   virtual Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t most) const = 0;
 
+  /// Whether columns stand behind the predictions that pyfunc does not give.
+  virtual bool has_extras() const { return false; }
+
   /// Whether scoring reads the model's folder.
   virtual bool needs_files() const { return false; }
 
@@ -44,8 +47,13 @@ class Model {
 /// Whether a table's column type can be given for a signature's type: widening is silent, losing is refused.
 bool Feeds(const arrow::DataType& column, const std::string& signature_type);
 
+/// What is wanted of a model beside what pyfunc gives.
+struct Extras {
+  bool contributions = false;  ///< SHAP values, as contribution columns; a model may ask for them itself (see MlModel)
+};
+
 /// Loads the MLflow model in `folder`, with the fastest exact engine for its flavor (see flavors.cc), or with Python where there is none.
-/// kUnsupported: neither can score it. kCorrupt: a file that is not what MLmodel says.
-Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python);
+/// kUnsupported: neither can score it, or not with these extras. kCorrupt: a file that is not what MLmodel says.
+Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python, const Extras& extras = {});
 
 }  // namespace slipway::model

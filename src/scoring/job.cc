@@ -79,6 +79,8 @@ json::object ToJson(const Places& places) {
           {"model_cache_bytes", places.registry.cache_bytes},
           {"python", json::object{{"interpreter", places.python.interpreter},
                                   {"cache", places.python.cache},
+                                  {"environment_of_model", places.python.environment_of_model},
+                                  {"environment_seconds", places.python.environment_seconds},
                                   {"network", places.python.network},
                                   {"memory_mib", places.python.memory_mib},
                                   {"batch_seconds", places.python.batch_seconds},
@@ -90,6 +92,8 @@ Result<model::PythonEngine> ParsePython(const JsonObject& object) {
   model::PythonEngine python;
   ASSIGN(python.interpreter, object.String("interpreter", ""));
   ASSIGN(python.cache, object.String("cache", ""));
+  ASSIGN(python.environment_of_model, object.Bool("environment_of_model", python.environment_of_model));
+  ASSIGN(python.environment_seconds, object.Int("environment_seconds", python.environment_seconds));
   ASSIGN(python.network, object.Bool("network", python.network));
   ASSIGN(python.memory_mib, object.Int("memory_mib", python.memory_mib));
   ASSIGN(python.batch_seconds, object.Int("batch_seconds", python.batch_seconds));

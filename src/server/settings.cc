@@ -35,12 +35,17 @@ Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_d
   places.registry.cache_bytes = int64_t{config.Number("registry.cache_mib")} << 20;
   const auto& network = config.Text("python.network");
   if (network != "yes" && network != "no") return Fail(ErrorKind::kInvalid, "python.network is yes or no, not '{}'", network);
+  const auto& environment = config.Text("python.environment");
+  if (environment != "interpreter" && environment != "model")
+    return Fail(ErrorKind::kInvalid, "python.environment is interpreter or model, not '{}'", environment);
   places.python = {.interpreter = config.Text("python.interpreter"),
                    .cache = places.python.cache,
+                   .environment_of_model = environment == "model",
                    .network = network == "yes",
                    .memory_mib = config.Number("python.memory_mib"),
                    .batch_seconds = config.Number("python.batch_seconds"),
                    .load_seconds = config.Number("python.load_seconds"),
+                   .environment_seconds = config.Number("python.environment_seconds"),
                    .processes = config.Number("python.processes")};
   return places;
 }

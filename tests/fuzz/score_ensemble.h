@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <vector>
 
+#include "model/forest/contributions.h"
 #include "model/forest/forest.h"
 
 /// What a loader takes must be safe to score: few rows, which are walked, and more, which are evaluated together.
 inline void ScoreEnsemble(slipway::Result<slipway::model::Ensemble> ensemble) {
-  using slipway::model::Forest;
+  using slipway::model::Contributions, slipway::model::Forest, slipway::model::kContributionBlock;
   if (!ensemble || ensemble->features > 1000 || ensemble->outputs > 1000) return;
+  auto contributions = Contributions::Of(*ensemble);
   auto forest = Forest::Compile(std::move(*ensemble));
   if (!forest) return;
   constexpr size_t kRows = 100;
@@ -19,4 +21,8 @@ inline void ScoreEnsemble(slipway::Result<slipway::model::Ensemble> ensemble) {
   std::vector<double> sums(forest->ensemble().outputs * kRows);
   auto scratch = forest->NewScratch();
   for (size_t rows : {size_t{1}, kRows}) forest->Sum(features, rows, *scratch, sums.data(), kRows);
+  if (!contributions) return;
+  Contributions::Scratch room;
+  std::vector<double> shares(size_t{forest->ensemble().outputs} * forest->ensemble().features * kContributionBlock);
+  contributions->Compute(features, kContributionBlock, room, shares.data());
 }

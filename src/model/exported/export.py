@@ -29,11 +29,11 @@ class Export:
         self.about = {"features": features, "outputs": width, "base": [0.0] * width, "input": "float", "refuses_nan": False,
                       "refuses_infinity": False, "divide": None, "scale": None, "bias": None, "pick": "values", "at_least": None, "labels": None}
 
-    def add(self, feature, threshold, left, right, missing_left, values, output: int = 0) -> None:
-        """Arrays by node; children are node numbers. `values`: [nodes, width] for each node that is a leaf."""
+    def add(self, feature, threshold, left, right, missing_left, values, cover, output: int = 0) -> None:
+        """Arrays by node; children are node numbers. `values`: [nodes, width] for each node that is a leaf; `cover`: how many training rows reached each."""
         self.trees.append({"feature": np.asarray(feature, "int32"), "threshold": np.asarray(threshold, "float64"), "left": np.asarray(left, "int32"),
                            "right": np.asarray(right, "int32"), "missing_left": np.asarray(missing_left, bool),
-                           "value": np.ascontiguousarray(values, "float64").reshape(len(feature), -1), "output": output})
+                           "cover": np.asarray(cover, "float64"), "value": np.ascontiguousarray(values, "float64").reshape(len(feature), -1), "output": output})
 
     def label(self, classes) -> None:
         classes = np.asarray(classes)
@@ -60,7 +60,7 @@ class Export:
         table = pa.table({
             "tree": pa.array(np.repeat(np.arange(len(self.trees)), sizes), pa.int32()),
             "output": pa.array(np.repeat([tree["output"] for tree in self.trees], sizes), pa.int32()),
-            **{name: pa.array(column(name)) for name in ("feature", "threshold", "left", "right", "missing_left")},
+            **{name: pa.array(column(name)) for name in ("feature", "threshold", "left", "right", "missing_left", "cover")},
             "value": pa.FixedSizeListArray.from_arrays(pa.array(values), leaf_width)})
         table = table.replace_schema_metadata({"slipway": json.dumps(exact(self.about))})
         with pa.OSFile(path + ".part", "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
@@ -76,7 +76,7 @@ def add_sklearn_tree(export: Export, tree, values, output: int = 0, features=Non
     if features is not None:
         feature = np.asarray(features)[feature]
     missing_left = nodes["missing_go_to_left"] != 0 if "missing_go_to_left" in nodes.dtype.names else np.zeros(len(nodes), bool)
-    export.add(np.where(leaf, -1, feature), nodes["threshold"], nodes["left_child"], nodes["right_child"], missing_left, values, output)
+    export.add(np.where(leaf, -1, feature), nodes["threshold"], nodes["left_child"], nodes["right_child"], missing_left, values, nodes["weighted_n_node_samples"], output)
 
 
 def sklearn_version() -> tuple[int, int]:
@@ -185,7 +185,7 @@ def hist_gradient_boosting(model, predict_fn: str) -> Export:
             nodes = predictor.nodes
             leaf = nodes["is_leaf"] != 0
             export.add(np.where(leaf, -1, nodes["feature_idx"]), nodes["num_threshold"], nodes["left"], nodes["right"], nodes["missing_go_to_left"] != 0,
-                       nodes["value"], k)
+                       nodes["value"], nodes["count"], k)
     if not is_classifier(model):
         if type(model._loss.link).__name__ != "IdentityLink":
             raise NotImplementedError("the loss's link is a function of numpy whose last bits are its own")
@@ -253,17 +253,18 @@ def of_sklearn(model, predict_fn: str) -> Export:
 
 def catboost_nodes(tree: dict, dimensions: int) -> dict:
     """An oblivious tree, or one of nested nodes, as arrays by node. Right: value > border."""
-    feature, threshold, left, right, value = [], [], [], [], []
+    feature, threshold, left, right, value, covers = [], [], [], [], [], []
 
-    def add_leaf(values) -> int:
-        return add(-1, 0.0, values)
+    def add_leaf(values, cover) -> int:
+        return add(-1, 0.0, values, cover)
 
-    def add(f, t, values) -> int:
+    def add(f, t, values, cover=0.0) -> int:
         feature.append(f)
         threshold.append(t)
         left.append(-1)
         right.append(-1)
         value.append(values)
+        covers.append(cover)
         return len(feature) - 1
 
     def split_of(split: dict) -> tuple[int, float]:
@@ -273,7 +274,7 @@ def catboost_nodes(tree: dict, dimensions: int) -> dict:
 
     def grow_oblivious(level: int, index: int) -> int:
         if level < 0:
-            return add_leaf(tree["leaf_values"][index * dimensions : (index + 1) * dimensions])
+            return add_leaf(tree["leaf_values"][index * dimensions : (index + 1) * dimensions], tree["leaf_weights"][index] if "leaf_weights" in tree else 0.0)
         node = add(*split_of(tree["splits"][level]), [0.0] * dimensions)
         left[node] = grow_oblivious(level - 1, index)
         right[node] = grow_oblivious(level - 1, index | 1 << level)
@@ -281,7 +282,7 @@ def catboost_nodes(tree: dict, dimensions: int) -> dict:
 
     def grow_nested(at: dict) -> int:
         if "split" not in at:
-            return add_leaf(np.atleast_1d(at["value"]).tolist())
+            return add_leaf(np.atleast_1d(at["value"]).tolist(), at.get("weight", 0.0))
         node = add(*split_of(at["split"]), [0.0] * dimensions)
         left[node], right[node] = grow_nested(at["left"]), grow_nested(at["right"])
         return node
@@ -290,7 +291,7 @@ def catboost_nodes(tree: dict, dimensions: int) -> dict:
         grow_oblivious(len(tree.get("splits") or []) - 1, 0)
     else:
         grow_nested(tree)
-    return {"feature": feature, "threshold": threshold, "left": left, "right": right, "values": value}
+    return {"feature": feature, "threshold": threshold, "left": left, "right": right, "values": value, "cover": covers}
 
 
 def of_catboost(model) -> Export:
@@ -312,7 +313,7 @@ def of_catboost(model) -> Export:
         nodes = catboost_nodes(tree, dimensions)
         missing_left = [f >= 0 and by_index[f]["nan_value_treatment"] != "AsTrue" for f in nodes["feature"]]
         flat = [by_index[f]["flat_feature_index"] if f >= 0 else -1 for f in nodes["feature"]]
-        export.add(flat, nodes["threshold"], nodes["left"], nodes["right"], missing_left, nodes["values"])
+        export.add(flat, nodes["threshold"], nodes["left"], nodes["right"], missing_left, nodes["values"], nodes["cover"])
     example = np.zeros((2, export.about["features"]), "float32")
     answer = model.predict(example)
     if type(model).__name__ == "CatBoostClassifier":

@@ -107,6 +107,7 @@ Result<> ReadTrees(const arrow::RecordBatch& nodes, Ensemble& ensemble) {
   ASSIGN(auto right, Column<arrow::Int32Array>(nodes, "right"));
   ASSIGN(auto missing_left, Column<arrow::BooleanArray>(nodes, "missing_left"));
   ASSIGN(auto value, Column<arrow::FixedSizeListArray>(nodes, "value"));
+  ASSIGN(auto cover, Column<arrow::DoubleArray>(nodes, "cover"));
   auto values = std::dynamic_pointer_cast<arrow::DoubleArray>(value->values());
   auto width = value->value_length();
   if (values == nullptr || width < 1) return Fail(ErrorKind::kCorrupt, "its leaves are no numbers");
@@ -125,6 +126,7 @@ Result<> ReadTrees(const arrow::RecordBatch& nodes, Ensemble& ensemble) {
     };
     for (int64_t i = first; i < end; ++i) {
       if (feature->Value(i) < 0) {
+        tree.covers.push_back(cover->Value(i));
         for (int32_t w = 0; w < width; ++w) tree.leaves.push_back(values->Value(value->value_offset(i) + w));
         continue;
       }

@@ -77,12 +77,15 @@ Result<std::unique_ptr<Model>> ModelOf(const std::filesystem::path& path, const 
   parts.codes.resize(parts.inputs.size());
   parts.refuses_nan = file.refuses_nan;
   parts.refuses_infinity = file.refuses_infinity;
-  ASSIGN(auto forest, Forest::Compile(std::move(file.ensemble)));
+  parts.contributions = mlmodel.contributions;
+  parts.contribution_scale = file.divide ? 1 / *file.divide : file.scale.value_or(1);
+  parts.contribution_add = file.bias;
+  auto ensemble = std::move(file.ensemble);
   file.ensemble = {};
-  Converter converter(std::move(file), forest.ensemble().outputs);
+  Converter converter(std::move(file), ensemble.outputs);
   parts.outputs = converter.Schema();
   parts.convert = [converter](const auto& sums, int64_t rows) { return converter.Convert(sums, rows); };
-  return MakeForestModel(std::move(forest), std::move(parts));
+  return MakeForestModel(std::move(ensemble), std::move(parts));
 }
 
 }  // namespace

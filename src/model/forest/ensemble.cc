@@ -56,6 +56,10 @@ Result<> CheckTree(const Ensemble& ensemble, const Tree& tree, std::vector<Kind>
   }
   if (!tree.linear.empty() && (tree.linear.size() != leaves || tree.width != 1))
     return Fail(ErrorKind::kCorrupt, "has too few linear leaves");
+  if (!tree.covers.empty() && tree.covers.size() != leaves)
+    return Fail(ErrorKind::kCorrupt, "has {} covers for {} leaves", tree.covers.size(), leaves);
+  if (std::ranges::any_of(tree.covers, [](double cover) { return !(cover >= 0) || std::isinf(cover); }))
+    return Fail(ErrorKind::kCorrupt, "has a leaf whose cover is below 0 or no number");
   for (const auto& leaf : tree.linear)
     if (leaf.features.size() != leaf.coefficients.size() ||
         std::ranges::any_of(leaf.features, [&](uint32_t feature) { return feature >= ensemble.features; }))

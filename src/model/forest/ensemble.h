@@ -39,6 +39,7 @@ struct LinearLeaf {
 struct Tree {
   std::vector<Node> nodes;         ///< node 0 is the root; empty: one leaf
   std::vector<double> leaves;      ///< [leaves, width]
+  std::vector<double> covers;      ///< [leaves] how many training rows, or what weight of them, reached each; empty: not known
   uint32_t output = 0, width = 1;  ///< leaves are added to the sums output … output + width - 1
   std::vector<LinearLeaf> linear;  ///< empty, or one for each leaf; `leaves` then stands in for rows that lack one of its values
 };

@@ -7,9 +7,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <set>
 
 #include "base/arrow.h"
 #include "base/format.h"
+#include "model/forest/contributions.h"
 #include "model/forest/edge_rows.h"
 
 namespace slipway::model {
@@ -17,7 +20,8 @@ namespace {
 
 class ForestModel final : public Model {
  public:
-  ForestModel(Forest forest, ForestModelParts parts) : forest_(std::move(forest)), parts_(std::move(parts)) {
+  ForestModel(Forest forest, std::optional<Contributions> contributions, ForestModelParts parts)
+      : forest_(std::move(forest)), contributions_(std::move(contributions)), parts_(std::move(parts)) {
     for (auto& codes : parts_.codes) readers_.emplace_back(forest_.ensemble().input, std::move(codes));
   }
 
@@ -25,6 +29,8 @@ class ForestModel final : public Model {
   const std::shared_ptr<arrow::Schema>& outputs() const override { return parts_.outputs; }
 
   Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t most) const override { return EdgeRowsOf(forest_, parts_, readers_, most); }
+
+  bool has_extras() const override { return contributions_.has_value(); }
 
   std::vector<Fact> facts() const override {
     const auto& shape = forest_.shape();
@@ -58,18 +64,50 @@ class ForestModel final : public Model {
     auto scratch = forest_.NewScratch();
     std::vector<FeatureReader::Scratch> converted(columns.size());
     std::vector<Values> features(columns.size());
+    std::shared_ptr<arrow::Buffer> shares;
+    if (contributions_) {
+      auto bytes = outputs * (columns.size() + 1) * rows * sizeof(double);
+      ARROW_ASSIGN(shares, arrow::AllocateBuffer(static_cast<int64_t>(bytes)));
+    }
     for (size_t first = 0; first < rows; first += forest_.block()) {
       auto count = std::min(forest_.block(), rows - first);
       for (size_t f = 0; f < columns.size(); ++f)
         features[f] = readers_[f].Read(*columns[f], static_cast<int64_t>(first), static_cast<int64_t>(count), converted[f]);
       TRY(CheckValues(features, count));
       forest_.Sum(features, count, *scratch, sums->mutable_data_as<double>() + first, rows);
+      if (contributions_) Contribute(features, count, shares->mutable_data_as<double>() + first, rows);
     }
     ASSIGN(auto predictions, parts_.convert(sums, batch.num_rows()));
+    if (contributions_)
+      std::ranges::move(DoubleColumns(shares, static_cast<int64_t>(outputs * (columns.size() + 1)), batch.num_rows()),
+                        std::back_inserter(predictions));
     return arrow::RecordBatch::Make(parts_.outputs, batch.num_rows(), std::move(predictions));
   }
 
  private:
+  /// Contributions of `rows` rows and the expected value: `[outputs, features + 1, stride]`.
+  void Contribute(const std::vector<Values>& features, size_t rows, double* out, size_t stride) const {
+    size_t outputs = forest_.ensemble().outputs, count = features.size();
+    Contributions::Scratch scratch;
+    std::vector<double> few(outputs * count * kContributionBlock);
+    auto some = features;
+    for (size_t first = 0; first < rows; first += kContributionBlock) {
+      auto now = std::min(kContributionBlock, rows - first);
+      for (size_t f = 0; f < count; ++f)
+        some[f] =
+            features[f].floats != nullptr ? Values{features[f].floats + first, nullptr} : Values{nullptr, features[f].doubles + first};
+      contributions_->Compute(some, now, scratch, few.data());
+      for (size_t k = 0; k < outputs; ++k) {
+        double* of_output = out + k * (count + 1) * stride + first;
+        for (size_t f = 0; f < count; ++f)
+          for (size_t row = 0; row < now; ++row)
+            of_output[f * stride + row] = parts_.contribution_scale * few[(k * count + f) * kContributionBlock + row];
+        double add = parts_.contribution_add.empty() ? 0 : parts_.contribution_add[k];
+        std::fill_n(of_output + count * stride, now, parts_.contribution_scale * contributions_->expected()[k] + add);
+      }
+    }
+  }
+
   /// An error where the library would raise one.
   Result<> CheckValues(const std::vector<Values>& features, size_t rows) const {
     if (!parts_.refuses_nan && !parts_.refuses_infinity) return {};
@@ -92,14 +130,37 @@ class ForestModel final : public Model {
   }
 
   Forest forest_;
+  std::optional<Contributions> contributions_;
   ForestModelParts parts_;
   std::vector<FeatureReader> readers_;
 };
 
+Result<std::shared_ptr<arrow::Schema>> WithContributions(const arrow::Schema& predictions, const std::vector<ColumnSpec>& inputs,
+                                                         size_t outputs) {
+  auto fields = predictions.fields();
+  std::set<std::string> names;
+  for (const auto& field : fields) names.insert(field->name());
+  for (size_t k = 0; k < outputs; ++k) {
+    for (size_t f = 0; f <= inputs.size(); ++f) {
+      auto name = f < inputs.size() ? "contribution_" + inputs[f].name : "expected_value";
+      if (outputs > 1) name += fmt::format("_{}", k);
+      if (!names.insert(name).second) return Fail(ErrorKind::kUnsupported, "contributions: two columns would be called '{}'", name);
+      fields.push_back(arrow::field(name, arrow::float64(), false));
+    }
+  }
+  return arrow::schema(std::move(fields));
+}
+
 }  // namespace
 
-std::unique_ptr<Model> MakeForestModel(Forest forest, ForestModelParts parts) {
-  return std::make_unique<ForestModel>(std::move(forest), std::move(parts));
+Result<std::unique_ptr<Model>> MakeForestModel(Ensemble ensemble, ForestModelParts parts) {
+  std::optional<Contributions> contributions;
+  if (parts.contributions) {
+    ASSIGN(contributions, Contributions::Of(ensemble));
+    ASSIGN(parts.outputs, WithContributions(*parts.outputs, parts.inputs, ensemble.outputs));
+  }
+  ASSIGN(auto forest, Forest::Compile(std::move(ensemble)));
+  return std::make_unique<ForestModel>(std::move(forest), std::move(contributions), std::move(parts));
 }
 
 std::shared_ptr<arrow::Schema> PredictionSchema(size_t outputs, const std::shared_ptr<arrow::DataType>& type) {

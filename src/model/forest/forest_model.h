@@ -21,10 +21,15 @@ struct ForestModelParts {
   bool refuses_nan = false, refuses_infinity = false;  ///< what the library itself raises an error on
   std::shared_ptr<arrow::Schema> outputs;
   ConvertSums convert;
+  bool contributions = false;            ///< SHAP values of the sums are wanted too
+  double contribution_scale = 1;         ///< by which they, and the expected value, are multiplied
+  std::vector<double> contribution_add;  ///< to the expected values after that; empty: nothing
 };
 
-/// A model of trees that scores Arrow batches through a Forest.
-std::unique_ptr<Model> MakeForestModel(Forest forest, ForestModelParts parts);
+/// A model of trees that scores Arrow batches through a Forest. With `contributions` each row has, behind the predictions, the column
+/// `contribution_<feature>` for each feature and `expected_value`, which add up to its raw score (margin); of several outputs `contribution_<feature>_0`, ….
+/// kUnsupported: see Forest::Compile and Contributions::Of.
+Result<std::unique_ptr<Model>> MakeForestModel(Ensemble ensemble, ForestModelParts parts);
 
 /// `prediction`, or `prediction_0`, … of several.
 std::shared_ptr<arrow::Schema> PredictionSchema(size_t outputs, const std::shared_ptr<arrow::DataType>& type);

@@ -77,7 +77,6 @@ Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_
     for (const auto& category : text.pandas_categorical[i]) map.emplace(category, static_cast<double>(map.size()));
   }
   ASSIGN(auto ensemble, Wrap(ToEnsemble(text), where));
-  ASSIGN(auto forest, Wrap(Forest::Compile(std::move(ensemble)), where));
   int outputs = text.num_tree_per_iteration;
   if (labels != nullptr && labels->length() != std::max(outputs, 2))
     return Fail(ErrorKind::kCorrupt, "{}: {} labels", where, labels->length());
@@ -91,7 +90,9 @@ Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_
     if (outputs == 1) return PickLabels(*labels, rows, [p = sums->data_as<double>()](size_t row) { return p[row] > 1.0 - p[row] ? 1 : 0; });
     return PickLabels(*labels, rows, FirstLargest{sums->data_as<double>(), static_cast<size_t>(outputs), static_cast<size_t>(rows)});
   };
-  return MakeForestModel(std::move(forest), std::move(parts));
+  parts.contributions = mlmodel.contributions;
+  if (text.average_output) parts.contribution_scale = 1 / static_cast<double>(text.iterations);
+  return Wrap(MakeForestModel(std::move(ensemble), std::move(parts)), where);
 }
 
 }  // namespace slipway::model

@@ -123,6 +123,7 @@ Result<LightGbmTree> ReadTree(const Lines& text, size_t number) {
   if (!lines.problem().empty()) return failed();
   auto leaves = static_cast<size_t>(tree.num_leaves), inner = leaves - 1;
   tree.leaf_value = lines.Array<double>("leaf_value", leaves);
+  tree.leaf_count = lines.Array<int>("leaf_count", leaves, false);
   tree.split_feature = lines.Array<int>("split_feature", inner);
   tree.left_child = lines.Array<int>("left_child", inner);
   tree.right_child = lines.Array<int>("right_child", inner);

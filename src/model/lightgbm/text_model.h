@@ -18,6 +18,7 @@ struct LightGbmTree {
   std::vector<double> threshold;      ///< of a categorical split: the index into cat_boundaries
   std::vector<int8_t> decision_type;  ///< bit 0 categorical, bit 1 default left, bits 2-3 missing: none, zero, NaN
   std::vector<double> leaf_value;
+  std::vector<int> leaf_count;          ///< training rows; empty where the file has none
   std::vector<int> cat_boundaries;      ///< where each categorical split's words start in cat_threshold
   std::vector<uint32_t> cat_threshold;  ///< bit sets of the categories that go left
   bool is_linear = false;

@@ -1,5 +1,6 @@
 // A LightGBM tree as Forest takes it; what splits mean is told by include/LightGBM/tree.h.
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/lightgbm/text_model.h"
@@ -42,6 +43,8 @@ Tree TreeOf(LightGbmTree& from, uint32_t output, Ensemble& ensemble) {
   for (size_t n = 0; n + 1 < static_cast<size_t>(from.num_leaves); ++n)
     tree.nodes.push_back({SplitOf(from, n, ensemble), from.left_child[n], from.right_child[n]});
   tree.leaves = std::move(from.leaf_value);
+  if (std::ranges::all_of(from.leaf_count, [](int count) { return count >= 0; }))
+    tree.covers.assign(from.leaf_count.begin(), from.leaf_count.end());
   for (size_t leaf = 0; from.is_linear && leaf < tree.leaves.size(); ++leaf)
     tree.linear.push_back(
         {from.leaf_const[leaf], {from.leaf_features[leaf].begin(), from.leaf_features[leaf].end()}, std::move(from.leaf_coeff[leaf])});

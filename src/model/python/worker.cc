@@ -24,6 +24,7 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "base/time.h"
+#include "model/python/environment.h"
 
 extern const char slipway_python_worker[], slipway_python_worker_end[];
 
@@ -74,6 +75,7 @@ int64_t ResidentMib(int pid) {
 Result<std::unique_ptr<Worker>> Worker::Start(const PythonEngine& engine, const std::filesystem::path& model,
                                               const std::shared_ptr<arrow::Schema>& outputs) {
   std::unique_ptr<Worker> worker(new Worker(engine));
+  ASSIGN(worker->engine_.interpreter, InterpreterFor(engine, model));
   worker->outputs_ = outputs;
   TRY(worker->Spawn());
   TRY(WriteStream(worker->predictions_, outputs, nullptr));
@@ -84,6 +86,7 @@ Result<std::unique_ptr<Worker>> Worker::Start(const PythonEngine& engine, const 
 Result<> Worker::Run(const PythonEngine& engine, const std::filesystem::path& model, const std::string& program,
                      const std::filesystem::path& output) {
   Worker worker(engine);
+  ASSIGN(worker.engine_.interpreter, InterpreterFor(engine, model));
   TRY(worker.Spawn());
   return worker.Begin({{"model", std::filesystem::absolute(model).string()},
                        {"network", engine.network},

@@ -132,6 +132,7 @@ Result<std::vector<T>> NumbersIfAny(const JsonObject& object, std::string_view k
 /// A tree as the file holds it: arrays by node (include/xgboost/tree_model.h).
 struct FileTree {
   std::vector<int32_t> left, right, feature, split_type, default_left;
+  std::vector<float> cover;               ///< the sum of hessians of each node; empty where the file has none
   std::vector<float> condition, weights;  ///< a leaf's value is its condition; of vector leaves in `weights`
   std::vector<int64_t> categories, category_nodes, category_segments, category_sizes;
   uint32_t width = 1;
@@ -153,7 +154,10 @@ Result<FileTree> ReadTree(const JsonObject& object) {
   ASSIGN(auto parameters, object.Object("tree_param"));
   ASSIGN(auto width, NumberIn<uint32_t>(parameters, "size_leaf_vector", 1));
   tree.width = std::max(width, 1u);
+  ASSIGN(tree.cover, NumbersIfAny<float>(object, "sum_hessian"));
   auto nodes = tree.left.size();
+  if (tree.cover.size() != nodes || std::ranges::any_of(tree.cover, [](float cover) { return !(cover >= 0) || std::isinf(cover); }))
+    tree.cover.clear();
   if (tree.split_type.empty()) tree.split_type.resize(nodes);
   for (size_t size : {tree.right.size(), tree.feature.size(), tree.condition.size(), tree.default_left.size(), tree.split_type.size()})
     if (size != nodes || nodes == 0) return Fail(ErrorKind::kCorrupt, "{}: its arrays differ in length", object.where());
@@ -190,6 +194,7 @@ class TreeMaker {
     }
     tree_.nodes.resize(static_cast<size_t>(nodes));
     tree_.leaves.resize(static_cast<size_t>(leaves) * tree_.width);
+    tree_.covers.resize(file_.cover.empty() ? 0 : static_cast<size_t>(leaves));
     for (auto at : order) {
       if (IsLeaf(at)) {
         TRY(SetLeaf(at, static_cast<size_t>(~number[at])));
@@ -206,6 +211,7 @@ class TreeMaker {
   bool IsLeaf(size_t at) const { return file_.left[at] == -1; }
 
   Result<> SetLeaf(size_t at, size_t leaf) {
+    if (!file_.cover.empty()) tree_.covers[leaf] = static_cast<double>(file_.cover[at]);
     for (size_t w = 0; w < tree_.width; ++w) {
       float value = 0;
       if (tree_.width == 1) {

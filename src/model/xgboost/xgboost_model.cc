@@ -100,8 +100,8 @@ Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel, const PythonE
   Converter converter(file.transform, WhatPredictGives(model_class, file), file.ensemble.outputs);
   parts.outputs = converter.Schema();
   parts.convert = [converter](const auto& sums, int64_t rows) { return converter.Convert(sums, rows); };
-  ASSIGN(auto forest, Wrap(Forest::Compile(std::move(file.ensemble)), path.string()));
-  return MakeForestModel(std::move(forest), std::move(parts));
+  parts.contributions = mlmodel.contributions;
+  return Wrap(MakeForestModel(std::move(file.ensemble), std::move(parts)), path.string());
 }
 
 }  // namespace slipway::model
