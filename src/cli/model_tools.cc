@@ -15,6 +15,7 @@
 #include "cli/model_files.h"
 #include "cli/terminal.h"
 #include "model/forest/kernels.h"
+#include "model/mlmodel.h"
 #include "model/model.h"
 #include "model/proof.h"
 #include "registry/folder_registry.h"
@@ -26,7 +27,7 @@ struct Arguments {
   std::string model, input, output, vectors;
   int64_t batch = 32768;
   double seconds = 2;
-  bool contributions = false;
+  model::Extras extras;
 };
 
 /// `name`, `name/3`, `name@champion`, or a folder that save_model wrote. The newest version where none is named.
@@ -49,7 +50,7 @@ Result<registry::ModelVersion> FolderOf(const Context& context, const std::strin
 
 Result<std::unique_ptr<model::Model>> Load(const Context& context, const Arguments& args) {
   ASSIGN(auto version, FolderOf(context, args.model));
-  return model::LoadModel(version.folder, EngineOf(context), {args.contributions});
+  return model::LoadModel(version.folder, EngineOf(context), args.extras);
 }
 
 Result<> Inspect(const Context& context, const Arguments& args) {
@@ -175,7 +176,8 @@ void AddModelTools(CLI::App& models, Context& context) {
   bench->add_option("-i,--input", args->input, "a Parquet file with the model's columns")->required();
   bench->add_option("--batch", args->batch, "rows of a large call")->check(CLI::PositiveNumber);
   for (auto* command : {predict, bench}) {
-    command->add_flag("--contributions", args->contributions, "SHAP values too: what each feature contributes to the raw score");
+    command->add_flag("--contributions", args->extras.contributions, "SHAP values too: what each feature contributes to the raw score");
+    command->add_flag("--probabilities", args->extras.probabilities, "of a classifier that predicts labels: each label's probability too");
     command->add_option("--vectors", args->vectors, "use only AVX3 (AVX-512), AVX2, SSE4, SSSE3 or SCALAR");
   }
   bench->add_option("--seconds", args->seconds, "time for each measurement")->check(CLI::PositiveNumber);

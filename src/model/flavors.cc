@@ -27,9 +27,9 @@ constexpr Flavor kFlavors[] = {
 
 /// Without an interpreter a model is planned only: then it is not known yet whether Python has to score it.
 Result<std::unique_ptr<Model>> ByPython(const MlModel& mlmodel, const PythonEngine& python, const std::string& why) {
-  if (mlmodel.contributions && !python.interpreter.empty())
+  if (mlmodel.extras && !python.interpreter.empty())
     return Fail(ErrorKind::kUnsupported,
-                "contributions (SHAP values) are of trees that are scored natively, but this model goes to Python: {}", why);
+                "contributions and probabilities are of trees that are scored natively, but this model goes to Python: {}", why);
   return LoadPython(mlmodel, python, why);
 }
 
@@ -48,9 +48,14 @@ bool Feeds(const arrow::DataType& column, const std::string& type) {
   return type == "binary" && id == Type::BINARY;
 }
 
+Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python) {
+  return LoadModel(folder, python, Extras());
+}
+
 Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python, const Extras& extras) {
   ASSIGN(auto mlmodel, ReadMlModel(folder));
-  mlmodel.contributions |= extras.contributions;
+  mlmodel.extras.contributions |= extras.contributions;
+  mlmodel.extras.probabilities |= extras.probabilities;
   std::string why, names;
   if (!python.cache.empty()) {
     ASSIGN(auto digest, HashFolder(folder));

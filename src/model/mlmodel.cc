@@ -21,7 +21,7 @@ Result<MlModel> ReadMlModel(const std::filesystem::path& folder) {
 }
 
 Result<MlModel> ParseMlModel(const std::string& text, const std::filesystem::path& folder) {
-  MlModel model{folder, std::nullopt, {}, false};
+  MlModel model{folder, std::nullopt, {}, {}};
   std::string inputs, outputs;
   try {
     auto root = YAML::Load(text);
@@ -31,8 +31,10 @@ Result<MlModel> ParseMlModel(const std::string& text, const std::filesystem::pat
       for (const auto& item : flavor.second)
         if (item.second.IsScalar()) settings[item.first.as<std::string>()] = item.second.as<std::string>();
     }
-    if (auto metadata = root["metadata"]; metadata && metadata.IsMap() && metadata["slipway.contributions"])
-      model.contributions = metadata["slipway.contributions"].as<bool>();
+    if (auto metadata = root["metadata"]; metadata && metadata.IsMap()) {
+      auto wanted = [&](const char* key) { return metadata[key] && metadata[key].as<bool>(); };
+      model.extras = {wanted("slipway.contributions"), wanted("slipway.probabilities")};
+    }
     if (auto signature = root["signature"]; signature && signature.IsMap()) {
       inputs = TextOf(signature, "inputs");
       outputs = TextOf(signature, "outputs");

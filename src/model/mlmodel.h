@@ -9,13 +9,19 @@
 
 namespace slipway::model {
 
+/// What is wanted of a model beside what pyfunc gives.
+struct Extras {
+  bool contributions = false;  ///< SHAP values, as contribution columns
+  bool probabilities = false;  ///< of a classifier whose predictions are labels: each label's
+  explicit operator bool() const { return contributions || probabilities; }
+};
+
 /// What Slipway reads of an MLmodel file (MLflow, "MLflow Models", storage format).
 struct MlModel {
   std::filesystem::path folder;
   std::optional<Signature> signature;
   std::map<std::string, std::map<std::string, std::string>> flavors;  ///< flavor → scalar settings
-  bool contributions =
-      false;  ///< the entry `slipway.contributions` of the metadata that the model was logged with: SHAP values are wanted too
+  Extras extras;  ///< those that the metadata it was logged with asks for (`slipway.contributions`, `slipway.probabilities`)
 };
 
 /// kNotFound, kCorrupt: not YAML or without flavors. At most 1 MiB.

@@ -47,13 +47,11 @@ class Model {
 /// Whether a table's column type can be given for a signature's type: widening is silent, losing is refused.
 bool Feeds(const arrow::DataType& column, const std::string& signature_type);
 
-/// What is wanted of a model beside what pyfunc gives.
-struct Extras {
-  bool contributions = false;  ///< SHAP values, as contribution columns; a model may ask for them itself (see MlModel)
-};
+struct Extras;
 
 /// Loads the MLflow model in `folder`, with the fastest exact engine for its flavor (see flavors.cc), or with Python where there is none.
-/// kUnsupported: neither can score it, or not with these extras. kCorrupt: a file that is not what MLmodel says.
-Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python, const Extras& extras = {});
+/// kUnsupported: neither can score it, or not with these extras (see MlModel). kCorrupt: a file that is not what MLmodel says.
+Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python, const Extras& extras);
+Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python);
 
 }  // namespace slipway::model

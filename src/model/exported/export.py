@@ -27,7 +27,7 @@ class Export:
         self.width = width
         self.trees: list[dict] = []
         self.about = {"features": features, "outputs": width, "base": [0.0] * width, "input": "float", "refuses_nan": False,
-                      "refuses_infinity": False, "divide": None, "scale": None, "bias": None, "pick": "values", "at_least": None, "labels": None}
+                      "refuses_infinity": False, "divide": None, "scale": None, "bias": None, "pick": "values", "shares": False, "at_least": None, "labels": None}
 
     def add(self, feature, threshold, left, right, missing_left, values, cover, output: int = 0) -> None:
         """Arrays by node; children are node numbers. `values`: [nodes, width] for each node that is a leaf; `cover`: how many training rows reached each."""
@@ -117,7 +117,7 @@ def forest(model, trees, predict_fn: str) -> Export:
         for tree in trees:
             add_sklearn_tree(export, tree.tree_, class_shares(tree))
         if predict_fn == "predict":
-            export.about["pick"] = "argmax"
+            export.about |= {"pick": "argmax", "shares": True}
             export.label(model.classes_)
     else:
         export = Export(model.n_features_in_)

@@ -73,6 +73,7 @@ Result<ExportedFile> ReadAbout(const JsonObject& about) {
   ASSIGN(file.ensemble.base, NumbersOf(about, "base"));
   ASSIGN(file.refuses_nan, about.Bool("refuses_nan"));
   ASSIGN(file.refuses_infinity, about.Bool("refuses_infinity"));
+  ASSIGN(file.shares, about.Bool("shares"));
   ASSIGN(file.bias, NumbersOf(about, "bias"));
   if (const auto* divide = about.Find("divide")) file.divide = NumberOf(*divide);
   if (const auto* scale = about.Find("scale")) file.scale = NumberOf(*scale);

@@ -22,6 +22,7 @@ struct ExportedFile {
   std::optional<double> scale;                         ///< sums become scale * sum + bias
   std::vector<double> bias;                            ///< [outputs]
   enum class Pick { kValues, kArgmax, kAtLeast } pick = Pick::kValues;
+  bool shares = false;                   ///< kArgmax: of the labels' probabilities
   double at_least = 0;                   ///< kAtLeast: the second label from this value on
   std::shared_ptr<arrow::Array> labels;  ///< null: predictions are values
 };

@@ -4,6 +4,9 @@
 #include <arrow/buffer.h>
 #include <arrow/type.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/arrow.h"
 #include "base/file.h"
 #include "base/format.h"
@@ -27,11 +30,14 @@ using Pick = ExportedFile::Pick;
 class Converter {
  public:
   /// `file` without its ensemble, which had `outputs`.
-  Converter(ExportedFile file, size_t outputs) : file_(std::move(file)), outputs_(outputs) {}
+  Converter(ExportedFile file, size_t outputs, bool probabilities)
+      : file_(std::move(file)), outputs_(outputs), probabilities_(probabilities) {}
 
-  std::shared_ptr<arrow::Schema> Schema() const {
-    if (file_.labels != nullptr) return PredictionSchema(1, file_.labels->type());
-    return PredictionSchema(outputs_, arrow::float64());
+  Result<std::shared_ptr<arrow::Schema>> Schema() const {
+    if (file_.labels == nullptr) return PredictionSchema(outputs_, arrow::float64());
+    auto schema = PredictionSchema(1, file_.labels->type());
+    if (!probabilities_) return schema;
+    return WithProbabilities(*schema, *file_.labels, arrow::float64());
   }
 
   Result<arrow::ArrayVector> Convert(const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) const {
@@ -46,12 +52,15 @@ class Converter {
     if (file_.labels == nullptr) return DoubleColumns(sums, static_cast<int64_t>(outputs_), rows);
     if (file_.pick == Pick::kAtLeast)
       return PickLabels(*file_.labels, rows, [values, least = file_.at_least](size_t row) { return values[row] >= least ? 1 : 0; });
-    return PickLabels(*file_.labels, rows, FirstLargest{values, outputs_, count});
+    ASSIGN(auto columns, PickLabels(*file_.labels, rows, FirstLargest{values, outputs_, count}));
+    if (probabilities_) std::ranges::move(DoubleColumns(sums, static_cast<int64_t>(outputs_), rows), std::back_inserter(columns));
+    return columns;
   }
 
  private:
   ExportedFile file_;
   size_t outputs_;
+  bool probabilities_;
 };
 
 /// The exported file of the model with this digest; made where it is missing.
@@ -77,13 +86,15 @@ Result<std::unique_ptr<Model>> ModelOf(const std::filesystem::path& path, const 
   parts.codes.resize(parts.inputs.size());
   parts.refuses_nan = file.refuses_nan;
   parts.refuses_infinity = file.refuses_infinity;
-  parts.contributions = mlmodel.contributions;
+  parts.contributions = mlmodel.extras.contributions;
   parts.contribution_scale = file.divide ? 1 / *file.divide : file.scale.value_or(1);
   parts.contribution_add = file.bias;
   auto ensemble = std::move(file.ensemble);
   file.ensemble = {};
-  Converter converter(std::move(file), ensemble.outputs);
-  parts.outputs = converter.Schema();
+  parts.probabilities = mlmodel.extras.probabilities;
+  if (parts.probabilities && !file.shares) return NoLabels(mlmodel.folder.string());
+  Converter converter(std::move(file), ensemble.outputs, parts.probabilities);
+  ASSIGN(parts.outputs, converter.Schema());
   parts.convert = [converter](const auto& sums, int64_t rows) { return converter.Convert(sums, rows); };
   return MakeForestModel(std::move(ensemble), std::move(parts));
 }

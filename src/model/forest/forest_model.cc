@@ -30,7 +30,7 @@ class ForestModel final : public Model {
 
   Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t most) const override { return EdgeRowsOf(forest_, parts_, readers_, most); }
 
-  bool has_extras() const override { return contributions_.has_value(); }
+  bool has_extras() const override { return parts_.probabilities || contributions_.has_value(); }
 
   std::vector<Fact> facts() const override {
     const auto& shape = forest_.shape();

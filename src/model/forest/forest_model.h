@@ -21,6 +21,7 @@ struct ForestModelParts {
   bool refuses_nan = false, refuses_infinity = false;  ///< what the library itself raises an error on
   std::shared_ptr<arrow::Schema> outputs;
   ConvertSums convert;
+  bool probabilities = false;            ///< `convert` gives columns behind what pyfunc gives
   bool contributions = false;            ///< SHAP values of the sums are wanted too
   double contribution_scale = 1;         ///< by which they, and the expected value, are multiplied
   std::vector<double> contribution_add;  ///< to the expected values after that; empty: nothing

@@ -3,8 +3,13 @@
 #include <arrow/array.h>
 #include <arrow/buffer.h>
 #include <arrow/compute/api_vector.h>
+#include <arrow/scalar.h>
+#include <arrow/type.h>
+
+#include <set>
 
 #include "base/arrow.h"
+#include "base/format.h"
 
 namespace slipway::model {
 
@@ -14,6 +19,23 @@ Result<arrow::ArrayVector> PickLabels(const arrow::Array& labels, int64_t rows, 
   for (int64_t row = 0; row < rows; ++row) indices[row] = pick(static_cast<size_t>(row));
   ARROW_ASSIGN(auto array, arrow::compute::Take(labels, arrow::Int64Array(rows, picked)));
   return arrow::ArrayVector{array};
+}
+
+Failure NoLabels(const std::string& where) {
+  return Fail(ErrorKind::kUnsupported, "{}: it predicts no labels, or none whose probabilities are exact outside of its library", where);
+}
+
+Result<std::shared_ptr<arrow::Schema>> WithProbabilities(const arrow::Schema& predictions, const arrow::Array& labels,
+                                                         const std::shared_ptr<arrow::DataType>& type) {
+  auto fields = predictions.fields();
+  std::set<std::string> names;
+  for (int64_t k = 0; k < labels.length(); ++k) {
+    ARROW_ASSIGN(auto label, labels.GetScalar(k));
+    auto name = "probability_" + label->ToString();
+    if (!names.insert(name).second) return Fail(ErrorKind::kUnsupported, "probabilities: two columns would be called '{}'", name);
+    fields.push_back(arrow::field(name, type, false));
+  }
+  return arrow::schema(std::move(fields));
 }
 
 int64_t FirstLargest::operator()(size_t row) const {

@@ -4,8 +4,11 @@
 #include <arrow/buffer.h>
 #include <arrow/type.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
+#include "base/arrow.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "model/exported/exported_model.h"
@@ -52,6 +55,15 @@ Result<std::vector<size_t>> CategoryFeatures(const LightGbmText& text, const std
               count, texts.size(), categorical.size());
 }
 
+/// `[2, rows]`: 1 - p and p.
+Result<std::shared_ptr<arrow::Buffer>> BothOf(const arrow::Buffer& sums, int64_t rows) {
+  ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> both, arrow::AllocateBuffer(2 * rows * static_cast<int64_t>(sizeof(double))));
+  const auto* p = sums.data_as<double>();
+  std::transform(p, p + rows, both->mutable_data_as<double>(), [](double one) { return 1.0 - one; });
+  std::copy_n(p, rows, both->mutable_data_as<double>() + rows);
+  return both;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel, const PythonEngine& python) {
@@ -83,14 +95,26 @@ Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_
   parts.inputs = std::move(inputs);
   parts.outputs =
       PredictionSchema(labels != nullptr ? 1 : static_cast<size_t>(outputs), labels != nullptr ? labels->type() : arrow::float64());
-  parts.convert = [text, labels, outputs](const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) -> Result<arrow::ArrayVector> {
+  parts.probabilities = mlmodel.extras.probabilities;
+  if (parts.probabilities && labels == nullptr) return NoLabels(where);
+  if (parts.probabilities) {
+    ASSIGN(parts.outputs, WithProbabilities(*parts.outputs, *labels, arrow::float64()));
+  }
+  parts.convert = [text, labels, outputs, probabilities = parts.probabilities](const std::shared_ptr<arrow::Buffer>& sums,
+                                                                               int64_t rows) -> Result<arrow::ArrayVector> {
     ConvertRows(text, sums->mutable_data_as<double>(), static_cast<size_t>(rows));
     if (labels == nullptr) return DoubleColumns(sums, outputs, rows);
     // Of two classes there is one probability p, and the other is 1 - p.
-    if (outputs == 1) return PickLabels(*labels, rows, [p = sums->data_as<double>()](size_t row) { return p[row] > 1.0 - p[row] ? 1 : 0; });
-    return PickLabels(*labels, rows, FirstLargest{sums->data_as<double>(), static_cast<size_t>(outputs), static_cast<size_t>(rows)});
+    auto of_each = sums;
+    if (outputs == 1) {
+      ASSIGN(of_each, BothOf(*sums, rows));
+    }
+    auto count = static_cast<size_t>(labels->length());
+    ASSIGN(auto columns, PickLabels(*labels, rows, FirstLargest{of_each->data_as<double>(), count, static_cast<size_t>(rows)}));
+    if (probabilities) std::ranges::move(DoubleColumns(of_each, labels->length(), rows), std::back_inserter(columns));
+    return columns;
   };
-  parts.contributions = mlmodel.contributions;
+  parts.contributions = mlmodel.extras.contributions;
   if (text.average_output) parts.contribution_scale = 1 / static_cast<double>(text.iterations);
   return Wrap(MakeForestModel(std::move(ensemble), std::move(parts)), where);
 }

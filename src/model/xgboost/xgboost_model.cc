@@ -6,11 +6,13 @@
 #include <arrow/type.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/arrow.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "model/forest/forest_model.h"
+#include "model/forest/labels.h"
 #include "model/xgboost/model_file.h"
 
 namespace slipway::model {
@@ -50,6 +52,25 @@ class Converter {
       case Gives::kLabelsOfEach: return Build<arrow::DoubleBuilder>(*sums, rows, [](float value) { return value > 0.5f ? 1.0 : 0.0; });
     }
     return Fail(ErrorKind::kInternal, "a model that gives nothing");
+  }
+
+  /// 0, 1, …: the labels whose probabilities are known; null: there are none.
+  Result<std::shared_ptr<arrow::Array>> Labels() const {
+    bool known = gives_ == Gives::kClassOfMany || (gives_ == Gives::kClassOfBinary && transform_ == Transform::kSigmoid);
+    if (!known) return std::shared_ptr<arrow::Array>();
+    arrow::Int64Builder labels;
+    for (int64_t k = 0; k < static_cast<int64_t>(std::max<size_t>(outputs_, 2)); ++k) ARROW_TRY(labels.Append(k));
+    ARROW_ASSIGN(auto array, labels.Finish());
+    return array;
+  }
+
+  /// What predict_proba gives.
+  Result<arrow::ArrayVector> Probabilities(const arrow::Buffer& sums, int64_t rows) const {
+    Converter values(transform_, Gives::kValues, outputs_);
+    ASSIGN(auto columns, values.Build<arrow::FloatBuilder>(sums, rows, [](float value) { return value; }));
+    if (outputs_ > 1) return columns;
+    ASSIGN(auto others, values.Build<arrow::FloatBuilder>(sums, rows, [](float value) { return 1.0f - value; }));
+    return arrow::ArrayVector{others[0], columns[0]};
   }
 
  private:
@@ -99,8 +120,20 @@ Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel, const PythonE
   parts.codes.resize(parts.inputs.size());
   Converter converter(file.transform, WhatPredictGives(model_class, file), file.ensemble.outputs);
   parts.outputs = converter.Schema();
-  parts.convert = [converter](const auto& sums, int64_t rows) { return converter.Convert(sums, rows); };
-  parts.contributions = mlmodel.contributions;
+  parts.probabilities = mlmodel.extras.probabilities;
+  if (parts.probabilities) {
+    ASSIGN(auto labels, converter.Labels());
+    if (labels == nullptr) return NoLabels(path.string());
+    ASSIGN(parts.outputs, WithProbabilities(*parts.outputs, *labels, arrow::float32()));
+  }
+  parts.convert = [converter, both = parts.probabilities](const auto& sums, int64_t rows) -> Result<arrow::ArrayVector> {
+    ASSIGN(auto columns, converter.Convert(sums, rows));
+    if (!both) return columns;
+    ASSIGN(auto more, converter.Probabilities(*sums, rows));
+    std::ranges::move(more, std::back_inserter(columns));
+    return columns;
+  };
+  parts.contributions = mlmodel.extras.contributions;
   return Wrap(MakeForestModel(std::move(file.ensemble), std::move(parts)), path.string());
 }
 
