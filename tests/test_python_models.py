@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import cloudpickle
+import duckdb
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
@@ -17,7 +18,9 @@ import pyarrow as pa
 import pytest
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import Array
 from parity import check, predict
+from pyiceberg.types import ListType
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # models carry this module's functions along
 ROWS = 1000
@@ -84,6 +87,39 @@ def test_every_kind_of_answer_is_what_pyfunc_gives(tmp_path, answer):
         assert list(predict(tmp_path / "m", frame)["prediction"]) == example
     else:
         check(tmp_path / "m", frame, "python")
+
+
+@pytest.mark.parametrize("rerun", ["overwrite_partition", "append_dedup"])
+def test_lists_are_columns_of_lists(lake, rows, rerun):
+    """An embedding, and words of which there may be none; in a rerun files with lists are read and written again."""
+    def lists(frame, params):
+        return pd.DataFrame({"embedding": [np.array([x, n]) for x, n in zip(frame["x"], frame["n"], strict=True)], "words": [["a"] * (int(n) % 3) for n in frame["n"]]})
+
+    outputs = Schema([ColSpec(Array("double"), "embedding"), ColSpec(Array("string"), "words")])
+    lake.register_python("m", Model(lists), ModelSignature(inputs=INPUTS, outputs=outputs))
+    want = lists(rows, None)
+    for filter_sql in ("id < 600", None):
+        lake.score(filter_sql=filter_sql, rerun=rerun)
+    got = lake.rows()
+    assert len(got) == ROWS
+    for name in want:
+        assert [list(value) for value in got[name]] == [list(value) for value in want[name]], name
+    table = lake.catalog.load_table("ml.p")
+    elements = {field.name: field.field_type.element_id for field in table.schema().fields if isinstance(field.field_type, ListType)}
+    assert len(set(elements.values()) | {field.field_id for field in table.schema().fields}) == len(table.schema().fields) + 2
+    assert table.metadata.last_column_id == max(elements.values())
+    files = [task.file.file_path.removeprefix("file://") for task in table.scan().plan_files()]
+    answer = duckdb.sql(f"select sum(len(words)), sum(embedding[1]) from read_parquet({files})").fetchall()[0]
+    assert answer[0] == sum(map(len, want["words"]))
+    assert answer[1] == pytest.approx(rows["x"].sum())
+
+
+def test_a_matrix_may_be_a_list_for_each_row(lake, rows):
+    signature = ModelSignature(inputs=INPUTS, outputs=Schema([ColSpec(Array("double"))]))
+    lake.register_python("m", Model(lambda f, p: np.column_stack([f["x"], f["x"] * 2, f["n"]])), signature)
+    lake.score()
+    got = np.stack(lake.rows()["prediction"])
+    assert np.array_equal(got, np.column_stack([rows["x"], rows["x"] * 2, rows["n"]]))
 
 
 def test_parameters_have_their_defaults_and_missing_columns_may_be_optional(lake, rows):

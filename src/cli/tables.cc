@@ -88,7 +88,7 @@ Result<> Preview(const Context& context, const Chosen& chosen, const std::string
   ASSIGN(auto table, Load(context, chosen, name));
   std::vector<iceberg::Field> fields;
   for (const auto& field : table.metadata.schema.fields)
-    if (field.type.id != iceberg::TypeId::kNested) fields.push_back(field);
+    if (iceberg::IsScalar(field.type)) fields.push_back(field);
   ASSIGN(auto schema, iceberg::ToArrow(fields));
   std::optional<expression::Filter> filter;
   if (!filter_sql.empty()) {

@@ -124,8 +124,12 @@ class Writer final : public DataFileWriter {
   Result<> AddStatistics(const parquet::RowGroupMetaData& group) {
     file_.split_offsets.push_back(group.file_offset() > 0 ? group.file_offset() : 4);
     for (int i = 0; i < group.num_columns(); ++i) {
-      const auto& field = fields_[static_cast<size_t>(i)];
+      const auto& field = fields_[static_cast<size_t>(i)];  // a list has one column too: its elements'
       auto chunk = group.ColumnChunk(i);
+      if (field.type.id == TypeId::kList) {
+        file_.column_sizes[field.type.element_id] += chunk->total_compressed_size();
+        continue;
+      }
       file_.column_sizes[field.id] += chunk->total_compressed_size();
       file_.value_counts[field.id] += chunk->num_values();
       auto statistics = chunk->statistics();

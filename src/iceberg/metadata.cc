@@ -125,7 +125,7 @@ Result<TableMetadata> ParseMetadata(std::string_view text) {
 
 Result<TableMetadata> NewMetadata(std::string location, const Schema& schema, const PartitionSpec& spec, int64_t now_ms) {
   int last_column = 0, last_partition = 999;
-  for (const auto& field : schema.fields) last_column = std::max(last_column, field.id);
+  for (const auto& field : schema.fields) last_column = std::max({last_column, field.id, field.type.element_id});
   for (const auto& field : spec.fields) last_partition = std::max(last_partition, field.field_id);
   json::object raw{{"format-version", 2},
                    {"table-uuid", NewUuid()},

@@ -78,7 +78,9 @@ class Reader final : public ParquetReader {
     for (const auto& column : columns_) {
       Source source;
       for (int i = 0; i < parquet_schema->num_columns(); ++i)
-        if (parquet_schema->GetColumnRoot(i)->is_primitive() && parquet_schema->GetColumnRoot(i)->field_id() == column.id) source.leaf = i;
+        if ((parquet_schema->GetColumnRoot(i)->is_primitive() || column.type.id == TypeId::kList) &&
+            parquet_schema->GetColumnRoot(i)->field_id() == column.id)
+          source.leaf = i;
       if (source.leaf < 0) {
         for (size_t i = 0; i < spec.fields.size(); ++i)
           if (spec.fields[i].source_id == column.id && spec.fields[i].transform.kind == TransformKind::kIdentity)

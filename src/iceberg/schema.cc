@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/json/object.hpp>
 #include <charconv>
+#include <utility>
 
 #include "base/format.h"
 #include "base/json.h"
@@ -48,8 +49,36 @@ bool ReadNumbers(std::string_view text, std::initializer_list<int*> numbers) {
   return true;
 }
 
+Result<Type> ParseType(const json::value& value, std::string_view where);
+
+Type ElementOf(const Type& list) {
+  auto element = list;
+  element.id = std::exchange(element.element, TypeId::kNested);
+  return element;
+}
+
+/// A list of scalars, or something that is only carried along.
+Result<Type> ParseNested(const json::value& value, std::string_view where) {
+  ASSIGN(auto object, JsonObject::From(value, std::string(where)));
+  const auto *kind = object.Find("type"), *element = object.Find("element");
+  if (kind == nullptr || *kind != "list" || element == nullptr || !element->is_string()) return Type{TypeId::kNested};
+  ASSIGN(auto list, ParseType(*element, where));
+  list.element = std::exchange(list.id, TypeId::kList);
+  ASSIGN(list.element_id, object.Int32("element-id"));
+  ASSIGN(list.element_required, object.Bool("element-required"));
+  return list;
+}
+
+json::value TypeToJson(const Type& type) {
+  if (type.id != TypeId::kList) return json::string(ToString(type));
+  return json::object{{"type", "list"},
+                      {"element-id", type.element_id},
+                      {"element", ToString(ElementOf(type))},
+                      {"element-required", type.element_required}};
+}
+
 Result<Type> ParseType(const json::value& value, std::string_view where) {
-  if (value.is_object()) return Type{TypeId::kNested};
+  if (value.is_object()) return ParseNested(value, where);
   if (!value.is_string()) return Fail(ErrorKind::kCorrupt, "{}: the type is neither a string nor an object", where);
   std::string_view text = value.get_string();
   Type type;
@@ -69,7 +98,10 @@ Result<Type> ParseType(const json::value& value, std::string_view where) {
 
 }  // namespace
 
+bool IsScalar(const Type& type) { return type.id != TypeId::kList && type.id != TypeId::kNested; }
+
 std::string ToString(const Type& type) {
+  if (type.id == TypeId::kList) return fmt::format("list<{}>", ToString(ElementOf(type)));
   if (type.id == TypeId::kDecimal) return fmt::format("decimal({}, {})", type.precision, type.scale);
   if (type.id == TypeId::kFixed) return fmt::format("fixed[{}]", type.length);
   for (const auto& name : kNames)
@@ -112,7 +144,7 @@ Result<Schema> ParseSchema(const json::value& value) {
 json::object ToJson(const Schema& schema) {
   json::array fields;
   for (const auto& field : schema.fields) {
-    fields.push_back(json::object{{"id", field.id}, {"name", field.name}, {"required", field.required}, {"type", ToString(field.type)}});
+    fields.push_back(json::object{{"id", field.id}, {"name", field.name}, {"required", field.required}, {"type", TypeToJson(field.type)}});
   }
   return {{"type", "struct"}, {"schema-id", schema.schema_id}, {"identifier-field-ids", json::array{}}, {"fields", std::move(fields)}};
 }
@@ -133,9 +165,14 @@ Result<std::shared_ptr<arrow::DataType>> ToArrow(const Type& type) {
     case TypeId::kUuid: return arrow::fixed_size_binary(16);
     case TypeId::kFixed: return arrow::fixed_size_binary(type.length);
     case TypeId::kBinary: return arrow::binary();
+    case TypeId::kList: {
+      ASSIGN(auto element, ToArrow(ElementOf(type)));
+      auto id = arrow::key_value_metadata({"PARQUET:field_id"}, {std::to_string(type.element_id)});
+      return arrow::list(arrow::field("element", element, !type.element_required, id));
+    }
     case TypeId::kNested: break;
   }
-  return Fail(ErrorKind::kUnsupported, "struct, list and map columns are not supported yet");
+  return Fail(ErrorKind::kUnsupported, "struct and map columns, and lists of them, are not supported yet");
 }
 
 Result<Type> FromArrowType(const arrow::DataType& type) {
@@ -153,6 +190,12 @@ Result<Type> FromArrowType(const arrow::DataType& type) {
     case arrow::Type::TIMESTAMP: {
       const auto& timestamp = static_cast<const arrow::TimestampType&>(type);
       return Type{timestamp.timezone().empty() ? TypeId::kTimestamp : TypeId::kTimestamptz};
+    }
+    case arrow::Type::LIST: {
+      ASSIGN(auto list, FromArrowType(*static_cast<const arrow::ListType&>(type).value_type()));
+      if (!IsScalar(list)) return Fail(ErrorKind::kUnsupported, "lists of {} cannot be written", ToString(list));
+      list.element = std::exchange(list.id, TypeId::kList);
+      return list;
     }
     default: return Fail(ErrorKind::kUnsupported, "no Iceberg type for Arrow's {}", type.ToString());
   }

@@ -12,7 +12,8 @@
 
 namespace slipway::iceberg {
 
-/// Iceberg spec, "Schemas and Data Types". Struct, list and map are kNested: carried along, neither read nor written.
+/// Iceberg spec, "Schemas and Data Types". Lists of such values are kList; structs, maps and other lists are kNested: carried along, neither read
+/// nor written.
 enum class TypeId {
   kBoolean,
   kInt,
@@ -28,6 +29,7 @@ enum class TypeId {
   kUuid,
   kFixed,
   kBinary,
+  kList,
   kNested
 };
 
@@ -36,8 +38,19 @@ struct Type {
   int precision = 0;  ///< decimal
   int scale = 0;      ///< decimal
   int length = 0;     ///< fixed
-  bool operator==(const Type&) const = default;
+  // Of a list: its elements, whose precision, scale and length are those above.
+  TypeId element = TypeId::kNested;
+  int element_id = 0;
+  bool element_required = false;
+
+  /// The same values; ids and whether elements may be missing do not matter.
+  bool operator==(const Type& other) const {
+    return id == other.id && precision == other.precision && scale == other.scale && length == other.length && element == other.element;
+  }
 };
+
+/// Neither a list nor nested: what filters, keys and features are made of.
+bool IsScalar(const Type& type);
 
 /// "long", "decimal(9,2)", "fixed[16]", …; "nested" for struct, list and map.
 std::string ToString(const Type& type);
@@ -61,7 +74,7 @@ struct Schema {
 /// Reads a schema of a metadata file. kUnsupported names a type of a later format version.
 Result<Schema> ParseSchema(const boost::json::value& value);
 
-/// The JSON of a schema without nested columns.
+/// The JSON of a schema without structs and maps.
 boost::json::object ToJson(const Schema& schema);
 
 /// The Arrow type that Slipway reads and writes for an Iceberg type (timestamps in microseconds). kUnsupported: nested.

@@ -46,6 +46,11 @@ Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool input
       TRY(AddTensor(object, inputs, columns));
       continue;
     }
+    if (type == "array" && !inputs) {
+      ASSIGN(auto items, object.Object("items"));
+      ASSIGN(auto item, items.String("type"));
+      type = fmt::format("array<{}>", item);
+    }
     if (type == "array" || type == "object" || type == "map")
       return Fail(ErrorKind::kUnsupported,
                   "the signature's {} is of type {}; only scalar columns can be read from a table and written to one",

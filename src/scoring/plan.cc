@@ -85,7 +85,7 @@ class Planner {
     if (!work_.source.filter_sql) return;
     std::vector<iceberg::Field> flat;
     for (const auto& field : plan_.source.metadata.schema.fields)
-      if (field.type.id != iceberg::TypeId::kNested) flat.push_back(field);
+      if (iceberg::IsScalar(field.type)) flat.push_back(field);
     auto schema = iceberg::ToArrow(flat);
     if (!schema) return Add({"source", "table"}, schema.error());
     auto filter = expression::Filter::Parse(*work_.source.filter_sql, **schema, logical_date_);
@@ -100,8 +100,8 @@ class Planner {
       const auto* field = plan_.source.metadata.schema.Find(name);
       if (field == nullptr)
         Invalid({"entity_columns"}, fmt::format("table {} has no column '{}'", ToString(plan_.source.id), name));
-      else if (field->type.id == iceberg::TypeId::kNested)
-        Invalid({"entity_columns"}, fmt::format("the column '{}' is nested", name));
+      else if (!iceberg::IsScalar(field->type))
+        Invalid({"entity_columns"}, fmt::format("the column '{}' is a {}", name, ToString(field->type)));
       else
         Need(name);
     }

@@ -85,7 +85,11 @@ Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& sour
     plan.table = std::move(*existing);
   } else if (existing.error().kind == ErrorKind::kNotFound) {
     iceberg::Schema schema;
-    for (const auto& column : wanted) schema.fields.push_back(column.field);
+    auto next_id = static_cast<int>(wanted.size()) + 1;
+    for (auto& column : wanted) {
+      if (column.field.type.id == TypeId::kList) column.field.type.element_id = next_id++;
+      schema.fields.push_back(column.field);
+    }
     const auto* partition = schema.Find(work.partition_column);
     bool by_day = work.partition_column == "scored_at";
     iceberg::PartitionSpec spec;

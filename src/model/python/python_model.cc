@@ -141,6 +141,10 @@ Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const std::string& type) {
   if (type == "string") return arrow::utf8();
   if (type == "binary") return arrow::binary();
   if (type == "datetime") return arrow::timestamp(arrow::TimeUnit::MICRO);
+  if (type.starts_with("array<") && type.ends_with(">") && !type.starts_with("array<array")) {
+    ASSIGN(auto element, ArrowTypeOf(type.substr(6, type.size() - 7)));
+    return arrow::list(element);
+  }
   return Fail(ErrorKind::kUnsupported, "a prediction of type {} cannot be written to a table", type);
 }
 

@@ -39,10 +39,14 @@ def forbid_network() -> None:
         raise OSError(ctypes.get_errno(), "the network could not be closed; python.network = true lets models use it")
 
 
-def columns_of(answer, names: list[str], rows: int) -> list:
-    """The columns of what a model's predict gave: an array, a list, a series, a frame, or a dictionary of columns."""
+def columns_of(answer, schema, rows: int) -> list:
+    """The columns of what a model's predict gave: an array, a list, a series, a frame, or a dictionary of columns. Where one column of lists is wanted, an
+    array's rows are those."""
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
+
+    names = [field.name for field in schema]
 
     if isinstance(answer, dict):
         answer = pd.DataFrame(answer)
@@ -54,6 +58,8 @@ def columns_of(answer, names: list[str], rows: int) -> list:
     elif isinstance(answer, pd.Series):
         columns = [answer]
     else:
+        if len(schema) == 1 and pa.types.is_list(schema[0].type):
+            answer = pd.Series(list(answer), dtype=object).to_numpy()
         array = answer if isinstance(answer, np.ndarray) else np.asarray(answer, dtype=object if answer and isinstance(answer[0], str) else None)
         if array.ndim == 0 or array.ndim > 2:
             raise ValueError(f"the model gave an array of {array.ndim} dimensions; one or two can be written")
@@ -123,12 +129,11 @@ def main() -> None:
         answer({"error": f"{type(error).__name__}: {error}"})
         return
     answer({"ready": True, "mlflow": mlflow.__version__, "python": sys.version.split()[0]})
-    names = [field.name for field in schema]
     while (request := line()) is not None:
         try:
             with pa.memory_map(f"/proc/self/fd/{ROWS}") as file:
                 rows = pa.ipc.open_stream(file).read_all()
-            columns = columns_of(model.predict(rows.to_pandas()), names, len(rows))
+            columns = columns_of(model.predict(rows.to_pandas()), schema, len(rows))
             arrays = [to_arrow(column, field) for column, field in zip(columns, schema, strict=True)]
             with pa.OSFile(f"/proc/self/fd/{PREDICTIONS}", "wb") as file, pa.ipc.new_stream(file, schema) as writer:
                 writer.write_batch(pa.record_batch(arrays, schema=schema))
