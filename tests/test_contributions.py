@@ -129,7 +129,7 @@ def test_the_definition(tmp_path, model):
 
 def test_catboost(tmp_path):
     frame = numbers(600)
-    model = catboost.CatBoostRegressor(iterations=30, depth=5, verbose=False, thread_count=2, random_seed=1).fit(frame, frame["f0"].fillna(0) + frame["f1"].fillna(1))
+    model = catboost.CatBoostRegressor(iterations=30, depth=5, verbose=False, allow_writing_files=False, thread_count=2, random_seed=1).fit(frame, frame["f0"].fillna(0) + frame["f1"].fillna(1))
     mlflow.catboost.save_model(model, tmp_path / "model", signature=infer_signature(frame, model.predict(frame)), metadata=WANTS)
     want = model.get_feature_importance(catboost.Pool(frame), type="ShapValues", shap_calc_type="Regular")
     assert_close(contributions(tmp_path / "model", frame), want, 1e-9)

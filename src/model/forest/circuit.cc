@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <set>
+#include <utility>
 
 namespace slipway::model {
 namespace {
@@ -197,9 +198,11 @@ void Circuit::Schedule(std::span<WideGate> gates, Number& number) {
     auto& own = level[gate.out - kTemporary];
     each_input(gate, [&](Plane& in) { own = std::max(own, level[in - kTemporary] + 1); });
   }
+  auto rank = [&](const WideGate& gate) {
+    return std::pair(level[gate.out - kTemporary], gate.out);
+  };  // outputs are numbered as gates were made
   for (size_t first = 0; first < gates.size(); first += kSorted)
-    std::ranges::stable_sort(gates.subspan(first, std::min(kSorted, gates.size() - first)), {},
-                             [&](const WideGate& gate) { return level[gate.out - kTemporary]; });
+    std::ranges::sort(gates.subspan(first, std::min(kSorted, gates.size() - first)), {}, rank);
   for (uint32_t g = 0; g < gates.size(); ++g) each_input(gates[g], [&](Plane& in) { last_use[in - kTemporary] = g; });
   for (uint32_t bit = 0; bit < bits_; ++bit)
     if (number.bits[bit] >= kTemporary) last_use[number.bits[bit] - kTemporary] = static_cast<uint32_t>(gates.size());
