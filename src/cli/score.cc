@@ -37,9 +37,10 @@ Result<> Score(const std::string& file, int parent, const std::string& lease) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::stop_source stop;
   std::jthread waiter([&](const std::stop_token& done) {
-    timespec pause{0, 50'000'000};
+    const auto self = ::pthread_self();
+    const std::stop_callback wake(done, [self] { ::pthread_kill(self, SIGTERM); });
     while (!done.stop_requested())
-      if (sigtimedwait(&signals, nullptr, &pause) > 0) stop.request_stop();
+      if (::sigwaitinfo(&signals, nullptr) > 0 && !done.stop_requested()) stop.request_stop();
   });
   auto emit = [](const scoring::Event& event) {
     fmt::print("{}\n", ToLine(event));
