@@ -128,6 +128,21 @@ def test_an_exported_model_is_kept_and_a_run_uses_it(lake):
     assert kept.stat().st_mtime_ns == before
 
 
+def test_a_first_run_compares_where_that_is_wanted(lake):
+    """The signature promises floats where LightGBM gives doubles: without the comparison nobody sees it."""
+    model = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(FRAME, BINARY_LABEL), 5)
+    signature = infer_signature(FRAME.head(), model.predict(FRAME.head()).astype("float32"))
+    mlflow.lightgbm.save_model(model, lake.dir / "logged", signature=signature, pip_requirements=["lightgbm"])
+    lake.cli("models", "register", "m", str(lake.dir / "logged"), "--no-check")
+    lake.table("src.t", with_ids(FRAME))
+    lake.score(python={"cache": str(lake.dir / "engines")}, target="ml.before")
+    assert lake.rows("ml.before")["prediction"].dtype == "float64"
+    lake.score(python={"cache": str(lake.dir / "engines"), "check_first": True}, target="ml.after")
+    assert_equal(lake.rows("ml.after")[["prediction"]], model.predict(FRAME).astype("float32"))
+    (record,) = (lake.dir / "engines").glob("*.json")
+    assert json.loads(record.read_text())["engine"] == "python"
+
+
 def test_a_native_engine_that_is_wrong_is_found_out(lake):
     """Registration compares: here the signature promises another type than the engine gives, so Python scores."""
     model = ensemble.RandomForestRegressor(5, random_state=1).fit(FRAME, NUMBER)

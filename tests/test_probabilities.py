@@ -55,9 +55,9 @@ def save(flavor, model, folder: Path, **settings) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("labels", [TWO, WORDS], ids=["two", "words"])
-@pytest.mark.parametrize("model", [RandomForestClassifier(20, random_state=1), ExtraTreesClassifier(20, random_state=1), DecisionTreeClassifier(random_state=1),
-                                   lightgbm.LGBMClassifier(n_estimators=20, verbose=-1)], ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize(("model", "labels"), [(RandomForestClassifier(20, random_state=1), WORDS), (ExtraTreesClassifier(20, random_state=1), TWO),
+                                               (DecisionTreeClassifier(random_state=1), WORDS), (lightgbm.LGBMClassifier(n_estimators=20, verbose=-1), TWO),
+                                               (lightgbm.LGBMClassifier(n_estimators=20, verbose=-1), WORDS)], ids=lambda value: type(value).__name__)
 def test_trees(tmp_path, model, labels):
     model.fit(FRAME, labels)
     flavor = mlflow.lightgbm if isinstance(model, lightgbm.LGBMClassifier) else mlflow.sklearn

@@ -56,16 +56,21 @@ Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, co
   ASSIGN(auto mlmodel, ReadMlModel(folder));
   mlmodel.extras.contributions |= extras.contributions;
   mlmodel.extras.probabilities |= extras.probabilities;
-  std::string why, names;
+  std::string why, names, digest;
   if (!python.cache.empty()) {
-    ASSIGN(auto digest, HashFolder(folder));
+    ASSIGN(digest, HashFolder(folder));
     if (auto record = FindRecord(python, digest); record && record->engine == "python") return ByPython(mlmodel, python, record->why);
   }
   for (const auto& flavor : kFlavors) {
     if (!mlmodel.flavors.contains(std::string(flavor.name))) continue;
     auto model = flavor.load(mlmodel, python);
-    if (model || model.error().kind != ErrorKind::kUnsupported) return model;
-    why = model.error().message;
+    if (!model && model.error().kind != ErrorKind::kUnsupported) return model;
+    why = model ? "" : model.error().message;
+    if (model && python.check_first && !digest.empty() && !python.interpreter.empty()) {
+      ASSIGN(auto record, ProveOnce(**model, mlmodel, python, digest));
+      if (record.engine == "python") why = record.why;
+    }
+    if (why.empty()) return model;
     break;
   }
   for (const auto& [name, settings] : mlmodel.flavors) names += (names.empty() ? "" : ", ") + name;

@@ -20,6 +20,7 @@ namespace slipway::model {
 namespace {
 
 constexpr int64_t kMostProofRows = 20'000;
+constexpr std::string_view kNotCompared = "not compared with mlflow.pyfunc: ";
 
 std::filesystem::path RecordFile(const PythonEngine& python, const std::string& digest) {
   return std::filesystem::path(python.cache) / (digest + "-" + ExporterVersion() + ".json");
@@ -32,6 +33,13 @@ int64_t FirstDifference(const arrow::Array& ours, const arrow::Array& theirs) {
   for (int64_t row = 0; row < ours.length(); ++row)
     if (!ours.RangeEquals(theirs, row, row + 1, row, options)) return row;
   return 0;
+}
+
+Result<> ForgetRecord(const PythonEngine& python, const std::string& digest) {
+  std::error_code code;
+  std::filesystem::remove(RecordFile(python, digest), code);
+  if (code) return Fail(ErrorKind::kIo, "remove {}: {}", RecordFile(python, digest).string(), code.message());
+  return {};
 }
 
 }  // namespace
@@ -73,6 +81,15 @@ Result<EngineRecord> Prove(const Model& native, const Model& reference) {
   return EngineRecord{"forest", fmt::format("equal to mlflow.pyfunc to the last bit on {} rows around all thresholds", rows->num_rows())};
 }
 
+Result<EngineRecord> ProveOnce(const Model& native, const MlModel& mlmodel, const PythonEngine& python, const std::string& digest) {
+  if (auto known = FindRecord(python, digest)) return *known;
+  auto reference = LoadPython(mlmodel, python, "to compare with");
+  auto record = reference ? Prove(native, **reference) : Result<EngineRecord>(Failure(reference.error()));
+  if (!record) record = EngineRecord{"forest", std::string(kNotCompared) + record.error().message};
+  TRY(KeepRecord(python, digest, *record));
+  return record;
+}
+
 Result<EngineRecord> ProveModel(const std::filesystem::path& folder, const PythonEngine& python) {
   ASSIGN(auto native, LoadModel(folder, python));
   if (native->needs_files()) {
@@ -80,15 +97,10 @@ Result<EngineRecord> ProveModel(const std::filesystem::path& folder, const Pytho
       if (fact.name == "why") return EngineRecord{"python", fact.value};
   }
   ASSIGN(auto digest, HashFolder(folder));
-  if (auto known = FindRecord(python, digest)) return *known;
   ASSIGN(auto mlmodel, ReadMlModel(folder));
-  auto reference = LoadPython(mlmodel, python, "to compare with");
-  if (!reference) return EngineRecord{"forest", "not compared with mlflow.pyfunc: " + reference.error().message};
-  auto record = Prove(*native, **reference);
-  // Pyfunc cannot be run here, or takes no such rows (LightGBM's pandas categories, as text): nothing speaks against the native engine.
-  if (!record) return EngineRecord{"forest", "not compared with mlflow.pyfunc: " + record.error().message};
-  TRY(KeepRecord(python, digest, *record));
-  return record;
+  auto known = FindRecord(python, digest);
+  if (known && known->why.starts_with(kNotCompared)) TRY(ForgetRecord(python, digest));  // perhaps it can be now
+  return ProveOnce(*native, mlmodel, python, digest);
 }
 
 }  // namespace slipway::model

@@ -81,6 +81,7 @@ json::object ToJson(const Places& places) {
                                   {"cache", places.python.cache},
                                   {"environment_of_model", places.python.environment_of_model},
                                   {"environment_seconds", places.python.environment_seconds},
+                                  {"check_first", places.python.check_first},
                                   {"network", places.python.network},
                                   {"memory_mib", places.python.memory_mib},
                                   {"batch_seconds", places.python.batch_seconds},
@@ -94,6 +95,7 @@ Result<model::PythonEngine> ParsePython(const JsonObject& object) {
   ASSIGN(python.cache, object.String("cache", ""));
   ASSIGN(python.environment_of_model, object.Bool("environment_of_model", python.environment_of_model));
   ASSIGN(python.environment_seconds, object.Int("environment_seconds", python.environment_seconds));
+  ASSIGN(python.check_first, object.Bool("check_first", python.check_first));
   ASSIGN(python.network, object.Bool("network", python.network));
   ASSIGN(python.memory_mib, object.Int("memory_mib", python.memory_mib));
   ASSIGN(python.batch_seconds, object.Int("batch_seconds", python.batch_seconds));

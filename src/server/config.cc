@@ -49,6 +49,8 @@ std::vector<Setting> Defaults() {
       text("python.environment", "interpreter",
            "model: an environment made from the model's own requirements, by pip, once for all that ask for the same"),
       number("python.environment_seconds", 1800, "for making one"),
+      text("python.check", "registration",
+           "first-run: compare native engines with mlflow.pyfunc before a model's first run too, as for models of an MLflow server"),
       text("python.network", "no", "yes: models may open sockets"),
       number("python.memory_mib", 4096, "of one process of a model that Python scores"),
       number("python.batch_seconds", 600, "for one batch"),

@@ -38,9 +38,13 @@ Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_d
   const auto& environment = config.Text("python.environment");
   if (environment != "interpreter" && environment != "model")
     return Fail(ErrorKind::kInvalid, "python.environment is interpreter or model, not '{}'", environment);
+  const auto& check = config.Text("python.check");
+  if (check != "registration" && check != "first-run")
+    return Fail(ErrorKind::kInvalid, "python.check is registration or first-run, not '{}'", check);
   places.python = {.interpreter = config.Text("python.interpreter"),
                    .cache = places.python.cache,
                    .environment_of_model = environment == "model",
+                   .check_first = check == "first-run",
                    .network = network == "yes",
                    .memory_mib = config.Number("python.memory_mib"),
                    .batch_seconds = config.Number("python.batch_seconds"),
