@@ -72,6 +72,7 @@ def export(folder: str, path: str) -> None:
                 open(ready, "w").close()
             finally:
                 shutil.rmtree(place + ".home", ignore_errors=True)
-    with open(path + ".part", "w") as file:
+    part = f"{path}.{os.getpid()}"  # several processes of a run may be here at once
+    with open(part, "w") as file:
         file.write(interpreter)
-    os.rename(path + ".part", path)
+    os.rename(part, path)
