@@ -17,18 +17,8 @@ uint32_t Low(uint32_t number, uint32_t bits) { return number & ((1u << bits) - 1
 
 /// The leaves below each node.
 std::vector<uint32_t> CountLeaves(const Tree& tree) {
-  std::vector<int32_t> order{0};
-  for (size_t i = 0; i < order.size(); ++i) {
-    const auto& node = tree.nodes[static_cast<size_t>(order[i])];
-    for (auto child : {node.left, node.right})
-      if (child >= 0) order.push_back(child);
-  }
-  std::vector<uint32_t> leaves(tree.nodes.size());
-  for (auto at = order.rbegin(); at != order.rend(); ++at) {
-    const auto& node = tree.nodes[static_cast<size_t>(*at)];
-    for (auto child : {node.left, node.right}) leaves[static_cast<size_t>(*at)] += child < 0 ? 1 : leaves[static_cast<size_t>(child)];
-  }
-  return leaves;
+  auto counts = SumsBelow(tree, std::vector<double>(tree.leaves.size() / tree.width, 1.0));
+  return {counts.begin(), counts.end()};
 }
 
 }  // namespace
@@ -158,7 +148,7 @@ Circuit::Plane Circuit::GoesRight(const Split& split) {
   return OfTable(column, bits, right.data());
 }
 
-/// Leaves below `at` get the numbers from `first` on, those of the larger child first: fewer bits of the smaller one's then vary.
+/// The number of the leaf below `at` that each row reaches; those leaves get the numbers from `first` on.
 Circuit::Number Circuit::Build(const Tree& tree, const std::vector<uint32_t>& leaves, Order& order, int32_t at, uint32_t first,
                                Part& part) {
   Number number{};

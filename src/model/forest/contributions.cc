@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <set>
+#include <utility>
 
 #include "base/format.h"
 
@@ -33,27 +33,13 @@ std::vector<Point> GaussLegendre(size_t count) {
   return points;
 }
 
-/// How many training rows reached each node.
-std::vector<double> NodeCovers(const Tree& tree) {
-  std::vector<int32_t> order;
-  if (!tree.nodes.empty()) order.push_back(0);
-  for (size_t i = 0; i < order.size(); ++i)
-    for (auto child : {tree.nodes[static_cast<size_t>(order[i])].left, tree.nodes[static_cast<size_t>(order[i])].right})
-      if (child >= 0) order.push_back(child);
-  std::vector<double> covers(tree.nodes.size());
-  for (auto at = order.rbegin(); at != order.rend(); ++at)
-    for (auto child : {tree.nodes[static_cast<size_t>(*at)].left, tree.nodes[static_cast<size_t>(*at)].right})
-      covers[static_cast<size_t>(*at)] += child < 0 ? tree.covers[static_cast<size_t>(~child)] : covers[static_cast<size_t>(child)];
-  return covers;
-}
-
 double Share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 /// Makes a tree's edges, parents first, and their factors.
 class TreeCompiler {
  public:
   TreeCompiler(const Tree& tree, const Ranks& ranks, Columns& columns, std::vector<uint8_t>& sets)
-      : tree_(tree), ranks_(ranks), columns_(columns), sets_(sets), covers_(NodeCovers(tree)) {}
+      : tree_(tree), ranks_(ranks), columns_(columns), sets_(sets), covers_(SumsBelow(tree, tree.covers)) {}
 
   Result<ContributionTree> Compile() {
     made_.output = tree_.output;
@@ -93,9 +79,7 @@ class TreeCompiler {
     }
     edge.is_category = true;
     edge.column = columns_.OfCategories(split.feature);
-    edge.threshold = static_cast<uint32_t>(sets_.size());
-    sets_.resize(sets_.size() + ranks_.Count(split.feature) / 8 + 1);
-    for (auto rank : ranks_.OfCategories(split)) sets_[edge.threshold + rank / 8] |= static_cast<uint8_t>(1u << rank % 8);
+    edge.threshold = ranks_.AppendSet(split, sets_);
     return edge;
   }
 
@@ -137,7 +121,7 @@ class TreeCompiler {
   const Ranks& ranks_;
   Columns& columns_;
   std::vector<uint8_t>& sets_;
-  std::vector<double> covers_;
+  std::vector<double> covers_;    ///< how many training rows reached each node
   std::vector<size_t> path_;      ///< the edges from the root to the one at hand
   std::vector<int64_t> earlier_;  ///< of each edge; -1: none
   std::vector<double> shares_;    ///< of each edge, over all edges of its feature so far

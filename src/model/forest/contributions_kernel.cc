@@ -12,13 +12,12 @@ namespace slipway::model::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Sums are added number by number in one order, without fused steps: every vector width gives the same bits. kPoints: of the tree, or 0 where it has many.
-template <size_t kPoints>
-HWY_INLINE void AddOf(const ContributionTree& tree, const uint16_t* numbers, const uint8_t* sets, size_t features, double* work,
+/// Sums are added number by number in one order, without fused steps: every vector width gives the same bits.
+void AddContributions(const ContributionTree& tree, const uint16_t* numbers, const uint8_t* sets, size_t features, double* work,
                       double* out) {
   const hn::CappedTag<double, kContributionRows> d;
   constexpr size_t kRows = kContributionRows;
-  const size_t points = kPoints == 0 ? tree.points : kPoints, lanes = hn::Lanes(d), levels = tree.levels;
+  const size_t points = tree.points, lanes = hn::Lanes(d), levels = tree.levels;
   // Of the edges from the root to the one at hand, by level: whether rows take it and all earlier ones of its feature (1 or 0), the products of factors,
   // and the sums of the leaves below.
   double *held = work, *products = held + levels * kRows, *sums = products + levels * points * kRows;
@@ -89,25 +88,6 @@ HWY_INLINE void AddOf(const ContributionTree& tree, const uint16_t* numbers, con
       const size_t next = e + 1 < tree.edges.size() ? tree.edges[e + 1].level : 0;
       for (size_t level = edge.level + 1; level-- > next;) leave(level, w);
     }
-  }
-}
-
-void AddContributions(const ContributionTree& tree, const uint16_t* numbers, const uint8_t* sets, size_t features, double* work,
-                      double* out) {
-  switch (tree.points) {
-    case 1: return AddOf<1>(tree, numbers, sets, features, work, out);
-    case 2: return AddOf<2>(tree, numbers, sets, features, work, out);
-    case 3: return AddOf<3>(tree, numbers, sets, features, work, out);
-    case 4: return AddOf<4>(tree, numbers, sets, features, work, out);
-    case 5: return AddOf<5>(tree, numbers, sets, features, work, out);
-    case 6: return AddOf<6>(tree, numbers, sets, features, work, out);
-    case 7: return AddOf<7>(tree, numbers, sets, features, work, out);
-    case 8: return AddOf<8>(tree, numbers, sets, features, work, out);
-    case 9: return AddOf<9>(tree, numbers, sets, features, work, out);
-    case 10: return AddOf<10>(tree, numbers, sets, features, work, out);
-    case 11: return AddOf<11>(tree, numbers, sets, features, work, out);
-    case 12: return AddOf<12>(tree, numbers, sets, features, work, out);
-    default: return AddOf<0>(tree, numbers, sets, features, work, out);
   }
 }
 

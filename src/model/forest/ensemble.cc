@@ -69,6 +69,23 @@ Result<> CheckTree(const Ensemble& ensemble, const Tree& tree, std::vector<Kind>
 
 }  // namespace
 
+std::vector<double> SumsBelow(const Tree& tree, const std::vector<double>& of_leaf) {
+  std::vector<int32_t> order;  // parents first
+  if (!tree.nodes.empty()) order.push_back(0);
+  for (size_t i = 0; i < order.size(); ++i) {
+    const auto& node = tree.nodes[static_cast<size_t>(order[i])];
+    for (auto child : {node.left, node.right})
+      if (child >= 0) order.push_back(child);
+  }
+  std::vector<double> sums(tree.nodes.size());
+  for (auto at = order.rbegin(); at != order.rend(); ++at) {
+    const auto& node = tree.nodes[static_cast<size_t>(*at)];
+    for (auto child : {node.left, node.right})
+      sums[static_cast<size_t>(*at)] += child < 0 ? of_leaf[static_cast<size_t>(~child)] : sums[static_cast<size_t>(child)];
+  }
+  return sums;
+}
+
 Result<> Check(const Ensemble& ensemble) {
   if (ensemble.trees.size() > kMostTrees)
     return Fail(ErrorKind::kUnsupported, "{} trees; at most {} are read", ensemble.trees.size(), kMostTrees);

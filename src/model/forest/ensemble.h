@@ -57,6 +57,9 @@ struct Ensemble {
   std::vector<Tree> trees;
 };
 
+/// For each node the sum of `of_leaf` over the leaves below it.
+std::vector<double> SumsBelow(const Tree& tree, const std::vector<double>& of_leaf);
+
 /// What no loader need check itself: every index stands, the nodes of a tree form one, no threshold is NaN, and sizes are within
 /// limits. kCorrupt or kUnsupported, naming the tree. A feature is split by order or by category, not by both.
 Result<> Check(const Ensemble& ensemble);

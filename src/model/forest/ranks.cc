@@ -75,6 +75,13 @@ std::vector<uint32_t> Ranks::OfCategories(const Split& split) const {
   return ranks;
 }
 
+uint32_t Ranks::AppendSet(const Split& split, std::vector<uint8_t>& tables) const {
+  auto first = tables.size();
+  tables.resize(first + Count(split.feature) / 8 + 1);
+  for (auto rank : OfCategories(split)) tables[first + rank / 8] |= static_cast<uint8_t>(1u << rank % 8);
+  return static_cast<uint32_t>(first);
+}
+
 uint32_t Ranks::OfCategory(const Feature& feature, double value) const {
   if (std::isnan(value)) return static_cast<uint32_t>(feature.categories.size()) + 1;
   if (value < least_category_ || value >= 4294967296.0) return 0;

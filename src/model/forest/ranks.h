@@ -33,6 +33,8 @@ class Ranks {
   uint32_t OfZero(uint32_t feature) const;
   /// The ranks that a split by category sends left.
   std::vector<uint32_t> OfCategories(const Split& split) const;
+  /// The same as a table of bits, appended to `tables`; where it starts.
+  uint32_t AppendSet(const Split& split, std::vector<uint8_t>& tables) const;
 
   /// The ranks of `rows` values, with flags.
   void Rank(uint32_t feature, Values values, size_t rows, uint32_t* ranks) const;

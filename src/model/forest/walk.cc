@@ -28,10 +28,7 @@ Walk::Walk(const Tree& tree, const Ranks& ranks, Columns& columns, std::vector<u
       places_[place] = {column, 0, children, threshold};
     } else {
       has_categories_ = true;
-      auto set = tables.size();
-      tables.resize(set + ranks.Count(node.split.feature) / 8 + 1);
-      for (auto rank : ranks.OfCategories(node.split)) tables[set + rank / 8] |= static_cast<uint8_t>(1u << rank % 8);
-      places_[place] = {columns.OfCategories(node.split.feature), 1, children, static_cast<uint32_t>(set)};
+      places_[place] = {columns.OfCategories(node.split.feature), 1, children, ranks.AppendSet(node.split, tables)};
     }
     places_.resize(places_.size() + 2);
     leaf_of_.resize(places_.size());
