@@ -1,8 +1,10 @@
 #include "cli/model_files.h"
 
+#include <arrow/compute/cast.h>
 #include <arrow/io/file.h>
 #include <arrow/record_batch.h>
 #include <arrow/table.h>
+#include <arrow/type.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
 
@@ -10,6 +12,17 @@
 #include "base/format.h"
 
 namespace slipway::cli {
+namespace {
+
+/// What a column is, whichever way it is laid out: pandas writes large strings, and categories as dictionaries.
+std::shared_ptr<arrow::DataType> PlainType(const std::shared_ptr<arrow::DataType>& type) {
+  if (type->id() == arrow::Type::DICTIONARY) return PlainType(static_cast<const arrow::DictionaryType&>(*type).value_type());
+  if (type->id() == arrow::Type::LARGE_STRING) return arrow::utf8();
+  if (type->id() == arrow::Type::LARGE_BINARY) return arrow::binary();
+  return type;
+}
+
+}  // namespace
 
 Result<std::shared_ptr<arrow::RecordBatch>> ReadRowsFor(const model::Model& model, const std::filesystem::path& file) {
   ARROW_ASSIGN(auto input, arrow::io::ReadableFile::Open(file.string()));
@@ -21,13 +34,19 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadRowsFor(const model::Model& mode
     int index = schema->GetFieldIndex(column.name);
     if (index < 0 && !column.required) continue;
     if (index < 0) return Fail(ErrorKind::kInvalid, "{} lacks the column '{}', which the model needs", file.string(), column.name);
-    if (!model::Feeds(*schema->field(index)->type(), column.type))
+    if (!model::Feeds(*PlainType(schema->field(index)->type()), column.type))
       return Fail(ErrorKind::kInvalid, "{}: the model needs '{}' as {}, but it is {}, which would lose values", file.string(), column.name,
                   column.type, schema->field(index)->type()->ToString());
     columns.push_back(index);
   }
   ARROW_ASSIGN(auto table, reader->ReadTable(columns));
   ARROW_ASSIGN(auto rows, table->CombineChunksToBatch());
+  for (int i = 0; i < rows->num_columns(); ++i) {
+    auto type = PlainType(rows->schema()->field(i)->type());
+    if (type->Equals(*rows->schema()->field(i)->type())) continue;
+    ARROW_ASSIGN(auto plain, arrow::compute::Cast(*rows->column(i), type));
+    ARROW_ASSIGN(rows, rows->SetColumn(i, rows->schema()->field(i)->WithType(type), plain));
+  }
   return rows;
 }
 

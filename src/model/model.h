@@ -17,6 +17,9 @@ struct Fact {
   std::string name, value;
 };
 
+/// For each prediction column and row how far away from it the library's own may lie; empty: not at all. See Model::SpreadOf.
+using Spread = std::vector<std::vector<double>>;
+
 /// A loaded model. Thread-safe: many threads may score at once.
 class Model {
  public:
@@ -30,6 +33,10 @@ class Model {
 
   /// At most `most` rows whose values lie on and around everything that the model decides by, for comparing engines. kUnsupported: it cannot tell.
   virtual Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t most) const = 0;
+
+  /// What the library itself leaves open for such rows: sums whose order depends on the batch, functions whose last bits depend on the machine. Of a label,
+  /// above 0: one as good may stand there.
+  virtual Result<Spread> SpreadOf(const arrow::RecordBatch&) const { return Spread(); }
 
   /// Whether columns stand behind the predictions that pyfunc does not give.
   virtual bool has_extras() const { return false; }

@@ -8,6 +8,7 @@
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <cmath>
 
 #include "base/file.h"
 #include "base/format.h"
@@ -26,13 +27,30 @@ std::filesystem::path RecordFile(const PythonEngine& python, const std::string& 
   return std::filesystem::path(python.cache) / (digest + "-" + ExporterVersion() + ".json");
 }
 
-/// The first row in which two columns differ; -1: none.
-int64_t FirstDifference(const arrow::Array& ours, const arrow::Array& theirs) {
+/// Whether a row's values are as good as each other: the same bits, or within `apart`.
+bool IsEqual(const arrow::Array& ours, const arrow::Array& theirs, int64_t row, double apart) {
   auto options = arrow::EqualOptions::Defaults().nans_equal(true).signed_zeros_equal(false);
-  if (ours.Equals(theirs, options)) return -1;
+  if (ours.RangeEquals(theirs, row, row + 1, row, options)) return true;
+  if (!(apart > 0) || ours.IsNull(row) || theirs.IsNull(row)) return false;
+  auto within = [&](auto a, auto b) { return std::fabs(static_cast<double>(a) - static_cast<double>(b)) <= apart; };
+  if (ours.type_id() == arrow::Type::DOUBLE)
+    return within(static_cast<const arrow::DoubleArray&>(ours).Value(row), static_cast<const arrow::DoubleArray&>(theirs).Value(row));
+  if (ours.type_id() == arrow::Type::FLOAT)
+    return within(static_cast<const arrow::FloatArray&>(ours).Value(row), static_cast<const arrow::FloatArray&>(theirs).Value(row));
+  return true;  // a label
+}
+
+/// The first row in which two columns differ by more than `spread`, where that is not null; -1: none.
+int64_t FirstDifference(const arrow::Array& ours, const arrow::Array& theirs, const std::vector<double>* spread) {
   for (int64_t row = 0; row < ours.length(); ++row)
-    if (!ours.RangeEquals(theirs, row, row + 1, row, options)) return row;
-  return 0;
+    if (!IsEqual(ours, theirs, row, spread == nullptr ? 0 : (*spread)[static_cast<size_t>(row)])) return row;
+  return -1;
+}
+
+std::string EngineOf(const Model& model) {
+  for (const auto& fact : model.facts())
+    if (fact.name == "engine") return fact.value;
+  return "";
 }
 
 Result<> ForgetRecord(const PythonEngine& python, const std::string& digest) {
@@ -66,6 +84,7 @@ Result<EngineRecord> Prove(const Model& native, const Model& reference) {
   ASSIGN(auto rows, native.EdgeRows(kMostProofRows));
   ASSIGN(auto theirs, reference.Score(*rows));
   ASSIGN(auto ours, native.Score(*rows));
+  ASSIGN(auto spread, native.SpreadOf(*rows));
   if (ours->num_columns() < theirs->num_columns() || (ours->num_columns() > theirs->num_columns() && !native.has_extras()))
     return EngineRecord{"python",
                         fmt::format("the native engine gives {} columns, mlflow.pyfunc {}", ours->num_columns(), theirs->num_columns())};
@@ -74,18 +93,19 @@ Result<EngineRecord> Prove(const Model& native, const Model& reference) {
     if (!a.type()->Equals(*b.type()))
       return EngineRecord{"python", fmt::format("'{}' is {} by the native engine, {} by the signature", ours->column_name(k),
                                                 a.type()->ToString(), b.type()->ToString())};
-    if (auto row = FirstDifference(a, b); row >= 0)
+    if (auto row = FirstDifference(a, b, spread.empty() ? nullptr : &spread[static_cast<size_t>(k)]); row >= 0)
       return EngineRecord{"python", fmt::format("'{}' differs from mlflow.pyfunc: {}, not {}", ours->column_name(k),
                                                 a.GetScalar(row).ValueOrDie()->ToString(), b.GetScalar(row).ValueOrDie()->ToString())};
   }
-  return EngineRecord{"forest", fmt::format("equal to mlflow.pyfunc to the last bit on {} rows around all thresholds", rows->num_rows())};
+  return EngineRecord{EngineOf(native), fmt::format("equal to mlflow.pyfunc {} on {} rows around all that it decides by",
+                                                    spread.empty() ? "to the last bit" : "within the rounding that its library leaves open", rows->num_rows())};
 }
 
 Result<EngineRecord> ProveOnce(const Model& native, const MlModel& mlmodel, const PythonEngine& python, const std::string& digest) {
   if (auto known = FindRecord(python, digest)) return *known;
   auto reference = LoadPython(mlmodel, python, "to compare with");
   auto record = reference ? Prove(native, **reference) : Result<EngineRecord>(Failure(reference.error()));
-  if (!record) record = EngineRecord{"forest", std::string(kNotCompared) + record.error().message};
+  if (!record) record = EngineRecord{EngineOf(native), std::string(kNotCompared) + record.error().message};
   TRY(KeepRecord(python, digest, *record));
   return record;
 }

@@ -12,7 +12,7 @@ namespace slipway::model {
 struct MlModel;
 
 struct EngineRecord {
-  std::string engine;  ///< "forest", or "python"
+  std::string engine;  ///< "forest", "linear", or "python"
   std::string why;     ///< for a person
 };
 
@@ -20,7 +20,8 @@ struct EngineRecord {
 std::optional<EngineRecord> FindRecord(const PythonEngine& python, const std::string& digest);
 Result<> KeepRecord(const PythonEngine& python, const std::string& digest, const EngineRecord& record);
 
-/// Compares the native model with what `mlflow.pyfunc` gives, on rows around everything that the model decides by: bits and types. The
+/// Compares the native model with what `mlflow.pyfunc` gives, on rows around everything that the model decides by: types, and bits, or what
+/// the library itself leaves open (Model::SpreadOf). The
 /// record says which is to score from now on. Errors: the reference cannot be run.
 Result<EngineRecord> Prove(const Model& native, const Model& reference);
 

@@ -1,4 +1,4 @@
-"""Writes the trees of a scikit-learn or CatBoost model to an Arrow file that Slipway's forest engine reads (exported_model.cc).
+"""Writes a scikit-learn or CatBoost model to a file that Slipway's engines read (exported_file.h): trees as Arrow, all else as JSON.
 
 Runs in a worker of the Python engine, with the library that the model was saved for: what leaves are worth and how sums become predictions
 is taken from the library's own arrays and functions. A model that cannot be exported exactly raises NotImplementedError.
@@ -9,6 +9,8 @@ import os
 import tempfile
 
 import numpy as np
+import slipway_linear
+import slipway_preprocessing
 
 
 def exact(value):
@@ -17,7 +19,26 @@ def exact(value):
         return repr(value)
     if isinstance(value, dict):
         return {name: exact(item) for name, item in value.items()}
-    return [exact(item) for item in value] if isinstance(value, list) else value
+    return [exact(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def labels_of(classes) -> dict:
+    classes = np.asarray(classes)
+    kinds = {"i": "long", "u": "long", "f": "double", "b": "boolean", "U": "string", "O": "string"}
+    kind = kinds.get(classes.dtype.kind)
+    if kind is None or (kind == "string" and not all(isinstance(c, str) for c in classes)):
+        raise NotImplementedError(f"labels of type {classes.dtype}")
+    if kind == "long" and classes.dtype.itemsize == 4:
+        kind = "integer"
+    if kind == "double" and classes.dtype.itemsize == 4:
+        kind = "float"
+    return {"type": kind, "values": classes.tolist()}
+
+
+def write_json(path: str, contents: dict) -> None:
+    with open(path + ".part", "w") as file:
+        json.dump(exact(contents), file)
+    os.rename(path + ".part", path)
 
 
 class Export:
@@ -27,7 +48,8 @@ class Export:
         self.width = width
         self.trees: list[dict] = []
         self.about = {"features": features, "outputs": width, "base": [0.0] * width, "input": "float", "refuses_nan": False,
-                      "refuses_infinity": False, "divide": None, "scale": None, "bias": None, "pick": "values", "shares": False, "at_least": None, "labels": None}
+                      "refuses_infinity": False, "divide": None, "scale": None, "bias": None, "pick": "values", "shares": False, "at_least": None, "labels": None,
+                      "link": "identity"}
 
     def add(self, feature, threshold, left, right, missing_left, values, cover, output: int = 0) -> None:
         """Arrays by node; children are node numbers. `values`: [nodes, width] for each node that is a leaf; `cover`: how many training rows reached each."""
@@ -36,16 +58,7 @@ class Export:
                            "cover": np.asarray(cover, "float64"), "value": np.ascontiguousarray(values, "float64").reshape(len(feature), -1), "output": output})
 
     def label(self, classes) -> None:
-        classes = np.asarray(classes)
-        kinds = {"i": "long", "u": "long", "f": "double", "b": "boolean", "U": "string", "O": "string"}
-        kind = kinds.get(classes.dtype.kind)
-        if kind is None or (kind == "string" and not all(isinstance(c, str) for c in classes)):
-            raise NotImplementedError(f"labels of type {classes.dtype}")
-        if kind == "long" and classes.dtype.itemsize == 4:
-            kind = "integer"
-        if kind == "double" and classes.dtype.itemsize == 4:
-            kind = "float"
-        self.about["labels"] = {"type": kind, "values": classes.tolist()}
+        self.about["labels"] = labels_of(classes)
 
     def write(self, path: str) -> None:
         import pyarrow as pa
@@ -147,8 +160,9 @@ def gradient_boosting(model, predict_fn: str) -> Export:
             add_sklearn_tree(export, tree.tree_, model.learning_rate * tree.tree_.value[:, 0, :1], k)
     export.about |= {"refuses_nan": True, "refuses_infinity": True}
     if is_classifier(model):
+        export.about["link"] = slipway_linear.link_of(model, "float32")
         if predict_fn != "predict":
-            raise NotImplementedError(f"{predict_fn} goes through functions of numpy whose last bits are its own")
+            return export
         if sklearn_version() < (1, 4):
             raise NotImplementedError("labels of GradientBoostingClassifier before scikit-learn 1.4")
         export.label(model.classes_)
@@ -187,11 +201,14 @@ def hist_gradient_boosting(model, predict_fn: str) -> Export:
             export.add(np.where(leaf, -1, nodes["feature_idx"]), nodes["num_threshold"], nodes["left"], nodes["right"], nodes["missing_go_to_left"] != 0,
                        nodes["value"], nodes["count"], k)
     if not is_classifier(model):
-        if type(model._loss.link).__name__ != "IdentityLink":
-            raise NotImplementedError("the loss's link is a function of numpy whose last bits are its own")
+        link = type(model._loss.link).__name__
+        if link not in ("IdentityLink", "LogLink"):
+            raise NotImplementedError(f"the link {link}")
+        export.about["link"] = "exp" if link == "LogLink" else "identity"
         return export
+    export.about["link"] = slipway_linear.link_of(model)
     if predict_fn != "predict":
-        raise NotImplementedError(f"{predict_fn} goes through functions of numpy whose last bits are its own")
+        return export
     export.label(model.classes_)
     if outputs > 1:
         if sklearn_version() < (1, 6):  # argmax of probabilities: ties of rounded exponentials
@@ -328,25 +345,104 @@ def of_catboost(model) -> Export:
 
 
 class ExportedText:
-    """LightGBM's scikit-learn classes: the booster's own text, and the labels that a classifier's predict picks by its probabilities."""
+    """A booster's own text, and the labels that a classifier's predict picks by its probabilities."""
 
-    def __init__(self, model):
-        if type(model).__name__ not in ("LGBMClassifier", "LGBMRegressor", "LGBMRanker") or not type(model).__module__.startswith("lightgbm."):
-            raise NotImplementedError(f"{type(model).__name__} is not one of LightGBM's own classes")
-        booster = model.booster_
-        self.labels = None
-        self.text = booster.model_to_string(num_iteration=booster.best_iteration or -1)  # predict stops at the best iteration
-        if type(model).__name__ == "LGBMClassifier":
-            if callable(model._objective):
-                raise NotImplementedError("an objective of its own: predict gives raw scores")
-            export = Export(model.n_features_)
-            export.label(model.classes_)
-            self.labels = export.about["labels"]
+    def __init__(self, library: str, text: str, labels: dict | None):
+        self.contents = {library: text, "labels": labels}
 
     def write(self, path: str) -> None:
-        with open(path + ".part", "w") as file:
-            json.dump({"lightgbm": self.text, "labels": exact(self.labels)}, file)
-        os.rename(path + ".part", path)
+        write_json(path, self.contents)
+
+
+def of_lightgbm(model, predict_fn: str = "predict") -> ExportedText:
+    """LightGBM's scikit-learn classes."""
+    name = type(model).__name__
+    if name not in ("LGBMClassifier", "LGBMRegressor", "LGBMRanker") or not type(model).__module__.startswith("lightgbm."):
+        raise NotImplementedError(f"{name} is not one of LightGBM's own classes")
+    labels = None
+    if name == "LGBMClassifier":
+        if callable(model._objective):
+            raise NotImplementedError("an objective of its own: predict gives raw scores")
+        if predict_fn != "predict":
+            raise NotImplementedError(f"{predict_fn} of {name} in a pipeline")
+        labels = labels_of(model.classes_)
+    booster = model.booster_
+    return ExportedText("lightgbm", booster.model_to_string(num_iteration=booster.best_iteration or -1), labels)  # predict stops at the best iteration
+
+
+def of_xgboost(model, predict_fn: str) -> ExportedText:
+    """XGBoost's scikit-learn classes as the last step of a pipeline."""
+    name = type(model).__name__
+    if name not in ("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker") or not type(model).__module__.startswith("xgboost."):
+        raise NotImplementedError(f"{name} is not one of XGBoost's own classes")
+    if predict_fn != "predict":
+        raise NotImplementedError(f"{predict_fn} of {name} in a pipeline")
+    if model.missing is not None and not np.isnan(model.missing):
+        raise NotImplementedError("a missing value that is not NaN")
+    exported = ExportedText("xgboost", model.get_booster().save_raw("json").decode(), None)
+    exported.contents["model_class"] = f"xgboost.sklearn.{name}"
+    return exported
+
+
+class ExportedLinear:
+    def __init__(self, about: dict):
+        self.contents = about
+
+    def write(self, path: str) -> None:
+        write_json(path, self.contents)
+
+
+def signature_of(mlmodel: dict, model) -> list[tuple[str, str]]:
+    """Names and types of the columns that pyfunc gives the model."""
+    text = (mlmodel.get("signature") or {}).get("inputs")
+    if not text:
+        return [(str(name), "double") for name in getattr(model, "feature_names_in_", range(model.n_features_in_))]
+    columns = json.loads(text)
+    if any(column["type"] == "tensor" for column in columns):
+        return [(str(k), "double") for k in range(model.n_features_in_)]
+    return [(column.get("name", str(k)), column["type"]) for k, column in enumerate(columns)]
+
+
+def last_step(model, kinds: list[tuple[str, str]]):
+    """The estimator at the end, and the columns that it is given."""
+    if hasattr(model, "best_estimator_") and type(model).__module__.startswith("sklearn.model_selection"):
+        model = model.best_estimator_
+    names = getattr(model, "feature_names_in_", None)
+    if names is not None and list(names) != [name for name, _ in kinds]:
+        raise NotImplementedError("a signature whose columns are in another order than those that it was trained on")
+    before = slipway_preprocessing.Preprocessing([kind for _, kind in kinds])
+    if type(model).__name__ == "Pipeline" and type(model).__module__.startswith("sklearn."):
+        for _, step in model.steps[:-1]:
+            before.apply(step)
+        model = model.steps[-1][1]
+    return model, before
+
+
+def of_scikit_learn(model, predict_fn: str, kinds: list[tuple[str, str]]):
+    """An estimator, or a pipeline whose steps are functions of one column each."""
+    whole = model
+    name = type(model).__name__
+    if name not in ("Pipeline", "GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV") and name not in slipway_linear.REGRESSORS | slipway_linear.CLASSIFIERS:
+        return of_sklearn(model, predict_fn)
+    model, before = last_step(model, kinds)
+    name, module = type(model).__name__, type(model).__module__
+    if model is None or isinstance(model, str):
+        raise NotImplementedError("a pipeline that ends without an estimator")
+    if module.startswith(("lightgbm.", "xgboost.")):
+        exported = (of_lightgbm if module.startswith("lightgbm.") else of_xgboost)(model, predict_fn)
+        exported.contents |= before.described()
+        return exported
+    if module.startswith("sklearn.") and name in slipway_linear.REGRESSORS | slipway_linear.CLASSIFIERS:
+        if predict_fn not in ("predict", "predict_proba"):
+            raise NotImplementedError(f"pyfunc calls {predict_fn}")
+        about = slipway_linear.of_linear(model, before.columns, predict_fn) | {"features": len(before.columns)} | before.described()
+        if about["pick"] != "values":
+            about["labels"] = labels_of(model.classes_)
+        return ExportedLinear(about)
+    export = of_sklearn(model, predict_fn)
+    if whole is not model:
+        export.about |= before.described()
+    return export
 
 
 def export(folder: str, path: str) -> None:
@@ -354,12 +450,14 @@ def export(folder: str, path: str) -> None:
     import yaml
 
     with open(os.path.join(folder, "MLmodel")) as file:
-        flavors = yaml.safe_load(file)["flavors"]
+        mlmodel = yaml.safe_load(file)
+    flavors = mlmodel["flavors"]
     predict_fn = flavors.get("python_function", {}).get("predict_fn", "predict")
     if "sklearn" in flavors:
         import mlflow.sklearn
 
-        of_sklearn(mlflow.sklearn.load_model(folder), predict_fn).write(path)
+        model = mlflow.sklearn.load_model(folder)
+        of_scikit_learn(model, predict_fn, signature_of(mlmodel, model)).write(path)
     elif "catboost" in flavors:
         import mlflow.catboost
 
@@ -367,6 +465,6 @@ def export(folder: str, path: str) -> None:
     elif "lightgbm" in flavors:
         import mlflow.lightgbm
 
-        ExportedText(mlflow.lightgbm.load_model(folder)).write(path)
+        of_lightgbm(mlflow.lightgbm.load_model(folder)).write(path)
     else:
         raise NotImplementedError("a flavor that is not exported")

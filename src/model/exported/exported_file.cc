@@ -60,35 +60,129 @@ Result<std::shared_ptr<arrow::Array>> LabelsOf(const JsonObject& labels) {
   return Fail(ErrorKind::kCorrupt, "labels of type {}", type);
 }
 
+template <typename T, size_t kCount>
+Result<T> NameOf(const std::pair<std::string_view, T> (&names)[kCount], const std::string& name) {
+  for (const auto& [known, value] : names)
+    if (known == name) return value;
+  return Fail(ErrorKind::kCorrupt, "'{}' is not known", name);
+}
+
+constexpr std::pair<std::string_view, AnswerSpec::Pick> kPicks[] = {
+    {"values", AnswerSpec::Pick::kValues}, {"argmax", AnswerSpec::Pick::kArgmax}, {"at_least", AnswerSpec::Pick::kAtLeast}};
+constexpr std::pair<std::string_view, Link> kLinks[] = {{"identity", Link::kIdentity},
+                                                        {"exp", Link::kExp},
+                                                        {"sigmoid", Link::kSigmoid},
+                                                        {"softmax", Link::kSoftmax},
+                                                        {"normalized", Link::kNormalized}};
+constexpr std::pair<std::string_view, Operation> kOperations[] = {
+    {"fill", Operation::kFill},         {"is_missing", Operation::kIsMissing}, {"subtract", Operation::kSubtract}, {"divide", Operation::kDivide},
+    {"multiply", Operation::kMultiply}, {"add", Operation::kAdd},              {"at_least", Operation::kAtLeast},  {"at_most", Operation::kAtMost},
+    {"above", Operation::kAbove},       {"round", Operation::kRound}};
+
+Result<AnswerSpec> ReadAnswer(const JsonObject& about, size_t outputs) {
+  AnswerSpec answer;
+  ASSIGN(auto pick, about.String("pick"));
+  ASSIGN(auto link, about.String("link"));
+  ASSIGN(answer.pick, NameOf(kPicks, pick));
+  ASSIGN(answer.link, NameOf(kLinks, link));
+  ASSIGN(answer.shares, about.Bool("shares"));
+  ASSIGN(answer.bias, NumbersOf(about, "bias"));
+  if (const auto* divide = about.Find("divide")) answer.divide = NumberOf(*divide);
+  if (const auto* scale = about.Find("scale")) answer.scale = NumberOf(*scale);
+  if (const auto* at_least = about.Find("at_least")) answer.at_least = NumberOf(*at_least);
+  if (about.Find("labels") != nullptr) {
+    ASSIGN(auto labels, about.Object("labels"));
+    ASSIGN(answer.labels, LabelsOf(labels));
+  }
+  using Pick = AnswerSpec::Pick;
+  auto count = answer.labels == nullptr ? size_t{0} : static_cast<size_t>(answer.labels->length());
+  if ((answer.pick == Pick::kValues) != (count == 0) || (answer.pick == Pick::kArgmax && count != outputs) ||
+      (answer.pick == Pick::kAtLeast && (count != 2 || outputs != 1)) || (answer.scale && answer.bias.size() != outputs) ||
+      (answer.link == Link::kSigmoid && outputs != 1))
+    return Fail(ErrorKind::kCorrupt, "its labels, biases or link do not fit its outputs");
+  return answer;
+}
+
+Result<InputSpec> ReadInput(const json::value& value) {
+  InputSpec input;
+  ASSIGN(auto object, JsonObject::From(value, "input"));
+  ASSIGN(input.refuses_missing, object.Bool("refuses_missing"));
+  ASSIGN(input.refuses_unknown, object.Bool("refuses_unknown"));
+  ASSIGN(input.refuses_infinity, object.Bool("refuses_infinity"));
+  if (object.Find("categories") == nullptr) return input;
+  ASSIGN(const auto* categories, object.Array("categories"));
+  ASSIGN(input.categories, JsonStrings(*categories, "categories"));
+  return input;
+}
+
+Result<DerivedColumn> ReadColumn(const json::value& value) {
+  DerivedColumn column;
+  ASSIGN(auto object, JsonObject::From(value, "column"));
+  ASSIGN(auto input, object.Int32("input"));
+  if (input < 0) return Fail(ErrorKind::kCorrupt, "a column of input {}", input);
+  column.input = static_cast<uint32_t>(input);
+  ASSIGN(column.values, NumbersOf(object, "values"));
+  if (object.Find("steps") == nullptr) return column;
+  ASSIGN(const auto* steps, object.Array("steps"));
+  for (const auto& item : *steps) {
+    if (!item.is_array() || item.get_array().size() != 2 || !item.get_array()[0].is_string())
+      return Fail(ErrorKind::kCorrupt, "a step that is no operation and operand");
+    ASSIGN(auto operation, NameOf(kOperations, std::string(item.get_array()[0].get_string())));
+    column.steps.push_back({operation, NumberOf(item.get_array()[1])});
+  }
+  return column;
+}
+
+/// Of a pipeline: its inputs and the columns that are made of them.
+Result<> ReadPreprocessing(const JsonObject& about, ExportedFile& file) {
+  if (about.Find("inputs") == nullptr) return {};
+  ASSIGN(const auto* inputs, about.Array("inputs"));
+  ASSIGN(const auto* columns, about.Array("columns"));
+  for (const auto& item : *inputs) {
+    ASSIGN(auto input, ReadInput(item));
+    file.inputs.push_back(std::move(input));
+  }
+  for (const auto& item : *columns) {
+    ASSIGN(auto column, ReadColumn(item));
+    file.columns.push_back(std::move(column));
+  }
+  if (file.inputs.empty() || file.columns.empty()) return Fail(ErrorKind::kCorrupt, "a pipeline without columns");
+  return {};
+}
+
+/// All but trees and weights.
 Result<ExportedFile> ReadAbout(const JsonObject& about) {
   ExportedFile file;
   ASSIGN(auto features, about.Int32("features"));
   ASSIGN(auto outputs, about.Int32("outputs"));
-  ASSIGN(auto input, about.String("input"));
-  ASSIGN(auto pick, about.String("pick"));
   if (features < 1 || outputs < 1) return Fail(ErrorKind::kCorrupt, "{} features, {} outputs", features, outputs);
   file.ensemble.features = static_cast<uint32_t>(features);
   file.ensemble.outputs = static_cast<uint32_t>(outputs);
+  ASSIGN(auto input, about.String("input", "double"));
   file.ensemble.input = input == "float" ? Precision::kFloat : Precision::kDouble;
   ASSIGN(file.ensemble.base, NumbersOf(about, "base"));
   ASSIGN(file.refuses_nan, about.Bool("refuses_nan"));
   ASSIGN(file.refuses_infinity, about.Bool("refuses_infinity"));
-  ASSIGN(file.shares, about.Bool("shares"));
-  ASSIGN(file.bias, NumbersOf(about, "bias"));
-  if (const auto* divide = about.Find("divide")) file.divide = NumberOf(*divide);
-  if (const auto* scale = about.Find("scale")) file.scale = NumberOf(*scale);
-  if (const auto* at_least = about.Find("at_least")) file.at_least = NumberOf(*at_least);
-  using Pick = ExportedFile::Pick;
-  file.pick = pick == "argmax" ? Pick::kArgmax : pick == "at_least" ? Pick::kAtLeast : Pick::kValues;
-  if (about.Find("labels") != nullptr) {
-    ASSIGN(auto labels, about.Object("labels"));
-    ASSIGN(file.labels, LabelsOf(labels));
-  }
-  auto count = file.labels == nullptr ? int64_t{0} : file.labels->length();
-  if ((file.pick == Pick::kArgmax && count != outputs) || (file.pick == Pick::kAtLeast && (count != 2 || outputs != 1)) ||
-      (file.scale && file.bias.size() != file.ensemble.outputs))
-    return Fail(ErrorKind::kCorrupt, "its labels or biases do not fit its outputs");
+  ASSIGN(file.answer, ReadAnswer(about, file.ensemble.outputs));
+  TRY(ReadPreprocessing(about, file));
   return file;
+}
+
+Result<LinearSpec> ReadLinear(const JsonObject& about, const ExportedFile& file) {
+  LinearSpec linear;
+  linear.base = file.ensemble.base;
+  ASSIGN(linear.single, about.Bool("single"));
+  ASSIGN(const auto* weights, about.Array("weights"));
+  for (const auto& item : *weights) {
+    if (!item.is_array()) return Fail(ErrorKind::kCorrupt, "weights that are no list");
+    auto& of_output = linear.weights.emplace_back();
+    for (const auto& weight : item.get_array()) of_output.push_back(NumberOf(weight));
+    if (of_output.size() != file.columns.size())
+      return Fail(ErrorKind::kCorrupt, "{} weights for {} columns", of_output.size(), file.columns.size());
+  }
+  if (linear.weights.size() != file.ensemble.outputs || linear.base.size() != file.ensemble.outputs)
+    return Fail(ErrorKind::kCorrupt, "weights of {} outputs, not {}", linear.weights.size(), file.ensemble.outputs);
+  return linear;
 }
 
 template <typename ArrayType>
@@ -141,16 +235,25 @@ Result<> ReadTrees(const arrow::RecordBatch& nodes, Ensemble& ensemble) {
   return Check(ensemble);
 }
 
-/// A text model and its labels, in JSON.
+/// JSON: a booster's text and its labels, or a linear model.
 Result<ExportedFile> ReadText(const std::string& text) {
   ASSIGN(auto value, ParseJson(text));
   ASSIGN(auto object, JsonObject::From(value, "exported model"));
+  if (object.Find("weights") != nullptr) {
+    ASSIGN(auto file, ReadAbout(object));
+    ASSIGN(file.linear, ReadLinear(object, file));
+    return file;
+  }
   ExportedFile file;
-  ASSIGN(file.lightgbm, object.String("lightgbm"));
+  ASSIGN(file.lightgbm, object.String("lightgbm", ""));
+  ASSIGN(file.xgboost, object.String("xgboost", ""));
+  ASSIGN(file.model_class, object.String("model_class", ""));
+  if (file.lightgbm.empty() == file.xgboost.empty()) return Fail(ErrorKind::kCorrupt, "neither LightGBM's nor XGBoost's text, or both");
   if (object.Find("labels") != nullptr) {
     ASSIGN(auto labels, object.Object("labels"));
-    ASSIGN(file.labels, LabelsOf(labels));
+    ASSIGN(file.answer.labels, LabelsOf(labels));
   }
+  TRY(ReadPreprocessing(object, file));
   return file;
 }
 

@@ -1,67 +1,35 @@
 #include "model/exported/exported_model.h"
 
-#include <arrow/array.h>
-#include <arrow/buffer.h>
 #include <arrow/type.h>
 
-#include <algorithm>
-#include <iterator>
+#include <limits>
 
 #include "base/arrow.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "base/ids.h"
-#include "model/exported/exported_file.h"
+#include "model/exported/answers.h"
 #include "model/forest/forest_model.h"
-#include "model/forest/labels.h"
 #include "model/lightgbm/lightgbm_model.h"
+#include "model/linear/linear_model.h"
+#include "model/preprocessing/fold.h"
 #include "model/proof.h"
 #include "model/python/python_model.h"
 #include "model/python/worker.h"
+#include "model/xgboost/xgboost_model.h"
 
 extern const char slipway_python_export[], slipway_python_export_end[];
+extern const char slipway_python_preprocessing[], slipway_python_preprocessing_end[];
+extern const char slipway_python_linear[], slipway_python_linear_end[];
 
 namespace slipway::model {
 namespace {
 
-using Pick = ExportedFile::Pick;
-
-/// Sums → shares or scaled sums → values, or the labels that they pick.
-class Converter {
- public:
-  /// `file` without its ensemble, which had `outputs`.
-  Converter(ExportedFile file, size_t outputs, bool probabilities)
-      : file_(std::move(file)), outputs_(outputs), probabilities_(probabilities) {}
-
-  Result<std::shared_ptr<arrow::Schema>> Schema() const {
-    if (file_.labels == nullptr) return PredictionSchema(outputs_, arrow::float64());
-    auto schema = PredictionSchema(1, file_.labels->type());
-    if (!probabilities_) return schema;
-    return WithProbabilities(*schema, *file_.labels, arrow::float64());
-  }
-
-  Result<arrow::ArrayVector> Convert(const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) const {
-    auto* values = sums->mutable_data_as<double>();
-    auto count = static_cast<size_t>(rows);
-    for (size_t k = 0; k < outputs_; ++k) {
-      for (double* value = values + k * count; value < values + (k + 1) * count; ++value) {
-        if (file_.divide) *value /= *file_.divide;
-        if (file_.scale) *value = *file_.scale * *value + file_.bias[k];
-      }
-    }
-    if (file_.labels == nullptr) return DoubleColumns(sums, static_cast<int64_t>(outputs_), rows);
-    if (file_.pick == Pick::kAtLeast)
-      return PickLabels(*file_.labels, rows, [values, least = file_.at_least](size_t row) { return values[row] >= least ? 1 : 0; });
-    ASSIGN(auto columns, PickLabels(*file_.labels, rows, FirstLargest{values, outputs_, count}));
-    if (probabilities_) std::ranges::move(DoubleColumns(sums, static_cast<int64_t>(outputs_), rows), std::back_inserter(columns));
-    return columns;
-  }
-
- private:
-  ExportedFile file_;
-  size_t outputs_;
-  bool probabilities_;
-};
+Program Exporter() {
+  return {{slipway_python_export, slipway_python_export_end},
+          {{"slipway_preprocessing", {slipway_python_preprocessing, slipway_python_preprocessing_end}},
+           {"slipway_linear", {slipway_python_linear, slipway_python_linear_end}}}};
+}
 
 /// The exported file of the model with this digest; made where it is missing.
 Result<std::filesystem::path> FileOf(const MlModel& mlmodel, const PythonEngine& python, const std::string& digest) {
@@ -69,40 +37,86 @@ Result<std::filesystem::path> FileOf(const MlModel& mlmodel, const PythonEngine&
   if (std::filesystem::exists(file)) return file;
   TRY(CreateFolders(python.cache));
   auto part = std::filesystem::path(python.cache) / (digest + "-" + NewUuid());
-  TRY(Worker::Run(python, mlmodel.folder, {slipway_python_export, slipway_python_export_end}, part));
+  TRY(Worker::Run(python, mlmodel.folder, Exporter(), part));
   std::error_code code;
   std::filesystem::rename(part, file, code);
   if (code) return Fail(ErrorKind::kIo, "rename {}: {}", part.string(), code.message());
   return file;
 }
 
+/// The columns of the rows, and what a pipeline says of them.
+Result<Inputs> InputsOf(const MlModel& mlmodel, const ExportedFile& file) {
+  auto count = file.inputs.empty() ? size_t{file.ensemble.features} : file.inputs.size();
+  std::vector<std::string> names;
+  for (size_t f = 0; f < count; ++f) names.push_back(fmt::format("f{}", f));
+  ASSIGN(auto specs, InputsFor(mlmodel, names));
+  Inputs inputs(std::move(specs));
+  for (size_t f = 0; f < file.inputs.size(); ++f) {
+    const auto& [categories, refuses_missing, refuses_unknown, refuses_infinity] = file.inputs[f];
+    inputs.accepts[f] = {!refuses_missing, !refuses_unknown};
+    if (refuses_infinity) inputs.accepts[f].most = -(inputs.accepts[f].least = std::numeric_limits<double>::lowest());
+    if (!categories) continue;
+    auto& codes = inputs.codes[f].emplace();
+    for (const auto& category : *categories) codes.of.emplace(category, static_cast<double>(codes.of.size()));
+    if (codes.of.size() != categories->size()) return Fail(ErrorKind::kCorrupt, "a category stands there twice");
+    codes.other = static_cast<double>(codes.of.size());
+  }
+  return inputs;
+}
+
+/// Trees over a pipeline's columns become trees over its inputs.
+Result<> FoldInto(Ensemble& ensemble, const ExportedFile& file, Inputs& inputs) {
+  TRY(Check(file.columns, inputs));
+  ASSIGN(ensemble, Fold(std::move(ensemble), file.columns, file.refuses_nan, file.refuses_infinity, inputs));
+  return {};
+}
+
 Result<std::unique_ptr<Model>> ModelOf(const std::filesystem::path& path, const MlModel& mlmodel) {
   ASSIGN(auto file, ReadExportedFile(path));
-  if (!file.lightgbm.empty()) return MakeLightGbm(mlmodel, file.lightgbm, file.labels, path.string());
-  std::vector<std::string> names;
-  for (uint32_t f = 0; f < file.ensemble.features; ++f) names.push_back(fmt::format("f{}", f));
+  BeforeTrees before;
+  if (!file.columns.empty() && !file.linear)
+    before = [&](Ensemble& ensemble, Inputs& inputs) -> Result<> {
+      ASSIGN(inputs, InputsOf(mlmodel, file));
+      return FoldInto(ensemble, file, inputs);
+    };
+  if (!file.lightgbm.empty()) return MakeLightGbm(mlmodel, file.lightgbm, file.answer.labels, before, path.string());
+  if (!file.xgboost.empty()) return MakeXgboost(mlmodel, file.xgboost, file.model_class, before, path.string());
+  ASSIGN(auto inputs, InputsOf(mlmodel, file));
+  size_t outputs = file.ensemble.outputs;
+  ASSIGN(auto answers, Answers::Of(file.answer, outputs, file.linear && file.linear->single, mlmodel.extras.probabilities, mlmodel.folder.string()));
+  if (file.linear) {
+    if (mlmodel.extras.contributions) return Fail(ErrorKind::kUnsupported, "contributions are of trees, and this model is linear");
+    return MakeLinearModel(std::move(*file.linear), std::move(file.columns), std::move(inputs), std::move(answers));
+  }
   ForestModelParts parts;
-  ASSIGN(parts.inputs, InputsFor(mlmodel, names));
-  parts.codes.resize(parts.inputs.size());
-  parts.refuses_nan = file.refuses_nan;
-  parts.refuses_infinity = file.refuses_infinity;
+  if (before) {
+    TRY(before(file.ensemble, inputs));
+  } else {
+    for (auto& accepts : inputs.accepts) {
+      accepts.missing = !file.refuses_nan;
+      if (file.refuses_infinity) accepts.most = -(accepts.least = std::numeric_limits<double>::lowest());
+    }
+  }
+  parts.inputs = std::move(inputs);
   parts.contributions = mlmodel.extras.contributions;
-  parts.contribution_scale = file.divide ? 1 / *file.divide : file.scale.value_or(1);
-  parts.contribution_add = file.bias;
-  auto ensemble = std::move(file.ensemble);
-  file.ensemble = {};
-  parts.probabilities = mlmodel.extras.probabilities;
-  if (parts.probabilities && !file.shares) return NoLabels(mlmodel.folder.string());
-  Converter converter(std::move(file), ensemble.outputs, parts.probabilities);
-  ASSIGN(parts.outputs, converter.Schema());
-  parts.convert = [converter](const auto& sums, int64_t rows) { return converter.Convert(sums, rows); };
-  return MakeForestModel(std::move(ensemble), std::move(parts));
+  parts.contribution_scale = file.answer.divide ? 1 / *file.answer.divide : file.answer.scale.value_or(1);
+  parts.contribution_add = file.answer.bias;
+  parts.probabilities = answers.has_extras();
+  parts.outputs = answers.schema();
+  parts.convert = [answers](const auto& sums, int64_t rows) { return answers.Convert(sums, rows); };
+  if (!answers.exact()) parts.spread = [answers](const double* sums, size_t rows) { return answers.SpreadOf(sums, nullptr, rows); };
+  return MakeForestModel(std::move(file.ensemble), std::move(parts));
 }
 
 }  // namespace
 
 std::string ExporterVersion() {
-  static const std::string version = Sha256({slipway_python_export, slipway_python_export_end}).substr(0, 8);
+  static const std::string version = [] {
+    auto program = Exporter();
+    auto all = program.main;
+    for (const auto& [name, text] : program.modules) all += text;
+    return Sha256(all).substr(0, 8);
+  }();
   return version;
 }
 

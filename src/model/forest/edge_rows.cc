@@ -6,6 +6,7 @@
 #include <arrow/type.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -16,9 +17,10 @@ namespace slipway::model {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr size_t kLeastRows = 2000;
 constexpr double kLargestFloat = std::numeric_limits<float>::max();
 
-std::vector<double> Around(const std::vector<double>& thresholds, const ForestModelParts& parts) {
+std::vector<double> Around(const std::vector<double>& thresholds, const Accepts& accepts) {
   std::vector<double> values{0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 5e-324, 1e-36, -1e-36, 1e30, -1e30};
   constexpr auto kFloatInfinity = std::numeric_limits<float>::infinity();
   for (double t : thresholds) {
@@ -26,8 +28,10 @@ std::vector<double> Around(const std::vector<double>& thresholds, const ForestMo
     auto single = static_cast<float>(t);
     for (float near : {single, std::nextafter(single, kFloatInfinity), std::nextafter(single, -kFloatInfinity)}) values.push_back(near);
   }
-  std::erase_if(values, [](double value) { return std::fabs(value) >= kLargestFloat; });  // some libraries refuse what others take
-  if (!parts.refuses_nan) values.push_back(std::numeric_limits<double>::quiet_NaN());
+  std::erase_if(values, [&](double value) {  // some libraries refuse what others take
+    return std::fabs(value) >= kLargestFloat || value < accepts.least || value > accepts.most;
+  });
+  if (accepts.missing) values.push_back(std::numeric_limits<double>::quiet_NaN());
   return values;
 }
 
@@ -54,32 +58,50 @@ Result<std::shared_ptr<arrow::Array>> ColumnOf(const std::string& type, const st
   return Fail(ErrorKind::kUnsupported, "no rows can be made for a feature of type " + type);
 }
 
-Result<std::shared_ptr<arrow::Array>> TextOf(const Codes& codes, int64_t rows, std::mt19937_64& random) {
-  std::vector<std::string> texts{"never seen", ""};
-  for (const auto& [text, code] : codes) texts.push_back(text);
+Result<std::shared_ptr<arrow::Array>> TextOf(const Codes& codes, const Accepts& accepts, int64_t rows, std::mt19937_64& random) {
+  std::vector<std::string> texts;
+  if (accepts.unknown || codes.of.empty()) texts = {"never seen", ""};
+  for (const auto& [text, code] : codes.of) texts.push_back(text);
   std::ranges::sort(texts);
   arrow::StringBuilder builder;
-  for (int64_t row = 0; row < rows; ++row) ARROW_TRY(builder.Append(texts[random() % texts.size()]));
+  for (int64_t row = 0; row < rows; ++row) {
+    auto pick = random() % (texts.size() + (accepts.missing ? 1 : 0));
+    ARROW_TRY(pick < texts.size() ? builder.Append(texts[pick]) : builder.AppendNull());
+  }
   ARROW_ASSIGN(auto array, builder.Finish());
   return array;
 }
 
+/// Numbers that are categories: each, and some that are none.
+std::vector<double> NumbersOf(const Codes& codes, const Accepts& accepts) {
+  std::vector<double> values;
+  for (const auto& [text, code] : codes.of) {
+    double value = text == "true" ? 1 : 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    values.push_back(value);
+  }
+  std::ranges::sort(values);
+  auto most = values.empty() ? 0.0 : values.back();
+  if (accepts.unknown) values.insert(values.end(), {most + 1, most + 1e6, -1e6});
+  if (accepts.missing || values.empty()) values.push_back(std::numeric_limits<double>::quiet_NaN());
+  return values;
+}
+
 }  // namespace
 
-Result<std::shared_ptr<arrow::RecordBatch>> EdgeRowsOf(const Forest& forest, const ForestModelParts& parts,
-                                                       const std::vector<FeatureReader>& readers, int64_t most) {
+Result<std::shared_ptr<arrow::RecordBatch>> EdgeRowsOf(const Inputs& inputs, const std::vector<std::vector<double>>& decides_by, int64_t most) {
   std::vector<std::vector<double>> values;
-  size_t rows = 0;
-  for (uint32_t f = 0; f < readers.size(); ++f) {
-    values.push_back(Around(forest.DecidesBy(f), parts));
+  size_t rows = kLeastRows;
+  for (size_t f = 0; f < inputs.size(); ++f) {
+    values.push_back(inputs.codes[f] ? NumbersOf(*inputs.codes[f], inputs.accepts[f]) : Around(decides_by[f], inputs.accepts[f]));
     rows = std::max(rows, values.back().size());
   }
   rows = std::min(rows, static_cast<size_t>(most));
   std::mt19937_64 random(20261124);
   arrow::FieldVector fields;
   arrow::ArrayVector columns;
-  for (size_t f = 0; f < readers.size(); ++f) {
-    const auto& input = parts.inputs[f];
+  for (size_t f = 0; f < inputs.size(); ++f) {
+    const auto& input = inputs.specs[f];
     std::vector<double> column;
     while (column.size() < rows) {
       std::ranges::shuffle(values[f], random);
@@ -87,8 +109,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> EdgeRowsOf(const Forest& forest, con
                     values[f].begin() + static_cast<std::ptrdiff_t>(std::min(values[f].size(), rows - column.size())));
     }
     std::shared_ptr<arrow::Array> array;
-    if (input.type == "string" && readers[f].codes() != nullptr) {
-      ASSIGN(array, TextOf(*readers[f].codes(), static_cast<int64_t>(rows), random));
+    if (input.type == "string" && inputs.codes[f]) {
+      ASSIGN(array, TextOf(*inputs.codes[f], inputs.accepts[f], static_cast<int64_t>(rows), random));
     } else {
       ASSIGN(array, ColumnOf(input.type, column));
     }

@@ -1,11 +1,13 @@
 #include "model/forest/features.h"
 
 #include <arrow/array.h>
+#include <arrow/record_batch.h>
 #include <arrow/type.h>
-#include <fmt/format.h>
 
 #include <cmath>
 #include <limits>
+
+#include "base/format.h"
 
 namespace slipway::model {
 namespace {
@@ -47,13 +49,15 @@ constexpr bool kIsText = std::is_same_v<ArrayType, arrow::StringArray>;
 template <typename ArrayType>
 double CodeOf(const Codes& codes, const ArrayType& array, int64_t i) {
   auto look = [&](std::string_view text) {
-    auto found = codes.find(text);
-    return found == codes.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
+    auto found = codes.of.find(text);
+    return found == codes.of.end() ? codes.other : found->second;
   };
   if constexpr (kIsText<ArrayType>)
     return look(array.GetView(i));
   else if constexpr (std::is_same_v<ArrayType, arrow::BooleanArray>)
     return look(array.Value(i) ? "true" : "false");
+  else if constexpr (std::is_floating_point_v<typename ArrayType::value_type>)
+    return std::isnan(array.Value(i)) ? std::numeric_limits<double>::quiet_NaN() : look(fmt::to_string(array.Value(i) + 0));  // -0 is 0
   else
     return look(fmt::to_string(array.Value(i)));
 }
@@ -63,9 +67,8 @@ constexpr bool kFitsFloat = std::is_same_v<ArrayType, arrow::FloatArray> || std:
                             std::is_same_v<ArrayType, arrow::Int8Array> || std::is_same_v<ArrayType, arrow::UInt16Array> ||
                             std::is_same_v<ArrayType, arrow::UInt8Array> || std::is_same_v<ArrayType, arrow::BooleanArray>;
 
-}  // namespace
-
-bool FeatureReader::Reads(const arrow::DataType& type) {
+/// Whether such a column can be read.
+bool Reads(const arrow::DataType& type) {
   using arrow::Type;
   switch (type.id()) {
     case Type::DICTIONARY: return Reads(*static_cast<const arrow::DictionaryType&>(type).value_type());
@@ -77,13 +80,13 @@ bool FeatureReader::Reads(const arrow::DataType& type) {
   }
 }
 
-Values FeatureReader::Read(const arrow::Array& column, int64_t first, int64_t rows, Scratch& scratch) const {
+Values ReadOne(const arrow::Array& column, int64_t first, int64_t rows, Precision input, const Codes* codes, Inputs::Scratch& scratch) {
   Values values;
   if (column.type_id() == arrow::Type::DICTIONARY) {
     // Each entry of the dictionary is converted once.
     const auto& encoded = static_cast<const arrow::DictionaryArray&>(column);
-    Scratch of_entries;
-    auto entries = Read(*encoded.dictionary(), 0, encoded.dictionary()->length(), of_entries);
+    Inputs::Scratch of_entries;
+    auto entries = ReadOne(*encoded.dictionary(), 0, encoded.dictionary()->length(), input, codes, of_entries);
     auto pick = [&](const auto* source, auto& out) {
       Fill(encoded, first, rows, out, [&](const auto& array, int64_t i) { return source[array.GetValueIndex(i)]; });
       return out.data();
@@ -96,18 +99,19 @@ Values FeatureReader::Read(const arrow::Array& column, int64_t first, int64_t ro
   }
   Visit(column, [&]<typename ArrayType>(const ArrayType& array) {
     if constexpr (std::is_same_v<ArrayType, arrow::FloatArray>) {
-      if (!codes_ && array.null_count() == 0) return void(values.floats = array.raw_values() + first);
+      if (codes == nullptr && array.null_count() == 0) return void(values.floats = array.raw_values() + first);
     }
     if constexpr (std::is_same_v<ArrayType, arrow::DoubleArray>) {
-      if (!codes_ && array.null_count() == 0 && input_ == Precision::kDouble) return void(values.doubles = array.raw_values() + first);
+      if (codes == nullptr && array.null_count() == 0 && input == Precision::kDouble)
+        return void(values.doubles = array.raw_values() + first);
     }
-    if (codes_) {
-      auto code = [&](const ArrayType& typed, int64_t i) { return CodeOf(*codes_, typed, i); };
+    if (codes != nullptr) {
+      auto code = [&](const ArrayType& typed, int64_t i) { return CodeOf(*codes, typed, i); };
       Fill(array, first, rows, scratch.doubles, code);
       values.doubles = scratch.doubles.data();
     } else if constexpr (!kIsText<ArrayType>) {
       auto number = [](const ArrayType& typed, int64_t i) { return typed.Value(i); };
-      if (kFitsFloat<ArrayType> || input_ == Precision::kFloat) {
+      if (kFitsFloat<ArrayType> || input == Precision::kFloat) {
         Fill(array, first, rows, scratch.floats, number);
         values.floats = scratch.floats.data();
       } else {
@@ -117,6 +121,57 @@ Values FeatureReader::Read(const arrow::Array& column, int64_t first, int64_t ro
     }
   });
   return values;
+}
+
+}  // namespace
+
+Result<arrow::ArrayVector> Inputs::ColumnsOf(const arrow::RecordBatch& batch) const {
+  arrow::ArrayVector columns;
+  for (size_t f = 0; f < size(); ++f) {
+    auto column = batch.GetColumnByName(specs[f].name);
+    if (column == nullptr) return Fail(ErrorKind::kInternal, "the rows lack the feature '{}'", specs[f].name);
+    const auto* encoded =
+        column->type_id() == arrow::Type::DICTIONARY ? static_cast<const arrow::DictionaryType*>(column->type().get()) : nullptr;
+    bool text = (encoded != nullptr ? encoded->value_type()->id() : column->type_id()) == arrow::Type::STRING;
+    if (!Reads(*column->type()) || (text && !codes[f]))
+      return Fail(ErrorKind::kInvalid, "the feature '{}' cannot be {}", specs[f].name, column->type()->ToString());
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+Result<> Inputs::Read(const arrow::ArrayVector& columns, int64_t first, int64_t rows, Precision input, std::vector<Scratch>& scratch,
+                      std::vector<Values>& values) const {
+  scratch.resize(size());
+  values.resize(size());
+  for (size_t f = 0; f < size(); ++f) {
+    values[f] = ReadOne(*columns[f], first, rows, input, codes[f] ? &*codes[f] : nullptr, scratch[f]);
+    TRY(Check(f, values[f], static_cast<size_t>(rows)));
+  }
+  return {};
+}
+
+Result<> Inputs::Check(size_t feature, const Values& values, size_t rows) const {
+  const auto& may = accepts[feature];
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (may.missing && may.unknown && may.least == -kInfinity && may.most == kInfinity) return {};
+  const double other = !may.unknown && codes[feature] ? codes[feature]->other : std::numeric_limits<double>::quiet_NaN();
+  bool nan = false, outside = false, unknown = false;
+  auto look = [&](const auto* of) {
+    for (size_t row = 0; row < rows; ++row) {
+      auto value = static_cast<double>(of[row]);
+      nan |= std::isnan(value);
+      outside |= value < may.least || value > may.most;
+      unknown |= value == other;
+    }
+  };
+  values.floats != nullptr ? look(values.floats) : look(values.doubles);
+  const auto& name = specs[feature].name;
+  if (nan && !may.missing) return Fail(ErrorKind::kInvalid, "the model takes no missing values, but '{}' has some", name);
+  if (outside)
+    return Fail(ErrorKind::kInvalid, "the model takes no infinite values, or too large for float32, but '{}' has some", name);
+  if (unknown) return Fail(ErrorKind::kInvalid, "the model takes no values that it was not trained on, but '{}' has some", name);
+  return {};
 }
 
 }  // namespace slipway::model

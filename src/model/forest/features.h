@@ -2,12 +2,14 @@
 
 #include <arrow/type_fwd.h>
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "model/forest/ranks.h"
+#include "model/signature.h"
 
 namespace slipway::model {
 
@@ -15,31 +17,42 @@ struct StringHash : std::hash<std::string_view> {
   using is_transparent = void;
 };
 /// Category → code, by the category's text; numbers and booleans by theirs ("7", "true").
-using Codes = std::unordered_map<std::string, double, StringHash, std::equal_to<>>;
+struct Codes {
+  std::unordered_map<std::string, double, StringHash, std::equal_to<>> of;
+  double other = std::numeric_limits<double>::quiet_NaN();  ///< of values that have none; nulls are NaN
+};
 
-/// Reads a feature's Arrow column block by block. Floats (and doubles, where the ensemble takes them) without nulls are read where
-/// they lie.
-class FeatureReader {
+/// What a feature may be; the library raises an error on anything else.
+struct Accepts {
+  bool missing = true, unknown = true;  ///< nulls and NaN; values that have no code of their own
+  double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();
+};
+
+/// The columns of a model's rows, one for each feature: how they are read, and what they may hold.
+class Inputs {
  public:
-  /// `input`: the ensemble's. With `codes`, values are looked up; those without a code are missing.
-  FeatureReader(Precision input, std::optional<Codes> codes) : input_(input), codes_(std::move(codes)) {}
+  std::vector<ColumnSpec> specs;
+  std::vector<std::optional<Codes>> codes;  ///< of those whose values are looked up
+  std::vector<Accepts> accepts;
 
-  /// Null where values are not looked up.
-  const Codes* codes() const { return codes_ ? &*codes_ : nullptr; }
+  Inputs() = default;
+  explicit Inputs(std::vector<ColumnSpec> columns) : specs(std::move(columns)), codes(specs.size()), accepts(specs.size()) {}
+  size_t size() const { return specs.size(); }
 
-  /// Whether such a column can be read.
-  static bool Reads(const arrow::DataType& type);
+  /// The batch's columns, in the features' order. kInvalid: one that no feature can be.
+  Result<arrow::ArrayVector> ColumnsOf(const arrow::RecordBatch& batch) const;
 
   struct Scratch {
     std::vector<float> floats;
     std::vector<double> doubles;
   };
-  /// The values of `rows` rows from `first` on; in `scratch` where they had to be converted.
-  Values Read(const arrow::Array& column, int64_t first, int64_t rows, Scratch& scratch) const;
+  /// The values of `rows` rows from `first` on, by feature; in `scratch` where they had to be converted. Floats (and doubles, where `input` is
+  /// kDouble) without nulls are read where they lie. kInvalid: a value that the library refuses.
+  Result<> Read(const arrow::ArrayVector& columns, int64_t first, int64_t rows, Precision input, std::vector<Scratch>& scratch,
+                std::vector<Values>& values) const;
 
  private:
-  Precision input_;
-  std::optional<Codes> codes_;
+  Result<> Check(size_t feature, const Values& values, size_t rows) const;
 };
 
 }  // namespace slipway::model

@@ -6,7 +6,6 @@
 #include <arrow/type.h>
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <set>
 
@@ -21,14 +20,16 @@ namespace {
 class ForestModel final : public Model {
  public:
   ForestModel(Forest forest, std::optional<Contributions> contributions, ForestModelParts parts)
-      : forest_(std::move(forest)), contributions_(std::move(contributions)), parts_(std::move(parts)) {
-    for (auto& codes : parts_.codes) readers_.emplace_back(forest_.ensemble().input, std::move(codes));
-  }
+      : forest_(std::move(forest)), contributions_(std::move(contributions)), parts_(std::move(parts)) {}
 
-  const std::vector<ColumnSpec>& inputs() const override { return parts_.inputs; }
+  const std::vector<ColumnSpec>& inputs() const override { return parts_.inputs.specs; }
   const std::shared_ptr<arrow::Schema>& outputs() const override { return parts_.outputs; }
 
-  Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t most) const override { return EdgeRowsOf(forest_, parts_, readers_, most); }
+  Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t most) const override {
+    std::vector<std::vector<double>> decides_by;
+    for (uint32_t f = 0; f < parts_.inputs.size(); ++f) decides_by.push_back(forest_.DecidesBy(f));
+    return EdgeRowsOf(parts_.inputs, decides_by, most);
+  }
 
   bool has_extras() const override { return parts_.probabilities || contributions_.has_value(); }
 
@@ -46,45 +47,43 @@ class ForestModel final : public Model {
   }
 
   Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& batch) const override {
-    std::vector<std::shared_ptr<arrow::Array>> columns;
-    for (size_t f = 0; f < readers_.size(); ++f) {
-      const auto& name = parts_.inputs[f].name;
-      auto column = batch.GetColumnByName(name);
-      if (column == nullptr) return Fail(ErrorKind::kInternal, "the rows lack the feature '{}'", name);
-      const auto* encoded =
-          column->type_id() == arrow::Type::DICTIONARY ? static_cast<const arrow::DictionaryType*>(column->type().get()) : nullptr;
-      bool text = (encoded != nullptr ? encoded->value_type()->id() : column->type_id()) == arrow::Type::STRING;
-      if (!FeatureReader::Reads(*column->type()) || (text && readers_[f].codes() == nullptr))
-        return Fail(ErrorKind::kInvalid, "the feature '{}' cannot be {}", name, column->type()->ToString());
-      columns.push_back(std::move(column));
+    std::shared_ptr<arrow::Buffer> shares;
+    size_t outputs = forest_.ensemble().outputs, columns = outputs * (parts_.inputs.size() + 1);
+    if (contributions_) {
+      ARROW_ASSIGN(shares, arrow::AllocateBuffer(batch.num_rows() * static_cast<int64_t>(columns * sizeof(double))));
     }
+    ASSIGN(auto sums, Sum(batch, shares == nullptr ? nullptr : shares->mutable_data_as<double>()));
+    ASSIGN(auto predictions, parts_.convert(sums, batch.num_rows()));
+    if (contributions_)
+      std::ranges::move(DoubleColumns(shares, static_cast<int64_t>(columns), batch.num_rows()), std::back_inserter(predictions));
+    return arrow::RecordBatch::Make(parts_.outputs, batch.num_rows(), std::move(predictions));
+  }
+
+  Result<Spread> SpreadOf(const arrow::RecordBatch& batch) const override {
+    if (parts_.spread == nullptr) return Spread();
+    ASSIGN(auto sums, Sum(batch, nullptr));
+    return parts_.spread(sums->data_as<double>(), static_cast<size_t>(batch.num_rows()));
+  }
+
+ private:
+  /// `[outputs, rows]`; with contributions to `shares`, where that is not null.
+  Result<std::shared_ptr<arrow::Buffer>> Sum(const arrow::RecordBatch& batch, double* shares) const {
+    ASSIGN(auto columns, parts_.inputs.ColumnsOf(batch));
     auto rows = static_cast<size_t>(batch.num_rows());
     size_t outputs = forest_.ensemble().outputs;
     ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> sums, arrow::AllocateBuffer(static_cast<int64_t>(outputs * rows * sizeof(double))));
     auto scratch = forest_.NewScratch();
-    std::vector<FeatureReader::Scratch> converted(columns.size());
-    std::vector<Values> features(columns.size());
-    std::shared_ptr<arrow::Buffer> shares;
-    if (contributions_) {
-      auto bytes = outputs * (columns.size() + 1) * rows * sizeof(double);
-      ARROW_ASSIGN(shares, arrow::AllocateBuffer(static_cast<int64_t>(bytes)));
-    }
+    std::vector<Inputs::Scratch> converted;
+    std::vector<Values> features;
     for (size_t first = 0; first < rows; first += forest_.block()) {
       auto count = std::min(forest_.block(), rows - first);
-      for (size_t f = 0; f < columns.size(); ++f)
-        features[f] = readers_[f].Read(*columns[f], static_cast<int64_t>(first), static_cast<int64_t>(count), converted[f]);
-      TRY(CheckValues(features, count));
+      TRY(parts_.inputs.Read(columns, static_cast<int64_t>(first), static_cast<int64_t>(count), forest_.ensemble().input, converted, features));
       forest_.Sum(features, count, *scratch, sums->mutable_data_as<double>() + first, rows);
-      if (contributions_) Contribute(features, count, shares->mutable_data_as<double>() + first, rows);
+      if (shares != nullptr) Contribute(features, count, shares + first, rows);
     }
-    ASSIGN(auto predictions, parts_.convert(sums, batch.num_rows()));
-    if (contributions_)
-      std::ranges::move(DoubleColumns(shares, static_cast<int64_t>(outputs * (columns.size() + 1)), batch.num_rows()),
-                        std::back_inserter(predictions));
-    return arrow::RecordBatch::Make(parts_.outputs, batch.num_rows(), std::move(predictions));
+    return sums;
   }
 
- private:
   /// Contributions of `rows` rows and the expected value: `[outputs, features + 1, stride]`.
   void Contribute(const std::vector<Values>& features, size_t rows, double* out, size_t stride) const {
     size_t outputs = forest_.ensemble().outputs, count = features.size();
@@ -108,31 +107,9 @@ class ForestModel final : public Model {
     }
   }
 
-  /// An error where the library would raise one.
-  Result<> CheckValues(const std::vector<Values>& features, size_t rows) const {
-    if (!parts_.refuses_nan && !parts_.refuses_infinity) return {};
-    for (size_t f = 0; f < features.size(); ++f) {
-      bool nan = false, infinity = false;
-      auto look = [&](const auto* values) {
-        for (size_t row = 0; row < rows; ++row) {
-          nan |= std::isnan(values[row]);
-          infinity |= std::isinf(values[row]);
-        }
-      };
-      features[f].floats != nullptr ? look(features[f].floats) : look(features[f].doubles);
-      if (nan && parts_.refuses_nan)
-        return Fail(ErrorKind::kInvalid, "the model takes no missing values, but '{}' has some", parts_.inputs[f].name);
-      if (infinity && parts_.refuses_infinity)
-        return Fail(ErrorKind::kInvalid, "the model takes no infinite values, or too large for float32, but '{}' has some",
-                    parts_.inputs[f].name);
-    }
-    return {};
-  }
-
   Forest forest_;
   std::optional<Contributions> contributions_;
   ForestModelParts parts_;
-  std::vector<FeatureReader> readers_;
 };
 
 Result<std::shared_ptr<arrow::Schema>> WithContributions(const arrow::Schema& predictions, const std::vector<ColumnSpec>& inputs,
@@ -157,7 +134,7 @@ Result<std::unique_ptr<Model>> MakeForestModel(Ensemble ensemble, ForestModelPar
   std::optional<Contributions> contributions;
   if (parts.contributions) {
     ASSIGN(contributions, Contributions::Of(ensemble));
-    ASSIGN(parts.outputs, WithContributions(*parts.outputs, parts.inputs, ensemble.outputs));
+    ASSIGN(parts.outputs, WithContributions(*parts.outputs, parts.inputs.specs, ensemble.outputs));
   }
   ASSIGN(auto forest, Forest::Compile(std::move(ensemble)));
   return std::make_unique<ForestModel>(std::move(forest), std::move(contributions), std::move(parts));

@@ -14,13 +14,18 @@ namespace slipway::model {
 /// Sums `[outputs, rows]` of doubles, in a buffer that may be changed, become the columns of predictions.
 using ConvertSums = std::function<Result<arrow::ArrayVector>(const std::shared_ptr<arrow::Buffer>& sums, int64_t rows)>;
 
+/// How far from the predictions of such sums the library's own may lie (Model::Spread).
+using SpreadOfSums = std::function<Spread(const double* sums, size_t rows)>;
+
+/// What is done to a loader's trees before they are compiled: they become trees over other inputs, which it replaces.
+using BeforeTrees = std::function<Result<>(Ensemble&, Inputs&)>;
+
 /// What a loader says of a tree model beside its trees.
 struct ForestModelParts {
-  std::vector<ColumnSpec> inputs;                      ///< one for each feature, in the ensemble's order
-  std::vector<std::optional<Codes>> codes;             ///< of features whose columns are categories' values
-  bool refuses_nan = false, refuses_infinity = false;  ///< what the library itself raises an error on
+  Inputs inputs;  ///< one for each feature, in the ensemble's order
   std::shared_ptr<arrow::Schema> outputs;
   ConvertSums convert;
+  SpreadOfSums spread;                   ///< null: predictions are exact
   bool probabilities = false;            ///< `convert` gives columns behind what pyfunc gives
   bool contributions = false;            ///< SHAP values of the sums are wanted too
   double contribution_scale = 1;         ///< by which they, and the expected value, are multiplied

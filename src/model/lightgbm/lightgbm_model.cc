@@ -55,6 +55,20 @@ Result<std::vector<size_t>> CategoryFeatures(const LightGbmText& text, const std
               count, texts.size(), categorical.size());
 }
 
+/// The features' columns, and the codes of those that are pandas categories.
+Result<Inputs> ReadInputs(const LightGbmText& text, const MlModel& mlmodel) {
+  ASSIGN(auto specs, InputsFor(mlmodel, text.feature_names));
+  if (!text.pandas_categorical.empty() && !mlmodel.signature)
+    return Fail(ErrorKind::kUnsupported, "a model with categories needs a signature: save it with signature=infer_signature(…)");
+  ASSIGN(auto features, CategoryFeatures(text, specs));
+  Inputs inputs(std::move(specs));
+  for (size_t i = 0; i < features.size(); ++i) {
+    auto& map = inputs.codes[features[i]].emplace().of;
+    for (const auto& category : text.pandas_categorical[i]) map.emplace(category, static_cast<double>(map.size()));
+  }
+  return inputs;
+}
+
 /// `[2, rows]`: 1 - p and p.
 Result<std::shared_ptr<arrow::Buffer>> BothOf(const arrow::Buffer& sums, int64_t rows) {
   ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> both, arrow::AllocateBuffer(2 * rows * static_cast<int64_t>(sizeof(double))));
@@ -72,27 +86,23 @@ Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel, const Python
   auto file = mlmodel.folder / (data == settings.end() ? "model.lgb" : data->second);
   if (file.extension() == ".pkl" || file.extension() == ".skops") return LoadExported(mlmodel, python);
   ASSIGN(auto bytes, ReadFile(file, kLargestModel));
-  return MakeLightGbm(mlmodel, bytes, nullptr, file.string());
+  return MakeLightGbm(mlmodel, bytes, nullptr, nullptr, file.string());
 }
 
 Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_view bytes, const std::shared_ptr<arrow::Array>& labels,
-                                            const std::string& where) {
+                                            const BeforeTrees& before, const std::string& where) {
   ASSIGN(auto text, Wrap(ParseLightGbmText(bytes), where));
-  ASSIGN(auto inputs, InputsFor(mlmodel, text.feature_names));
-  if (!text.pandas_categorical.empty() && !mlmodel.signature)
-    return Fail(ErrorKind::kUnsupported, "a model with categories needs a signature: save it with signature=infer_signature(…)");
-  ForestModelParts parts;
-  parts.codes.resize(inputs.size());
-  ASSIGN(auto features, CategoryFeatures(text, inputs));
-  for (size_t i = 0; i < features.size(); ++i) {
-    auto& map = parts.codes[features[i]].emplace();
-    for (const auto& category : text.pandas_categorical[i]) map.emplace(category, static_cast<double>(map.size()));
-  }
   ASSIGN(auto ensemble, Wrap(ToEnsemble(text), where));
+  ForestModelParts parts;
+  if (before) {
+    if (!text.pandas_categorical.empty()) return Fail(ErrorKind::kUnsupported, "pandas categories behind other steps");
+    TRY(before(ensemble, parts.inputs));
+  } else {
+    ASSIGN(parts.inputs, ReadInputs(text, mlmodel));
+  }
   int outputs = text.num_tree_per_iteration;
   if (labels != nullptr && labels->length() != std::max(outputs, 2))
     return Fail(ErrorKind::kCorrupt, "{}: {} labels", where, labels->length());
-  parts.inputs = std::move(inputs);
   parts.outputs =
       PredictionSchema(labels != nullptr ? 1 : static_cast<size_t>(outputs), labels != nullptr ? labels->type() : arrow::float64());
   parts.probabilities = mlmodel.extras.probabilities;

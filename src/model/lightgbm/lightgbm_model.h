@@ -5,6 +5,7 @@
 #include <memory>
 #include <string_view>
 
+#include "model/forest/forest_model.h"
 #include "model/mlmodel.h"
 #include "model/model.h"
 
@@ -15,8 +16,9 @@ namespace slipway::model {
 /// its values become the codes that `pandas_categorical` fixes, and one never seen is missing. A pickled scikit-learn class is exported first.
 Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel, const PythonEngine& python);
 
-/// A model of LightGBM's text, whose probabilities pick one of `labels` where there are any, as LGBMClassifier.predict does. `where`: for errors.
+/// A model of LightGBM's text, whose probabilities pick one of `labels` where there are any, as LGBMClassifier.predict does. With `before` it is the
+/// last step of a pipeline. `where`: for errors.
 Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_view text, const std::shared_ptr<arrow::Array>& labels,
-                                            const std::string& where);
+                                            const BeforeTrees& before, const std::string& where);
 
 }  // namespace slipway::model

@@ -83,14 +83,17 @@ Result<std::unique_ptr<Worker>> Worker::Start(const PythonEngine& engine, const 
   return worker;
 }
 
-Result<> Worker::Run(const PythonEngine& engine, const std::filesystem::path& model, const std::string& program,
+Result<> Worker::Run(const PythonEngine& engine, const std::filesystem::path& model, const Program& program,
                      const std::filesystem::path& output) {
   Worker worker(engine);
   ASSIGN(worker.engine_.interpreter, InterpreterFor(engine, model));
   TRY(worker.Spawn());
+  json::object modules;
+  for (const auto& [name, text] : program.modules) modules[name] = text;
   return worker.Begin({{"model", std::filesystem::absolute(model).string()},
                        {"network", engine.network},
-                       {"program", program},
+                       {"program", program.main},
+                       {"modules", std::move(modules)},
                        {"output", std::filesystem::absolute(output).string()}});
 }
 

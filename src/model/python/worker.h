@@ -5,11 +5,20 @@
 #include <boost/json/fwd.hpp>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "model/python/python_engine.h"
 
 namespace slipway::model {
+
+/// A Python program that defines `export(model folder, file)`, and the modules that it imports, by name.
+struct Program {
+  std::string main;
+  std::vector<std::pair<std::string, std::string>> modules;
+};
 
 /// A Python process that has a model loaded (worker.py): rows go to it and predictions come back as Arrow IPC in shared memory. Its
 /// environment holds nothing of this process's; it cannot open sockets unless allowed to, and dies with this process.
@@ -18,9 +27,9 @@ class Worker {
   /// kInvalid: the model cannot be loaded; kUnsupported: no interpreter, or one without mlflow.
   static Result<std::unique_ptr<Worker>> Start(const PythonEngine& engine, const std::filesystem::path& model,
                                                const std::shared_ptr<arrow::Schema>& outputs);
-  /// Runs a Python program that defines `export(model folder, file)` in such a process, once. kInvalid: it refused the model
+  /// Runs a program in such a process, once. kInvalid: it refused the model
   /// (NotImplementedError), and would again; kUnsupported: it failed, perhaps for want of a library.
-  static Result<> Run(const PythonEngine& engine, const std::filesystem::path& model, const std::string& program,
+  static Result<> Run(const PythonEngine& engine, const std::filesystem::path& model, const Program& program,
                       const std::filesystem::path& output);
   ~Worker();
   Worker(const Worker&) = delete;

@@ -11,6 +11,7 @@ import os
 import resource
 import struct
 import sys
+import types
 
 SOCKET, ROWS, PREDICTIONS = 3, 4, 5
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 1, 38, 22, 2
@@ -108,6 +109,9 @@ def main() -> None:
         forbid_network()
     if "program" in settings:
         try:
+            for name, text in settings["modules"].items():
+                sys.modules[name] = module = types.ModuleType(name)
+                exec(compile(text, name + ".py", "exec"), module.__dict__)
             namespace: dict = {}
             exec(compile(settings["program"], "export.py", "exec"), namespace)
             namespace["export"](settings["model"], settings["output"])

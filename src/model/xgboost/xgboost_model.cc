@@ -109,21 +109,28 @@ Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel, const PythonE
     return found == settings.end() ? fallback : found->second;
   };
   auto path = mlmodel.folder / setting("data", "model.xgb");
-  auto model_class = setting("model_class", "xgboost.core.Booster");
-  bool is_booster = model_class.ends_with(".Booster");
   ASSIGN(auto bytes, ReadFile(path, kLargestModel));
-  ASSIGN(auto file, Wrap(ParseXgboostFile(bytes, !is_booster), path.string()));
-  auto names = file.feature_names;
-  for (size_t f = names.size(); f < file.ensemble.features; ++f) names.push_back(fmt::format("f{}", f));
+  return MakeXgboost(mlmodel, bytes, setting("model_class", "xgboost.core.Booster"), nullptr, path.string());
+}
+
+Result<std::unique_ptr<Model>> MakeXgboost(const MlModel& mlmodel, std::string_view bytes, const std::string& model_class, const BeforeTrees& before,
+                                           const std::string& where) {
+  ASSIGN(auto file, Wrap(ParseXgboostFile(bytes, !model_class.ends_with(".Booster")), where));
   ForestModelParts parts;
-  ASSIGN(parts.inputs, InputsFor(mlmodel, names));
-  parts.codes.resize(parts.inputs.size());
+  if (before) {
+    TRY(before(file.ensemble, parts.inputs));
+  } else {
+    auto names = file.feature_names;
+    for (size_t f = names.size(); f < file.ensemble.features; ++f) names.push_back(fmt::format("f{}", f));
+    ASSIGN(auto inputs, InputsFor(mlmodel, names));
+    parts.inputs = Inputs(std::move(inputs));
+  }
   Converter converter(file.transform, WhatPredictGives(model_class, file), file.ensemble.outputs);
   parts.outputs = converter.Schema();
   parts.probabilities = mlmodel.extras.probabilities;
   if (parts.probabilities) {
     ASSIGN(auto labels, converter.Labels());
-    if (labels == nullptr) return NoLabels(path.string());
+    if (labels == nullptr) return NoLabels(where);
     ASSIGN(parts.outputs, WithProbabilities(*parts.outputs, *labels, arrow::float32()));
   }
   parts.convert = [converter, both = parts.probabilities](const auto& sums, int64_t rows) -> Result<arrow::ArrayVector> {
@@ -134,7 +141,7 @@ Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel, const PythonE
     return columns;
   };
   parts.contributions = mlmodel.extras.contributions;
-  return Wrap(MakeForestModel(std::move(file.ensemble), std::move(parts)), path.string());
+  return Wrap(MakeForestModel(std::move(file.ensemble), std::move(parts)), where);
 }
 
 }  // namespace slipway::model
