@@ -20,6 +20,15 @@ def bits(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values).view(f"i{values.dtype.itemsize}") if values.dtype.kind == "f" else values
 
 
+def differs(got: np.ndarray, want: np.ndarray, apart: list | None) -> np.ndarray:
+    """Where bits differ, or values by more than the order of a linear model's sum can make them."""
+    other = bits(got) != bits(want)
+    if apart is None:
+        return other
+    allowed = np.array(apart)
+    return other & (np.abs(got.astype("float64") - want.astype("float64")) > allowed if got.dtype.kind == "f" else allowed == 0)
+
+
 def run(place: Path, python: str, *arguments) -> subprocess.CompletedProcess:
     return subprocess.run([BINARY, "--data-dir", place.parent / "data", "--json", "models", *map(str, arguments)], capture_output=True, text=True,
                           env={**os.environ, "SLIPWAY_PYTHON": python})
@@ -34,6 +43,8 @@ def main() -> None:
         facts = json.loads(inspected.stdout or "{}")
         engine = facts.get("engine", "none")
         engines[engine] = engines.get(engine, 0) + 1
+        about = json.loads((place / "about.json").read_text())
+        apart = about.pop("apart", None) if engine == "linear" else None
         want = pq.read_table(place / "predictions.parquet").to_pandas().to_numpy()
         for vectors in VECTORS if engine == "forest" else ("",):
             done = run(place, python, "predict", place / "model", "-i", place / "rows.parquet", "-o", place / "out.parquet", *(["--vectors", vectors] if vectors else []))
@@ -43,10 +54,11 @@ def main() -> None:
                 break
             got = pq.read_table(place / "out.parquet").to_pandas().to_numpy()
             rows += len(got)
-            if got.shape != want.shape or got.dtype != want.dtype or (bits(got) != bits(want)).any():
+            alike = got.shape == want.shape and got.dtype == want.dtype
+            if not alike or differs(got, want, apart).any():
                 wrong += 1
-                where = np.argwhere(bits(got) != bits(want))[:1].tolist() if got.shape == want.shape and got.dtype == want.dtype else ""
-                print(f"{place} ({engine}, {vectors}): differs, {got.dtype} {got.shape}, {want.dtype} {want.shape}, {where}\n  {(place / 'about.json').read_text()}")
+                where = np.argwhere(differs(got, want, apart))[:1].tolist() if alike else ""
+                print(f"{place} ({engine}, {vectors}): differs, {got.dtype} {got.shape}, {want.dtype} {want.shape}, {where}\n  {about}")
                 break
         if engine == "python":
             print(f"  {place.name}: python, {facts.get('why')}")

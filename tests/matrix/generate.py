@@ -127,7 +127,65 @@ def xgboost_model(rng, number: int):
     return booster, rows, predictions, {"params": params, "rounds": rounds}
 
 
+def texts(rng, frame: pd.DataFrame) -> pd.DataFrame:
+    """The numbers, and columns of words and of whole numbers that depend on them."""
+    words = np.array(["red", "green", "blue", "grey", "ünusual"], dtype=object)
+    frame = frame.copy()
+    frame["colour"] = words[np.clip(np.nan_to_num(frame["f0"]) + rng.normal(size=len(frame)) + 2, 0, 4).astype(int)]
+    frame["count"] = rng.integers(0, 6, len(frame))
+    return frame
+
+
+def pipeline_model(rng, number: int):
+    """Preprocessing before trees, whose predictions are exact, or before a linear model, whose sums may be added up in other orders."""
+    import sklearn
+    from sklearn import compose, ensemble, impute, linear_model, pipeline, preprocessing
+
+    version = tuple(int(p) for p in sklearn.__version__.split(".")[:2])
+    missing = rng.random() < 0.5
+    numbers = data(rng, int(rng.integers(500, 2000)), int(rng.integers(3, 8)), 0.1 if missing else 0.0, {})
+    numbers = numbers * rng.choice([1, 1e-3, 1e5], numbers.shape[1]).astype(numbers.dtypes.iloc[0]) + rng.choice([0, 50], numbers.shape[1]).astype(numbers.dtypes.iloc[0])
+    frame = texts(rng, numbers)
+    scaler = rng.choice([preprocessing.StandardScaler(), preprocessing.MinMaxScaler(clip=True), preprocessing.RobustScaler(), preprocessing.MaxAbsScaler()])
+    steps = [impute.SimpleImputer(strategy=str(rng.choice(["mean", "median"])), add_indicator=bool(rng.random() < 0.5)), scaler]
+    if not missing and rng.random() < 0.5:
+        steps = steps[1:]
+    encoder = rng.choice([preprocessing.OneHotEncoder(handle_unknown="ignore", drop=None if rng.random() < 0.6 else "first", sparse_output=bool(rng.random() < 0.5)),
+                          preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+                          preprocessing.OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=0.15)])
+    prepared = compose.ColumnTransformer([("numbers", pipeline.make_pipeline(*steps), list(numbers)), ("texts", encoder, ["colour", "count"])])
+    name = str(rng.choice(["RandomForestRegressor", "ExtraTreesClassifier", "GradientBoostingRegressor", "HistGradientBoostingClassifier", "LinearRegression", "Ridge",
+                           "LogisticRegression", "LogisticRegression"]))
+    kind = str(rng.choice(["binary", "three"])) if name.endswith(("Classifier", "LogisticRegression")) else "positive"
+    settings = {"max_iter": 20} if name.startswith("Hist") else {"max_iter": 500} if name == "LogisticRegression" else {} if name in ("LinearRegression", "Ridge") else {"n_estimators": 15}
+    last = getattr(ensemble if settings and "n_estimators" in settings or name.startswith("Hist") else linear_model, name)(**settings)
+    if name.startswith("Hist"):
+        prepared.sparse_threshold = 0
+    model = pipeline.make_pipeline(prepared, last).fit(frame, labels(rng, numbers, kind))
+    rows = pd.concat([frame, frame.head(200)], ignore_index=True)
+    edges = np.arange(len(frame), len(rows))
+    rows.loc[edges[::3], "colour"] = "never seen"
+    rows.loc[edges[1::3], "count"] = 77
+    for column in numbers:
+        rows.loc[edges[2::5], column] *= rows[column].dtype.type(1e6)
+        rows.loc[edges[3::5], column] = rows[column].dtype.type(-0.0)
+    about = {"class": name, "steps": str(prepared), "version": version}
+    if hasattr(last, "coef_"):
+        made = model[:-1].transform(rows)
+        made = np.abs(made.toarray() if hasattr(made, "toarray") else made).astype("float64")
+        epsilon = np.finfo("float32" if last.coef_.dtype == np.float32 else "float64").eps
+        apart = 2 * (made.shape[1] + 2) * epsilon * (made @ np.abs(np.atleast_2d(last.coef_)).T + np.abs(last.intercept_))
+        if name == "LogisticRegression":
+            margins = model.decision_function(rows).reshape(len(rows), -1)
+            top = np.sort(np.concatenate([margins, np.zeros((len(rows), int(margins.shape[1] == 1)))], axis=1), axis=1)
+            apart = np.where(top[:, -1] - top[:, -2] <= 2 * apart.max(axis=1), np.inf, 0.0)[:, None]
+        about["apart"] = [[min(a, 1e300) for a in row] for row in apart.tolist()]
+    return model, rows, model.predict(rows), about
+
+
 def sklearn_model(rng, number: int):
+    if number % 3 == 2:
+        return pipeline_model(rng, number)
     import sklearn
     from sklearn import ensemble, tree
 

@@ -31,17 +31,22 @@ Program Exporter() {
            {"slipway_linear", {slipway_python_linear, slipway_python_linear_end}}}};
 }
 
+struct Exported {
+  std::filesystem::path file;
+  std::unique_ptr<Worker> worker;  ///< which made it; null: the file was there
+};
+
 /// The exported file of the model with this digest; made where it is missing.
-Result<std::filesystem::path> FileOf(const MlModel& mlmodel, const PythonEngine& python, const std::string& digest) {
-  auto file = std::filesystem::path(python.cache) / (digest + "-" + ExporterVersion() + ".arrow");
-  if (std::filesystem::exists(file)) return file;
+Result<Exported> Export(const MlModel& mlmodel, const PythonEngine& python, const std::string& digest) {
+  Exported exported{std::filesystem::path(python.cache) / (digest + "-" + ExporterVersion() + ".arrow"), nullptr};
+  if (std::filesystem::exists(exported.file)) return exported;
   TRY(CreateFolders(python.cache));
   auto part = std::filesystem::path(python.cache) / (digest + "-" + NewUuid());
-  TRY(Worker::Run(python, mlmodel.folder, Exporter(), part));
+  ASSIGN(exported.worker, Worker::Run(python, mlmodel.folder, Exporter(), part));
   std::error_code code;
-  std::filesystem::rename(part, file, code);
+  std::filesystem::rename(part, exported.file, code);
   if (code) return Fail(ErrorKind::kIo, "rename {}: {}", part.string(), code.message());
-  return file;
+  return exported;
 }
 
 /// The columns of the rows, and what a pipeline says of them.
@@ -130,12 +135,12 @@ Result<std::unique_ptr<Model>> LoadExported(const MlModel& mlmodel, const Python
     TRY(KeepRecord(python, digest, {"python", why}));
     return Fail(ErrorKind::kUnsupported, why);
   };
-  auto file = FileOf(mlmodel, python, digest);
-  if (!file && file.error().kind == ErrorKind::kInvalid) return refuse(file.error().message);
-  if (!file) return Failure(file.error());
-  ASSIGN(auto model, ModelOf(*file, mlmodel));
+  auto exported = Export(mlmodel, python, digest);
+  if (!exported && exported.error().kind == ErrorKind::kInvalid) return refuse(exported.error().message);
+  if (!exported) return Failure(exported.error());
+  ASSIGN(auto model, ModelOf(exported->file, mlmodel));
   if (known) return model;
-  ASSIGN(auto reference, LoadPython(mlmodel, python, "to compare with"));
+  ASSIGN(auto reference, LoadPython(mlmodel, python, "to compare with", std::move(exported->worker)));
   auto record = Prove(*model, *reference);
   if (!record) return Fail(ErrorKind::kUnsupported, "it could not be compared with mlflow.pyfunc: {}", record.error().message);
   TRY(KeepRecord(python, digest, *record));

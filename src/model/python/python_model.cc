@@ -24,13 +24,15 @@ constexpr int64_t kBytesOfCall = int64_t{64} << 20;
 /// The idle workers of a model; a caller has one to itself.
 class Workers {
  public:
-  Workers(const PythonEngine& engine, std::filesystem::path model, std::shared_ptr<arrow::Schema> outputs)
-      : engine_(engine), model_(std::move(model)), outputs_(std::move(outputs)) {
+  /// `started`: one that has no model loaded yet, or null.
+  Workers(const PythonEngine& engine, std::filesystem::path model, std::shared_ptr<arrow::Schema> outputs, std::unique_ptr<Worker> started)
+      : engine_(engine), model_(std::move(model)), outputs_(std::move(outputs)), started_(std::move(started)) {
     auto cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
     most_ = engine.processes > 0 ? engine.processes : cores;
   }
 
   Result<std::unique_ptr<Worker>> Take() {
+    std::unique_ptr<Worker> unloaded;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return !idle_.empty() || taken_ < most_; });
@@ -40,10 +42,11 @@ class Workers {
         idle_.pop_back();
         return worker;
       }
+      unloaded = std::move(started_);
     }
-    auto started = Worker::Start(engine_, model_, outputs_);
-    if (!started) GiveBack(nullptr);
-    return started;
+    auto loaded = Load(std::move(unloaded));
+    if (!loaded) GiveBack(nullptr);
+    return loaded;
   }
 
   void GiveBack(std::unique_ptr<Worker> worker) {
@@ -54,23 +57,31 @@ class Workers {
   }
 
  private:
+  Result<std::unique_ptr<Worker>> Load(std::unique_ptr<Worker> worker) {
+    if (worker == nullptr) return Worker::Start(engine_, model_, outputs_);
+    TRY(worker->Load(model_, outputs_));
+    return worker;
+  }
+
   PythonEngine engine_;
   std::filesystem::path model_;
   std::shared_ptr<arrow::Schema> outputs_;
   int64_t most_ = 1, taken_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::unique_ptr<Worker> started_;
   std::vector<std::unique_ptr<Worker>> idle_;
 };
 
 class PythonModel final : public Model {
  public:
-  PythonModel(const PythonEngine& engine, const MlModel& mlmodel, std::shared_ptr<arrow::Schema> outputs, std::string why)
+  PythonModel(const PythonEngine& engine, const MlModel& mlmodel, std::shared_ptr<arrow::Schema> outputs, std::string why,
+              std::unique_ptr<Worker> started)
       : inputs_(mlmodel.signature->inputs),
         outputs_(std::move(outputs)),
         why_(std::move(why)),
         interpreter_(engine.interpreter),
-        workers_(engine, mlmodel.folder, outputs_) {}
+        workers_(engine, mlmodel.folder, outputs_, std::move(started)) {}
 
   const std::vector<ColumnSpec>& inputs() const override { return inputs_; }
   const std::shared_ptr<arrow::Schema>& outputs() const override { return outputs_; }
@@ -151,6 +162,11 @@ Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const std::string& type) {
 }  // namespace
 
 Result<std::unique_ptr<Model>> LoadPython(const MlModel& mlmodel, const PythonEngine& engine, const std::string& why) {
+  return LoadPython(mlmodel, engine, why, nullptr);
+}
+
+Result<std::unique_ptr<Model>> LoadPython(const MlModel& mlmodel, const PythonEngine& engine, const std::string& why,
+                                          std::unique_ptr<Worker> started) {
   if (!mlmodel.flavors.contains("python_function")) return Fail(ErrorKind::kUnsupported, "{}, and it has no python_function flavor", why);
   if (!mlmodel.signature || mlmodel.signature->inputs.empty() || mlmodel.signature->outputs.empty())
     return Fail(ErrorKind::kInvalid,
@@ -162,7 +178,7 @@ Result<std::unique_ptr<Model>> LoadPython(const MlModel& mlmodel, const PythonEn
     ASSIGN(auto type, ArrowTypeOf(output.type));
     fields.push_back(arrow::field(output.name, std::move(type)));
   }
-  return std::make_unique<PythonModel>(engine, mlmodel, arrow::schema(std::move(fields)), why);
+  return std::make_unique<PythonModel>(engine, mlmodel, arrow::schema(std::move(fields)), why, std::move(started));
 }
 
 }  // namespace slipway::model

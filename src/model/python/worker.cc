@@ -76,25 +76,30 @@ Result<std::unique_ptr<Worker>> Worker::Start(const PythonEngine& engine, const 
                                               const std::shared_ptr<arrow::Schema>& outputs) {
   std::unique_ptr<Worker> worker(new Worker(engine));
   ASSIGN(worker->engine_.interpreter, InterpreterFor(engine, model));
-  worker->outputs_ = outputs;
   TRY(worker->Spawn());
-  TRY(WriteStream(worker->predictions_, outputs, nullptr));
-  TRY(worker->Begin({{"model", std::filesystem::absolute(model).string()}, {"network", engine.network}}));
+  TRY(worker->Load(model, outputs));
   return worker;
 }
 
-Result<> Worker::Run(const PythonEngine& engine, const std::filesystem::path& model, const Program& program,
-                     const std::filesystem::path& output) {
-  Worker worker(engine);
-  ASSIGN(worker.engine_.interpreter, InterpreterFor(engine, model));
-  TRY(worker.Spawn());
+Result<> Worker::Load(const std::filesystem::path& model, const std::shared_ptr<arrow::Schema>& outputs) {
+  outputs_ = outputs;
+  TRY(WriteStream(predictions_, outputs, nullptr));
+  return Begin({{"model", std::filesystem::absolute(model).string()}, {"network", engine_.network}});
+}
+
+Result<std::unique_ptr<Worker>> Worker::Run(const PythonEngine& engine, const std::filesystem::path& model, const Program& program,
+                                            const std::filesystem::path& output) {
+  std::unique_ptr<Worker> worker(new Worker(engine));
+  ASSIGN(worker->engine_.interpreter, InterpreterFor(engine, model));
+  TRY(worker->Spawn());
   json::object modules;
   for (const auto& [name, text] : program.modules) modules[name] = text;
-  return worker.Begin({{"model", std::filesystem::absolute(model).string()},
-                       {"network", engine.network},
-                       {"program", program.main},
-                       {"modules", std::move(modules)},
-                       {"output", std::filesystem::absolute(output).string()}});
+  TRY(worker->Begin({{"model", std::filesystem::absolute(model).string()},
+                     {"network", engine.network},
+                     {"program", program.main},
+                     {"modules", std::move(modules)},
+                     {"output", std::filesystem::absolute(output).string()}}));
+  return worker;
 }
 
 Result<> Worker::Begin(const json::object& settings) {

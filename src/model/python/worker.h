@@ -27,10 +27,12 @@ class Worker {
   /// kInvalid: the model cannot be loaded; kUnsupported: no interpreter, or one without mlflow.
   static Result<std::unique_ptr<Worker>> Start(const PythonEngine& engine, const std::filesystem::path& model,
                                                const std::shared_ptr<arrow::Schema>& outputs);
-  /// Runs a program in such a process, once. kInvalid: it refused the model
-  /// (NotImplementedError), and would again; kUnsupported: it failed, perhaps for want of a library.
-  static Result<> Run(const PythonEngine& engine, const std::filesystem::path& model, const Program& program,
-                      const std::filesystem::path& output);
+  /// Runs a program in such a process; what is left can Load the model. kInvalid: it refused the model (NotImplementedError), and would again; kUnsupported:
+  /// it failed, perhaps for want of a library.
+  static Result<std::unique_ptr<Worker>> Run(const PythonEngine& engine, const std::filesystem::path& model, const Program& program,
+                                             const std::filesystem::path& output);
+  /// Loads the model; errors as those of Start.
+  Result<> Load(const std::filesystem::path& model, const std::shared_ptr<arrow::Schema>& outputs);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -1,7 +1,8 @@
 """One worker of Slipway's Python engine: loads an MLflow model and answers batches, in a process of its own.
 
 Started by src/model/python/worker.cc with a socket as descriptor 3, and files in shared memory as 4 (rows in) and 5 (predictions
-out). The first line of the socket is the settings; then each line asks for the rows in file 4 to be scored. What comes back is a line of
+out). The first line of the socket is the settings: a program to run, or which model to load. After a program may come a second; then each line
+asks for the rows in file 4 to be scored. What comes back is a line of
 JSON: {"ready": ...}, {"rows": n} or {"error": text}.
 """
 
@@ -83,6 +84,16 @@ def to_arrow(column, field):
     return array if array.type == field.type else array.cast(field.type)
 
 
+def run(settings: dict) -> None:
+    """The program's export, with the modules that it imports."""
+    for name, text in settings["modules"].items():
+        sys.modules[name] = module = types.ModuleType(name)
+        exec(compile(text, name + ".py", "exec"), module.__dict__)
+    namespace: dict = {}
+    exec(compile(settings["program"], "export.py", "exec"), namespace)
+    namespace["export"](settings["model"], settings["output"])
+
+
 def main() -> None:
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
@@ -109,19 +120,17 @@ def main() -> None:
         forbid_network()
     if "program" in settings:
         try:
-            for name, text in settings["modules"].items():
-                sys.modules[name] = module = types.ModuleType(name)
-                exec(compile(text, name + ".py", "exec"), module.__dict__)
-            namespace: dict = {}
-            exec(compile(settings["program"], "export.py", "exec"), namespace)
-            namespace["export"](settings["model"], settings["output"])
+            run(settings)
         except NotImplementedError as error:
             answer({"refused": str(error)})
+            return
         except BaseException as error:
             answer({"error": f"{type(error).__name__}: {error}"})
-        else:
-            answer({"ready": True})
-        return
+            return
+        answer({"ready": True})
+        settings = line()
+        if settings is None:
+            return
     try:
         import mlflow.pyfunc
         import pyarrow as pa
