@@ -98,7 +98,8 @@ Result<EngineRecord> Prove(const Model& native, const Model& reference) {
                                                 a.GetScalar(row).ValueOrDie()->ToString(), b.GetScalar(row).ValueOrDie()->ToString())};
   }
   return EngineRecord{EngineOf(native), fmt::format("equal to mlflow.pyfunc {} on {} rows around all that it decides by",
-                                                    spread.empty() ? "to the last bit" : "within the rounding that its library leaves open", rows->num_rows())};
+                                                    spread.empty() ? "to the last bit" : "within the rounding that its library leaves open",
+                                                    rows->num_rows())};
 }
 
 Result<EngineRecord> ProveOnce(const Model& native, const MlModel& mlmodel, const PythonEngine& python, const std::string& digest) {

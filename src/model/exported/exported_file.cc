@@ -74,10 +74,11 @@ constexpr std::pair<std::string_view, Link> kLinks[] = {{"identity", Link::kIden
                                                         {"sigmoid", Link::kSigmoid},
                                                         {"softmax", Link::kSoftmax},
                                                         {"normalized", Link::kNormalized}};
-constexpr std::pair<std::string_view, Operation> kOperations[] = {
-    {"fill", Operation::kFill},         {"is_missing", Operation::kIsMissing}, {"subtract", Operation::kSubtract}, {"divide", Operation::kDivide},
-    {"multiply", Operation::kMultiply}, {"add", Operation::kAdd},              {"at_least", Operation::kAtLeast},  {"at_most", Operation::kAtMost},
-    {"above", Operation::kAbove},       {"round", Operation::kRound}};
+constexpr std::pair<std::string_view, Operation> kOperations[] = {{"fill", Operation::kFill},         {"is_missing", Operation::kIsMissing},
+                                                                  {"subtract", Operation::kSubtract}, {"divide", Operation::kDivide},
+                                                                  {"multiply", Operation::kMultiply}, {"add", Operation::kAdd},
+                                                                  {"at_least", Operation::kAtLeast},  {"at_most", Operation::kAtMost},
+                                                                  {"above", Operation::kAbove},       {"round", Operation::kRound}};
 
 Result<AnswerSpec> ReadAnswer(const JsonObject& about, size_t outputs) {
   AnswerSpec answer;

@@ -8,34 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include "model/answers.h"
 #include "model/forest/ensemble.h"
-#include "model/preprocessing/derived_column.h"
+#include "model/linear/linear_model.h"
 
 namespace slipway::model {
-
-/// Which function of the sums probabilities are, or the predictions of a regressor. kSigmoid: of two labels, by one sum; kNormalized: each label's sigmoid, by
-/// their sum.
-enum class Link { kIdentity, kExp, kSigmoid, kSoftmax, kNormalized };
-
-/// How sums become predictions, in this order.
-struct AnswerSpec {
-  std::optional<double> divide;  ///< sums are divided by it
-  std::optional<double> scale;   ///< sums become scale * sum + bias
-  std::vector<double> bias;      ///< [outputs]
-  enum class Pick { kValues, kArgmax, kAtLeast } pick = Pick::kValues;
-  bool shares = false;  ///< the sums are the labels' probabilities
-  Link link = Link::kIdentity;
-  double at_least = 0;                   ///< kAtLeast: the second label from this value on
-  std::shared_ptr<arrow::Array> labels;  ///< null: predictions are values
-};
-
-/// A linear model: base + Σ weight × column, `[outputs][columns]`.
-struct LinearSpec {
-  std::vector<double> base;
-  std::vector<std::vector<double>> weights;
-  bool single = false;  ///< the library computes in float32
-};
 
 /// What a pipeline says of an input.
 struct InputSpec {

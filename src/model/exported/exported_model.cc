@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/ids.h"
-#include "model/exported/answers.h"
+#include "model/exported/exported_file.h"
 #include "model/forest/forest_model.h"
 #include "model/lightgbm/lightgbm_model.h"
 #include "model/linear/linear_model.h"
@@ -88,7 +88,8 @@ Result<std::unique_ptr<Model>> ModelOf(const std::filesystem::path& path, const 
   if (!file.xgboost.empty()) return MakeXgboost(mlmodel, file.xgboost, file.model_class, before, path.string());
   ASSIGN(auto inputs, InputsOf(mlmodel, file));
   size_t outputs = file.ensemble.outputs;
-  ASSIGN(auto answers, Answers::Of(file.answer, outputs, file.linear && file.linear->single, mlmodel.extras.probabilities, mlmodel.folder.string()));
+  ASSIGN(auto answers,
+         Answers::Of(file.answer, outputs, file.linear && file.linear->single, mlmodel.extras.probabilities, mlmodel.folder.string()));
   if (file.linear) {
     if (mlmodel.extras.contributions) return Fail(ErrorKind::kUnsupported, "contributions are of trees, and this model is linear");
     return MakeLinearModel(std::move(*file.linear), std::move(file.columns), std::move(inputs), std::move(answers));

@@ -89,7 +89,8 @@ std::vector<double> NumbersOf(const Codes& codes, const Accepts& accepts) {
 
 }  // namespace
 
-Result<std::shared_ptr<arrow::RecordBatch>> EdgeRowsOf(const Inputs& inputs, const std::vector<std::vector<double>>& decides_by, int64_t most) {
+Result<std::shared_ptr<arrow::RecordBatch>> EdgeRowsOf(const Inputs& inputs, const std::vector<std::vector<double>>& decides_by,
+                                                       int64_t most) {
   std::vector<std::vector<double>> values;
   size_t rows = kLeastRows;
   for (size_t f = 0; f < inputs.size(); ++f) {

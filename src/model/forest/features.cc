@@ -168,8 +168,7 @@ Result<> Inputs::Check(size_t feature, const Values& values, size_t rows) const 
   values.floats != nullptr ? look(values.floats) : look(values.doubles);
   const auto& name = specs[feature].name;
   if (nan && !may.missing) return Fail(ErrorKind::kInvalid, "the model takes no missing values, but '{}' has some", name);
-  if (outside)
-    return Fail(ErrorKind::kInvalid, "the model takes no infinite values, or too large for float32, but '{}' has some", name);
+  if (outside) return Fail(ErrorKind::kInvalid, "the model takes no infinite values, or too large for float32, but '{}' has some", name);
   if (unknown) return Fail(ErrorKind::kInvalid, "the model takes no values that it was not trained on, but '{}' has some", name);
   return {};
 }

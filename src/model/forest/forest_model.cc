@@ -77,7 +77,8 @@ class ForestModel final : public Model {
     std::vector<Values> features;
     for (size_t first = 0; first < rows; first += forest_.block()) {
       auto count = std::min(forest_.block(), rows - first);
-      TRY(parts_.inputs.Read(columns, static_cast<int64_t>(first), static_cast<int64_t>(count), forest_.ensemble().input, converted, features));
+      TRY(parts_.inputs.Read(columns, static_cast<int64_t>(first), static_cast<int64_t>(count), forest_.ensemble().input, converted,
+                             features));
       forest_.Sum(features, count, *scratch, sums->mutable_data_as<double>() + first, rows);
       if (shares != nullptr) Contribute(features, count, shares + first, rows);
     }

@@ -1,11 +1,19 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
-#include "model/exported/answers.h"
+#include "model/answers.h"
 #include "model/preprocessing/derived_column.h"
 
 namespace slipway::model {
+
+/// A linear model: base + Σ weight × column, `[outputs][columns]`.
+struct LinearSpec {
+  std::vector<double> base;
+  std::vector<std::vector<double>> weights;
+  bool single = false;  ///< the library computes in float32
+};
 
 /// scikit-learn's linear models over what a pipeline makes of the rows. Each row's sum is base + Σ weight × column, in doubles, column after column:
 /// the same whatever batch the row is in. scikit-learn's own sums are BLAS's, whose order depends on the batch and the machine; SpreadOf says

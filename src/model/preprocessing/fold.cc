@@ -132,11 +132,11 @@ void Refuse(const DerivedColumn& column, Precision precision, bool refuses_nan, 
 
 }  // namespace
 
-Result<Ensemble> Fold(Ensemble ensemble, const std::vector<DerivedColumn>& columns, bool refuses_nan, bool refuses_infinity, Inputs& inputs) {
+Result<Ensemble> Fold(Ensemble ensemble, const std::vector<DerivedColumn>& columns, bool refuses_nan, bool refuses_infinity,
+                      Inputs& inputs) {
   if (ensemble.features != columns.size())
     return Fail(ErrorKind::kCorrupt, "trees over {} columns, of which {} are known", ensemble.features, columns.size());
-  for (const auto& column : columns)
-    Refuse(column, ensemble.input, refuses_nan, refuses_infinity, inputs.accepts[column.input]);
+  for (const auto& column : columns) Refuse(column, ensemble.input, refuses_nan, refuses_infinity, inputs.accepts[column.input]);
   Folder folder(ensemble, columns);
   auto trees = ensemble.trees;
   for (auto& tree : trees) {

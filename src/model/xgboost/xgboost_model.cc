@@ -113,8 +113,8 @@ Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel, const PythonE
   return MakeXgboost(mlmodel, bytes, setting("model_class", "xgboost.core.Booster"), nullptr, path.string());
 }
 
-Result<std::unique_ptr<Model>> MakeXgboost(const MlModel& mlmodel, std::string_view bytes, const std::string& model_class, const BeforeTrees& before,
-                                           const std::string& where) {
+Result<std::unique_ptr<Model>> MakeXgboost(const MlModel& mlmodel, std::string_view bytes, const std::string& model_class,
+                                           const BeforeTrees& before, const std::string& where) {
   ASSIGN(auto file, Wrap(ParseXgboostFile(bytes, !model_class.ends_with(".Booster")), where));
   ForestModelParts parts;
   if (before) {

@@ -13,7 +13,7 @@ namespace slipway::model {
 Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel, const PythonEngine& python);
 
 /// A model of XGBoost's JSON or UBJSON, and of the class that saved it; with `before` it is the last step of a pipeline. `where`: for errors.
-Result<std::unique_ptr<Model>> MakeXgboost(const MlModel& mlmodel, std::string_view bytes, const std::string& model_class, const BeforeTrees& before,
-                                           const std::string& where);
+Result<std::unique_ptr<Model>> MakeXgboost(const MlModel& mlmodel, std::string_view bytes, const std::string& model_class,
+                                           const BeforeTrees& before, const std::string& where);
 
 }  // namespace slipway::model

@@ -1,4 +1,4 @@
-#include "model/exported/answers.h"
+#include "model/answers.h"
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>

@@ -2,10 +2,30 @@
 
 #include <arrow/type_fwd.h>
 
-#include "model/exported/exported_file.h"
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "model/model.h"
 
 namespace slipway::model {
+
+/// Which function of the sums probabilities are, or the predictions of a regressor. kSigmoid: of two labels, by one sum; kNormalized: each label's sigmoid, by
+/// their sum.
+enum class Link { kIdentity, kExp, kSigmoid, kSoftmax, kNormalized };
+
+/// How sums become predictions, in this order.
+struct AnswerSpec {
+  std::optional<double> divide;  ///< sums are divided by it
+  std::optional<double> scale;   ///< sums become scale * sum + bias
+  std::vector<double> bias;      ///< [outputs]
+  enum class Pick { kValues, kArgmax, kAtLeast } pick = Pick::kValues;
+  bool shares = false;  ///< the sums are the labels' probabilities
+  Link link = Link::kIdentity;
+  double at_least = 0;                   ///< kAtLeast: the second label from this value on
+  std::shared_ptr<arrow::Array> labels;  ///< null: predictions are values
+};
 
 /// Sums → shares, scaled sums, or what a link makes of them → values, or the labels that they pick and each label's probability.
 class Answers {
