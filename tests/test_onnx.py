@@ -33,9 +33,9 @@ WEIGHTS = np.random.default_rng(1).normal(size=(4, 1)).astype("float32")
 FRAME = numbers(3000, missing=0.0).astype("float32")
 
 
-def check(folder) -> None:
+def check(folder, rows: pd.DataFrame = FRAME) -> None:
     assert engine(folder) == "python"
-    got, want = predict(folder, FRAME), mlflow.pyfunc.load_model(str(folder)).predict(FRAME)
+    got, want = predict(folder, rows), mlflow.pyfunc.load_model(str(folder)).predict(rows)
     assert 0 < want["accepted"].sum() < len(want)
     for name in ("score", "accepted"):
         assert_equal(got[[name]], want[name])
@@ -51,3 +51,10 @@ def test_one_input_for_each_column(tmp_path):
     nodes = [*columns, helper.make_node("Concat", [name + "_column" for name in FRAME], ["x"], axis=1)]
     save(tmp_path / "m", nodes, [value(name) for name in FRAME], WEIGHTS, FRAME)
     check(tmp_path / "m")
+
+
+def test_columns_of_several_types_and_missing_values(tmp_path):
+    """They become one matrix of doubles, and then of floats, as pyfunc makes them."""
+    rows = numbers(3000, missing=0.05).assign(f1=np.arange(3000), f2=(np.arange(3000) % 3).astype("int32"), f3=lambda frame: frame["f3"].astype("float32"))
+    save(tmp_path / "m", [helper.make_node("Identity", ["features"], ["x"])], [value("features", 4)], (WEIGHTS * [[1], [1e-3], [1], [1]]).astype("float32"), rows)
+    check(tmp_path / "m", rows)

@@ -70,6 +70,8 @@ TREES = {
                                      ensemble.HistGradientBoostingClassifier(max_iter=10, random_state=1)), MIXED, TWO),
     "counts": (lambda: make_pipeline(make_column_transformer((OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=170), ["count", "flag", *TEXTS]),
                                                              (RobustScaler(), ["f1"])), ensemble.RandomForestRegressor(10, random_state=1)), MIXED, SCORE),
+    "categories": (lambda: make_pipeline(make_column_transformer((OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan), TEXTS), remainder="passthrough"),
+                                         ensemble.HistGradientBoostingClassifier(max_iter=10, categorical_features=[0, 1, 6], random_state=1)), MIXED, WORDS),
     "scalers": (lambda: make_pipeline(StandardScaler(), FeatureUnion([("a", MinMaxScaler(clip=True)), ("b", make_pipeline(MaxAbsScaler(), Binarizer(threshold=0.1)))]),
                                       RobustScaler(with_centering=False), ensemble.RandomForestRegressor(20, random_state=1)), NUMBERS, SCORE),
     "floats": (lambda: make_pipeline(StandardScaler(), MinMaxScaler(), ensemble.HistGradientBoostingRegressor(max_iter=20)), NUMBERS.astype("float32"), SCORE),

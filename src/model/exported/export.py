@@ -49,12 +49,17 @@ class Export:
         self.trees: list[dict] = []
         self.about = {"features": features, "outputs": width, "base": [0.0] * width, "input": "float", "refuses_nan": False,
                       "refuses_infinity": False, "divide": None, "scale": None, "bias": None, "pick": "values", "shares": False, "at_least": None, "labels": None,
-                      "link": "identity"}
+                      "link": "identity", "category_sets": []}
 
-    def add(self, feature, threshold, left, right, missing_left, values, cover, output: int = 0) -> None:
-        """Arrays by node; children are node numbers. `values`: [nodes, width] for each node that is a leaf; `cover`: how many training rows reached each."""
+    def add(self, feature, threshold, left, right, missing_left, values, cover, output: int = 0, categories: dict | None = None) -> None:
+        """Arrays by node; children are node numbers. `values`: [nodes, width] for each node that is a leaf; `cover`: how many training rows reached each;
+        `categories`: of nodes that split by category, those that go left."""
+        sets = np.full(len(feature), -1, "int32")
+        for node, some in (categories or {}).items():
+            sets[node] = len(self.about["category_sets"])
+            self.about["category_sets"].append(some)
         self.trees.append({"feature": np.asarray(feature, "int32"), "threshold": np.asarray(threshold, "float64"), "left": np.asarray(left, "int32"),
-                           "right": np.asarray(right, "int32"), "missing_left": np.asarray(missing_left, bool),
+                           "right": np.asarray(right, "int32"), "missing_left": np.asarray(missing_left, bool), "set": sets,
                            "cover": np.asarray(cover, "float64"), "value": np.ascontiguousarray(values, "float64").reshape(len(feature), -1), "output": output})
 
     def label(self, classes) -> None:
@@ -73,7 +78,7 @@ class Export:
         table = pa.table({
             "tree": pa.array(np.repeat(np.arange(len(self.trees)), sizes), pa.int32()),
             "output": pa.array(np.repeat([tree["output"] for tree in self.trees], sizes), pa.int32()),
-            **{name: pa.array(column(name)) for name in ("feature", "threshold", "left", "right", "missing_left", "cover")},
+            **{name: pa.array(column(name)) for name in ("feature", "threshold", "left", "right", "missing_left", "set", "cover")},
             "value": pa.FixedSizeListArray.from_arrays(pa.array(values), leaf_width)})
         table = table.replace_schema_metadata({"slipway": json.dumps(exact(self.about))})
         with pa.OSFile(path + ".part", "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
@@ -189,8 +194,6 @@ def least_true(function) -> float:
 def hist_gradient_boosting(model, predict_fn: str) -> Export:
     from sklearn.base import is_classifier
 
-    if getattr(model, "is_categorical_", None) is not None and np.any(model.is_categorical_):
-        raise NotImplementedError("categorical features of HistGradientBoosting")
     outputs = model.n_trees_per_iteration_
     export = Export(model.n_features_in_, outputs)
     export.about |= {"input": "double", "base": [float(b) for b in np.ravel(model._baseline_prediction)]}
@@ -198,15 +201,17 @@ def hist_gradient_boosting(model, predict_fn: str) -> Export:
         for k, predictor in enumerate(iteration):
             nodes = predictor.nodes
             leaf = nodes["is_leaf"] != 0
-            export.add(np.where(leaf, -1, nodes["feature_idx"]), nodes["num_threshold"], nodes["left"], nodes["right"], nodes["missing_go_to_left"] != 0,
-                       nodes["value"], nodes["count"], k)
+            bits = np.unpackbits(np.ascontiguousarray(predictor.raw_left_cat_bitsets).view("uint8"), axis=1, bitorder="little")
+            categories = {int(i): np.flatnonzero(bits[nodes["bitset_idx"][i]]).tolist() for i in np.flatnonzero((nodes["is_categorical"] != 0) & ~leaf)}
+            export.add(np.where(leaf, -1, nodes["feature_idx"]), np.where(nodes["is_categorical"] != 0, 0.0, nodes["num_threshold"]), nodes["left"], nodes["right"],
+                       nodes["missing_go_to_left"] != 0, nodes["value"], nodes["count"], k, categories)
     if not is_classifier(model):
         link = type(model._loss.link).__name__
         if link not in ("IdentityLink", "LogLink"):
             raise NotImplementedError(f"the link {link}")
         export.about["link"] = "exp" if link == "LogLink" else "identity"
         return export
-    export.about["link"] = slipway_linear.link_of(model)
+    export.about["link"] = slipway_linear.link_of(model, "object" if has_categories(model) else "float64")
     if predict_fn != "predict":
         return export
     export.label(model.classes_)
@@ -403,6 +408,12 @@ def signature_of(mlmodel: dict, model) -> list[tuple[str, str]]:
     return [(column.get("name", str(k)), column["type"]) for k, column in enumerate(columns)]
 
 
+def has_categories(model) -> bool:
+    """Whether HistGradientBoosting itself encodes some of its columns."""
+    some = getattr(model, "is_categorical_", None)
+    return type(model).__name__.startswith("HistGradientBoosting") and some is not None and bool(np.any(some))
+
+
 def last_step(model, kinds: list[tuple[str, str]]):
     """The estimator at the end, and the columns that it is given."""
     if hasattr(model, "best_estimator_") and type(model).__module__.startswith("sklearn.model_selection"):
@@ -420,11 +431,13 @@ def last_step(model, kinds: list[tuple[str, str]]):
 
 def of_scikit_learn(model, predict_fn: str, kinds: list[tuple[str, str]]):
     """An estimator, or a pipeline whose steps are functions of one column each."""
-    whole = model
     name = type(model).__name__
-    if name not in ("Pipeline", "GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV") and name not in slipway_linear.REGRESSORS | slipway_linear.CLASSIFIERS:
+    wraps = name == "Pipeline" or hasattr(model, "best_estimator_") or has_categories(model)
+    if not wraps and name not in slipway_linear.REGRESSORS | slipway_linear.CLASSIFIERS:
         return of_sklearn(model, predict_fn)
     model, before = last_step(model, kinds)
+    if has_categories(model):
+        before.apply_histogram(model)
     name, module = type(model).__name__, type(model).__module__
     if model is None or isinstance(model, str):
         raise NotImplementedError("a pipeline that ends without an estimator")
@@ -440,7 +453,7 @@ def of_scikit_learn(model, predict_fn: str, kinds: list[tuple[str, str]]):
             about["labels"] = labels_of(model.classes_)
         return ExportedLinear(about)
     export = of_sklearn(model, predict_fn)
-    if whole is not model:
+    if wraps:
         export.about |= before.described()
     return export
 

@@ -10,6 +10,7 @@
 #include <arrow/util/key_value_metadata.h>
 
 #include <charconv>
+#include <limits>
 
 #include "base/arrow.h"
 #include "base/file.h"
@@ -151,6 +152,23 @@ Result<> ReadPreprocessing(const JsonObject& about, ExportedFile& file) {
   return {};
 }
 
+/// Sets of categories that go left.
+Result<std::vector<std::vector<uint32_t>>> SetsOf(const JsonObject& about) {
+  std::vector<std::vector<uint32_t>> sets;
+  if (about.Find("category_sets") == nullptr) return sets;
+  ASSIGN(const auto* array, about.Array("category_sets"));
+  for (const auto& item : *array) {
+    if (!item.is_array()) return Fail(ErrorKind::kCorrupt, "a set of categories that is no list");
+    auto& set = sets.emplace_back();
+    for (const auto& category : item.get_array()) {
+      auto value = NumberOf(category);
+      if (!(value >= 0 && value <= std::numeric_limits<int32_t>::max())) return Fail(ErrorKind::kCorrupt, "a category that is no number");
+      set.push_back(static_cast<uint32_t>(value));
+    }
+  }
+  return sets;
+}
+
 /// All but trees and weights.
 Result<ExportedFile> ReadAbout(const JsonObject& about) {
   ExportedFile file;
@@ -162,6 +180,7 @@ Result<ExportedFile> ReadAbout(const JsonObject& about) {
   ASSIGN(auto input, about.String("input", "double"));
   file.ensemble.input = input == "float" ? Precision::kFloat : Precision::kDouble;
   ASSIGN(file.ensemble.base, NumbersOf(about, "base"));
+  ASSIGN(file.ensemble.category_sets, SetsOf(about));
   ASSIGN(file.refuses_nan, about.Bool("refuses_nan"));
   ASSIGN(file.refuses_infinity, about.Bool("refuses_infinity"));
   ASSIGN(file.answer, ReadAnswer(about, file.ensemble.outputs));
@@ -202,6 +221,7 @@ Result<> ReadTrees(const arrow::RecordBatch& nodes, Ensemble& ensemble) {
   ASSIGN(auto left, Column<arrow::Int32Array>(nodes, "left"));
   ASSIGN(auto right, Column<arrow::Int32Array>(nodes, "right"));
   ASSIGN(auto missing_left, Column<arrow::BooleanArray>(nodes, "missing_left"));
+  ASSIGN(auto set, Column<arrow::Int32Array>(nodes, "set"));
   ASSIGN(auto value, Column<arrow::FixedSizeListArray>(nodes, "value"));
   ASSIGN(auto cover, Column<arrow::DoubleArray>(nodes, "cover"));
   auto values = std::dynamic_pointer_cast<arrow::DoubleArray>(value->values());
@@ -228,6 +248,7 @@ Result<> ReadTrees(const arrow::RecordBatch& nodes, Ensemble& ensemble) {
       }
       Split split{static_cast<uint32_t>(feature->Value(i)), threshold->Value(i)};
       split.nan = missing_left->Value(i) ? Missing::kLeft : Missing::kRight;
+      split.categories = set->Value(i);
       tree.nodes.push_back({split, child(left->Value(i)), child(right->Value(i))});
     }
     if (!number.empty() && number[0] != 0 && number[0] != ~0) return Fail(ErrorKind::kCorrupt, "a tree does not start with its root");

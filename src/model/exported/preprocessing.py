@@ -103,6 +103,15 @@ class Preprocessing:
     def apply(self, step) -> None:
         self.columns = self.applied(step, self.columns)
 
+    def apply_histogram(self, model) -> None:
+        """What HistGradientBoosting does to its columns: those of categories come first, encoded; what it does not know is NaN."""
+        inside = getattr(model, "_preprocessor", None)
+        if inside is None:
+            raise NotImplementedError("categories of HistGradientBoosting before scikit-learn 1.4")
+        by_name = inside._transformer_to_input_indices
+        encoded = self.encoded(inside.named_transformers_["encoder"], [self.columns[i] for i in by_name["encoder"]])
+        self.columns = encoded + [self.columns[i] for i in by_name.get("numerical", [])]
+
     def applied(self, step, columns: list[Column]) -> list[Column]:
         if step is None or (isinstance(step, str) and step == "passthrough"):
             return columns
@@ -230,47 +239,55 @@ class Preprocessing:
 
     def encoded(self, step, columns: list[Column]) -> list[Column]:
         """The encoder itself is asked for what it makes of each category, of one that it has not seen, and of a null."""
-        if any(column.values is not None or any(operation != "fill" for operation, _ in column.steps) for column in columns):
-            raise NotImplementedError("an encoder of what other steps computed")
         known = [[c for c in of if not (c is None or (isinstance(c, float) and np.isnan(c)))] for of in step.categories_]
-        for column, categories in zip(columns, known, strict=True):
-            self.know(self.inputs[column.source], column, categories)
-        first = [categories[0] for categories in known]
-        rows = max(len(categories) for categories in known)
-        answers = self.quietly(step, np.array([[categories[r % len(categories)] for categories in known] for r in range(rows)], dtype=object))
-        widths = getattr(step, "_n_features_outs", None) or [answers.shape[1] // len(columns)] * len(columns)
+        if not all(known):
+            raise NotImplementedError("an encoder without categories")
 
-        def answer_to(j: int, value):
-            row = list(first)
-            row[j] = value
-            try:
-                return self.quietly(step, np.array([row], dtype=object))[0]
-            except ValueError:
-                return None
+        dtype = object if any(of.dtype.kind not in "iufb" for of in step.categories_) else np.float64
 
+        def answers_to(j: int, values: list) -> np.ndarray:
+            frame = np.array([[categories[0] for categories in known]] * len(values), dtype=object)
+            for row, value in enumerate(values):
+                frame[row, j] = value
+            return self.quietly(step, frame.astype(dtype), dtype)
+
+        total = answers_to(0, [known[0][0]]).shape[1]
+        widths = getattr(step, "_n_features_outs", None) or [total // len(columns)] * len(columns)
         out, at = [], 0
         for j, (column, categories, width) in enumerate(zip(columns, known, widths, strict=True)):
-            one = self.inputs[column.source]
-            null = column.fill if column.is_text else evaluate(column.steps, np.array([np.nan]))[0]
-            other = answer_to(j, NEVER_SEEN if column.is_text else max(categories) + 1)
-            missing = answer_to(j, null)
-            one.refuses_unknown |= other is None
-            one.refuses_missing |= missing is None
-            nothing = np.zeros(answers.shape[1])
+            given = self.given(column, categories)
+            made: dict = {}
+            for key, refusal in ((OTHER, "refuses_unknown"), (MISSING, "refuses_missing")):
+                try:
+                    made[key] = answers_to(j, [given.pop(key)])[0]
+                except ValueError:
+                    setattr(self.inputs[column.source], refusal, True)
+                    made[key] = np.zeros(total)
+            answers = answers_to(j, list(given.values()))
+            made |= dict(zip(given, answers, strict=True))
             for k in range(at, at + width):
-                made = Column(column.source, answers.dtype)
-                made.values = {category: float(answers[r, k]) for r, category in enumerate(categories)}
-                made.values[OTHER] = float((nothing if other is None else other)[k])
-                made.values[MISSING] = float((nothing if missing is None else missing)[k])
-                out.append(made)
+                one = Column(column.source, answers.dtype)
+                one.values = {key: float(row[k]) for key, row in made.items()}
+                out.append(one)
             at += width
         return out
+
+    def given(self, column: Column, categories: list) -> dict:
+        """What an encoder is given for each category of the rows' column, for one that it has not seen, and for a null."""
+        if column.values is not None:
+            return dict(column.values)
+        if any(operation != "fill" for operation, _ in column.steps):
+            raise NotImplementedError("an encoder of numbers that other steps computed")
+        self.know(self.inputs[column.source], column, categories)
+        null = column.fill if column.is_text else evaluate(column.steps, np.array([np.nan]))[0]
+        other = NEVER_SEEN if column.is_text else max(categories) + 1
+        return {**{category: category for category in categories}, OTHER: other, MISSING: null}
 
     def know(self, one: Input, column: Column, categories: list) -> None:
         if not column.is_text and not all(isinstance(c, (bool, np.bool_)) or float(c).is_integer() for c in categories):
             raise NotImplementedError("an encoder of numbers that are not whole")
-        if not categories or (column.is_text and not all(isinstance(c, str) for c in categories)):
-            raise NotImplementedError("an encoder of mixed or no categories")
+        if column.is_text and not all(isinstance(c, str) for c in categories):
+            raise NotImplementedError("an encoder of mixed categories")
         if not column.is_text:
             categories = [c.item() if hasattr(c, "item") else c for c in categories]
         if one.categories is not None and one.categories != categories:

@@ -51,7 +51,7 @@ def columns_of(answer, schema, rows: int) -> list:
     names = [field.name for field in schema]
 
     if isinstance(answer, dict):
-        answer = pd.DataFrame(answer)
+        answer = pd.DataFrame(answer, copy=False)
     if hasattr(answer, "toPandas"):
         answer = answer.toPandas()
     if isinstance(answer, pd.DataFrame):
@@ -72,6 +72,48 @@ def columns_of(answer, schema, rows: int) -> list:
         if len(column) != rows:
             raise ValueError(f"the model gave {len(column)} predictions for {rows} rows")
     return columns
+
+
+NUMPY_TYPES = {"boolean": "bool", "integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
+
+
+def onnx_by_columns(model):
+    """A function that runs an ONNX model over Arrow columns as they lie in shared memory, and gives what the flavor's predict gives: each column is an input, or
+    all together are one matrix, which is written once. None: another model, or one whose columns are no plain numbers."""
+    import numpy as np
+
+    inputs = model.metadata.get_input_schema()
+    if "onnx" not in model.metadata.flavors or inputs is None or inputs.is_tensor_spec():
+        return None
+    session = model.get_raw_model()
+    types = {column.name: NUMPY_TYPES.get(column.type.name) for column in inputs.inputs}
+    feeds = {one.name: one.type for one in session.get_inputs()}
+    if not all(types.values()) or (len(feeds) > 1 and not set(feeds) <= set(types)) or (len(feeds) == 1 and "bool" in types.values() and len(types) > 1):
+        return None
+    names = [one.name for one in session.get_outputs()]
+
+    def column_of(rows, name: str):
+        column = rows[name]  # one chunk: no copy
+        return (column.chunk(0) if column.num_chunks == 1 else column).to_numpy(zero_copy_only=False).astype(types[name], copy=False)
+
+    def cast(column, feed: str):  # as the flavor does
+        return column.astype("float32") if feeds[feed] == "tensor(float)" and column.dtype == "float64" else column
+
+    def predict(rows):
+        if any(rows[name].null_count and np.dtype(kind).kind != "f" for name, kind in types.items()):
+            return model.predict(rows.to_pandas())
+        if len(feeds) > 1:
+            given = {name: cast(column_of(rows, name), name) for name in feeds}
+        else:
+            (feed,) = feeds
+            common = np.result_type(*types.values())
+            matrix = np.empty((len(rows), len(types)), cast(np.empty(0, common), feed).dtype)
+            for k, name in enumerate(types):
+                matrix[:, k] = column_of(rows, name).astype(common, copy=False)
+            given = {feed: matrix}
+        return {name: np.asarray(one).reshape(-1) for name, one in zip(names, session.run(names, given), strict=True)}
+
+    return predict
 
 
 def to_arrow(column, field):
@@ -138,6 +180,7 @@ def main() -> None:
         model = mlflow.pyfunc.load_model(settings["model"])
         with pa.memory_map(f"/proc/self/fd/{PREDICTIONS}") as file:
             schema = pa.ipc.open_stream(file).schema
+        predict = onnx_by_columns(model) or (lambda rows: model.predict(rows.to_pandas()))
     except BaseException as error:  # a model may even leave by sys.exit
         answer({"error": f"{type(error).__name__}: {error}"})
         return
@@ -146,7 +189,7 @@ def main() -> None:
         try:
             with pa.memory_map(f"/proc/self/fd/{ROWS}") as file:
                 rows = pa.ipc.open_stream(file).read_all()
-            columns = columns_of(model.predict(rows.to_pandas()), schema, len(rows))
+            columns = columns_of(predict(rows), schema, len(rows))
             arrays = [to_arrow(column, field) for column, field in zip(columns, schema, strict=True)]
             with pa.OSFile(f"/proc/self/fd/{PREDICTIONS}", "wb") as file, pa.ipc.new_stream(file, schema) as writer:
                 writer.write_batch(pa.record_batch(arrays, schema=schema))
