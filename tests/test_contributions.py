@@ -56,7 +56,7 @@ def test_lightgbm(tmp_path, shape):
     frame = numbers(900)
     labels = np.random.default_rng(4).integers(0, 3, len(frame)) if "num_class" in shape else None
     booster = train(frame, rounds=20, labels=labels, **shape)
-    mlflow.lightgbm.save_model(booster, tmp_path / "model", signature=SIGNATURE)
+    mlflow.lightgbm.save_model(booster, tmp_path / "model", signature=SIGNATURE, pip_requirements=["mlflow"])
     rows = special_rows(frame)
     assert_close(contributions(tmp_path / "model", rows, "--contributions"), booster.predict(rows, pred_contrib=True), 1e-12)
 
@@ -67,7 +67,7 @@ def test_lightgbm_categories(tmp_path):
     labels = (frame["f1"] % 3 + frame["f0"].fillna(0) > 1).astype(float)
     data = lightgbm.Dataset(frame, labels, categorical_feature=["f1"])
     booster = lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 2, "min_data_per_group": 5}, data, 20)
-    mlflow.lightgbm.save_model(booster, tmp_path / "model", signature=SIGNATURE)
+    mlflow.lightgbm.save_model(booster, tmp_path / "model", signature=SIGNATURE, pip_requirements=["mlflow"])
     rows = frame.assign(f1=rng.choice([*range(50), -3.0, np.nan, 1.5], len(frame)))
     assert_close(contributions(tmp_path / "model", rows, "--contributions"), booster.predict(rows, pred_contrib=True), 1e-12)
 
@@ -78,7 +78,7 @@ def test_xgboost(tmp_path, params):
     frame = numbers(900)
     labels = np.random.default_rng(4).integers(0, 3 if "num_class" in params else 2, len(frame))
     booster = xgboost.train({"nthread": 2, "seed": 1, **params}, xgboost.DMatrix(frame, labels), 15)
-    mlflow.xgboost.save_model(booster, tmp_path / "model", signature=SIGNATURE)
+    mlflow.xgboost.save_model(booster, tmp_path / "model", signature=SIGNATURE, pip_requirements=["mlflow"])
     want = booster.predict(xgboost.DMatrix(frame), pred_contribs=True)
     got = contributions(tmp_path / "model", frame, "--contributions")
     assert_close(got, want.reshape(len(frame), -1), 2e-5)  # XGBoost's own are float32
@@ -114,7 +114,7 @@ def test_the_definition(tmp_path, model):
     frame = numbers(300, missing=0)
     labels = np.random.default_rng(4).integers(0, 3, len(frame))
     model.fit(frame, labels)
-    mlflow.sklearn.save_model(model, tmp_path / "model", signature=infer_signature(frame, model.predict(frame)), serialization_format="cloudpickle", metadata=WANTS)
+    mlflow.sklearn.save_model(model, tmp_path / "model", signature=infer_signature(frame, model.predict(frame)), serialization_format="cloudpickle", metadata=WANTS, pip_requirements=["mlflow"])
     rows = frame.head(30)
     got = contributions(tmp_path / "model", rows)
     trees = [tree.tree_ for tree in np.ravel(model.estimators_)]
@@ -130,7 +130,7 @@ def test_the_definition(tmp_path, model):
 def test_catboost(tmp_path):
     frame = numbers(600)
     model = catboost.CatBoostRegressor(iterations=30, depth=5, verbose=False, allow_writing_files=False, thread_count=2, random_seed=1).fit(frame, frame["f0"].fillna(0) + frame["f1"].fillna(1))
-    mlflow.catboost.save_model(model, tmp_path / "model", signature=infer_signature(frame, model.predict(frame)), metadata=WANTS)
+    mlflow.catboost.save_model(model, tmp_path / "model", signature=infer_signature(frame, model.predict(frame)), metadata=WANTS, pip_requirements=["mlflow"])
     want = model.get_feature_importance(catboost.Pool(frame), type="ShapValues", shap_calc_type="Regular")
     assert_close(contributions(tmp_path / "model", frame), want, 1e-9)
 
@@ -138,7 +138,7 @@ def test_catboost(tmp_path):
 def test_hist_gradient_boosting_adds_up(tmp_path):
     frame = numbers(600)
     model = HistGradientBoostingRegressor(max_iter=20).fit(frame, frame["f0"].fillna(0))
-    mlflow.sklearn.save_model(model, tmp_path / "model", signature=infer_signature(frame, model.predict(frame)), serialization_format="cloudpickle", metadata=WANTS)
+    mlflow.sklearn.save_model(model, tmp_path / "model", signature=infer_signature(frame, model.predict(frame)), serialization_format="cloudpickle", metadata=WANTS, pip_requirements=["mlflow"])
     got = contributions(tmp_path / "model", frame)
     assert_close(got.sum(axis=1), model.predict(frame), 1e-12)
     mean = np.average(model.predict(frame))
@@ -149,7 +149,7 @@ def test_a_run_writes_them(lake):
     """The model asks for them itself: in the metadata that it was logged with."""
     frame = numbers(500)
     booster = train(frame)
-    mlflow.lightgbm.save_model(booster, lake.dir / "logged", signature=SIGNATURE, metadata=WANTS)
+    mlflow.lightgbm.save_model(booster, lake.dir / "logged", signature=SIGNATURE, metadata=WANTS, pip_requirements=["mlflow"])
     lake.cli("models", "register", "m", str(lake.dir / "logged"), "--no-check")
     lake.table("src.t", with_ids(frame))
     lake.score()
@@ -162,7 +162,7 @@ def test_a_run_writes_them(lake):
 def test_who_has_none(tmp_path):
     """Linear leaves, and a model that Python scores."""
     frame = numbers(300, missing=0)
-    mlflow.lightgbm.save_model(train(frame, objective="regression", linear_tree=True), tmp_path / "linear", signature=SIGNATURE, metadata=WANTS)
+    mlflow.lightgbm.save_model(train(frame, objective="regression", linear_tree=True), tmp_path / "linear", signature=SIGNATURE, metadata=WANTS, pip_requirements=["mlflow"])
     done = subprocess.run([BINARY, "--data-dir", tmp_path / "data", "models", "inspect", tmp_path / "linear"], capture_output=True, text=True, timeout=300)
     assert done.returncode != 0
     assert "tree 0: has linear leaves, for which there are no SHAP values" in done.stderr

@@ -42,7 +42,7 @@ def log_model(url: str, name: str, booster, variables: dict | None = None) -> st
         mlflow.set_tracking_uri(url)
         mlflow.set_registry_uri(url)
         with mlflow.start_run():
-            info = mlflow.lightgbm.log_model(booster, name="model", signature=SIGNATURE, registered_model_name=name)
+            info = mlflow.lightgbm.log_model(booster, name="model", signature=SIGNATURE, registered_model_name=name, pip_requirements=["lightgbm"])
     return str(info.registered_model_version)
 
 
@@ -165,7 +165,7 @@ def test_a_copied_version_and_an_older_kind_of_source(mlflow_server, model, boos
     old = f"old-{uuid.uuid4().hex[:8]}"
     client.create_registered_model(old)
     folder = table.dir / "saved"
-    mlflow.lightgbm.save_model(boosters[0], folder, signature=SIGNATURE)
+    mlflow.lightgbm.save_model(boosters[0], folder, signature=SIGNATURE, pip_requirements=["lightgbm"])
     made = client.create_run(client.create_experiment(old))
     client.log_artifacts(made.info.run_id, str(folder), "model")
     client.create_model_version(old, f"runs:/{made.info.run_id}/model", made.info.run_id)
