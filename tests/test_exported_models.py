@@ -15,7 +15,7 @@ from models import numbers, with_ids
 from parity import assert_equal, check, edge_rows, engine, predict
 from sklearn import ensemble, linear_model, tree
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures
 
 FRAME = numbers(1500, missing=0.0)
 HOLES = numbers(1500, missing=0.1)
@@ -97,11 +97,18 @@ def test_lightgbm_of_the_scikit_learn_api(tmp_path):
         check(tmp_path / name, HOLES)
 
 
-def test_what_has_no_exact_export_is_scored_by_python_and_says_why(tmp_path):
-    scaled = make_pipeline(StandardScaler(), linear_model.LogisticRegression()).fit(FRAME, BINARY_LABEL)
-    check(save(scaled, tmp_path / "pipeline", FRAME), FRAME, "python")
+def test_what_cannot_be_exported_is_scored_by_python_and_says_why(tmp_path):
+    several = ensemble.RandomForestRegressor(5, random_state=1).fit(FRAME, np.stack([NUMBER, -NUMBER], axis=1))
+    check(save(several, tmp_path / "several", FRAME), FRAME, "python")
+    mixed = make_pipeline(PolynomialFeatures(), linear_model.LogisticRegression(max_iter=500)).fit(FRAME, BINARY_LABEL)
+    check(save(mixed, tmp_path / "mixed", FRAME), FRAME, "python")
+
+
+def test_means_of_counts_are_exponentials_within_a_few_units_of_the_last_place(tmp_path):
     poisson = ensemble.HistGradientBoostingRegressor(loss="poisson", max_iter=5).fit(FRAME, np.abs(NUMBER))
-    check(save(poisson, tmp_path / "poisson", FRAME), FRAME, "python")
+    folder = save(poisson, tmp_path / "poisson", FRAME)
+    assert engine(folder) == "forest"
+    assert np.max(np.abs(predict(folder, FRAME)["prediction"] / poisson.predict(FRAME) - 1)) < 1e-14
 
 
 def test_missing_and_infinite_values_are_refused_where_scikit_learn_refuses_them(tmp_path):
