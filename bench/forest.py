@@ -137,6 +137,21 @@ def slipway(folder: Path, rows_file: Path, seconds: float, vectors: str = "", op
     return {(one["rows"], one["threads"]): one for one in json.loads(done.stdout)}
 
 
+def rate_of(ours: dict, threads: int = 1) -> float:
+    """Rows/s of the largest batch."""
+    return ours[(max(rows for rows, _ in ours), threads)]["rows_per_second"]
+
+
+def report(title: str, ours: dict) -> float:
+    """Prints what Slipway did; its rows/s on one core."""
+    print(title)
+    for threads in sorted({threads for _, threads in ours}):
+        print(f"  {f'Slipway, {threads} core(s)':28} {rate_of(ours, threads):>12,.0f} rows/s")
+    calls = ", ".join(f"{rows} row(s) {ours[(rows, 1)]['microseconds_per_call']:.0f} us" for rows in (1, 10, 100))
+    print(f"  {'Slipway, small calls':28} {calls}")
+    return rate_of(ours)
+
+
 def save(model, kind: str, folder: Path, frame: pd.DataFrame) -> None:
     if kind == "lightgbm":
         mlflow.lightgbm.save_model(model, folder, signature=infer_signature(frame.head(), model.predict(frame.head())), pip_requirements=["lightgbm"])
@@ -187,20 +202,14 @@ def main() -> None:
             save(model, kind, folder, data)
             check(model, kind, folder, data, rows_file)
             ours = slipway(folder, rows_file, seconds)
-            large = max(rows for rows, _ in ours)
-            one = ours[(large, 1)]["rows_per_second"]
-            print(f"{name}: the library's own bits")
-            for threads in sorted(t for rows, t in ours if rows == large):
-                print(f"  {f'Slipway, {threads} core(s)':28} {ours[(large, threads)]['rows_per_second']:>12,.0f} rows/s")
+            one = report(f"{name}: the library's own bits", ours)
             for vectors in ("AVX2", "SSE4", "SCALAR") if number == 0 else ():
-                limited = slipway(folder, rows_file, seconds, vectors)[(large, 1)]["rows_per_second"]
+                limited = rate_of(slipway(folder, rows_file, seconds, vectors))
                 print(f"  {f'Slipway, {vectors} only, 1 core':28} {limited:>12,.0f} rows/s  {one / limited:7.1f}x as long")
             if number == 0:
-                shares = slipway(folder, rows_file, seconds, options=["--contributions"])[(large, 1)]["rows_per_second"]
+                shares = rate_of(slipway(folder, rows_file, seconds, options=["--contributions"]))
                 theirs = rate(lambda some: model.predict(some, pred_contrib=True, num_threads=1), data.to_numpy(dtype="float32"), seconds)
                 print(f"  {'Slipway, SHAP values, 1 core':28} {shares:>12,.0f} rows/s, LightGBM's pred_contrib {theirs:,.0f}: {shares / theirs:.1f}x")
-            calls = ", ".join(f"{rows} row(s) {ours[(rows, 1)]['microseconds_per_call']:.0f} us" for rows in (1, 10, 100))
-            print(f"  {'Slipway, small calls':28} {calls}")
             rows = np.ascontiguousarray(data.to_numpy(dtype="float32"))
             for peer, make in peers(model, kind, Path(work), compile_it):
                 try:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from forest import BINARY, rate, slipway
+from forest import BINARY, rate, report, slipway
 from lightgbm import LGBMClassifier
 from mlflow.models import infer_signature
 from sklearn.compose import make_column_transformer
@@ -61,14 +61,7 @@ def main() -> None:
             out = Path(work) / "out.parquet"
             subprocess.run([BINARY, "--data-dir", work, "models", "predict", folder, "-i", rows_file, "-o", out], check=True, capture_output=True)
             assert list(pq.read_table(out)["prediction"].to_pylist()) == list(model.predict(frame)), "other labels"
-            ours = slipway(folder, rows_file, seconds)
-            large = max(rows for rows, _ in ours)
-            one = ours[(large, 1)]["rows_per_second"]
-            print(f"{name}: the same labels")
-            for threads in sorted(t for rows, t in ours if rows == large):
-                print(f"  {f'Slipway, {threads} core(s)':28} {ours[(large, threads)]['rows_per_second']:>12,.0f} rows/s")
-            calls = ", ".join(f"{rows} row(s) {ours[(rows, 1)]['microseconds_per_call']:.0f} us" for rows in (1, 10, 100))
-            print(f"  {'Slipway, small calls':28} {calls}")
+            one = report(f"{name}: the same labels", slipway(folder, rows_file, seconds))
             pyfunc = mlflow.pyfunc.load_model(str(folder))
             for peer, predict in (("scikit-learn", model.predict), ("mlflow.pyfunc", pyfunc.predict)):
                 theirs = rate(predict, frame, seconds)

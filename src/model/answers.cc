@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
 
 #include "base/arrow.h"
@@ -19,7 +18,6 @@ namespace slipway::model {
 namespace {
 
 using Pick = AnswerSpec::Pick;
-constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
 double Sigmoid(double sum) { return 1 / (1 + std::exp(-sum)); }
 
@@ -114,7 +112,7 @@ Result<arrow::ArrayVector> Answers::Convert(const std::shared_ptr<arrow::Buffer>
 }
 
 Spread Answers::SpreadOf(const double* sums, const double* of_sums, size_t rows) const {
-  const double epsilon = single_ ? std::numeric_limits<float>::epsilon() : kEpsilon;
+  const double epsilon = single_ ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
   std::vector<double> scaled(sums, sums + outputs_ * rows);
   Scale(scaled.data(), rows);
   Spread spread(static_cast<size_t>(schema_->num_fields()), std::vector<double>(rows));
@@ -143,7 +141,7 @@ Spread Answers::SpreadOf(const double* sums, const double* of_sums, size_t rows)
       auto relative = spec_.link == Link::kIdentity ? 0 : std::expm1(2 * wide) + epsilon * (8 + 2 * most);
       bool complement = spec_.link == Link::kSigmoid && k == 0;
       spread[at + k][row] = spec_.link == Link::kIdentity ? (of_sums == nullptr ? 0 : of_sums[k * rows + row])
-                            : complement                  ? std::min(made[1] * relative, 2 * wide) + epsilon
+                            : complement                  ? made[1] * relative + epsilon
                                                           : made[k] * relative;
     }
   }

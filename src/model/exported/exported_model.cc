@@ -128,7 +128,7 @@ std::string ExporterVersion() {
 
 Result<std::unique_ptr<Model>> LoadExported(const MlModel& mlmodel, const PythonEngine& python) {
   if (python.interpreter.empty() || python.cache.empty())
-    return Fail(ErrorKind::kUnsupported, "its trees can only be read through Python, where it is scored");
+    return Fail(ErrorKind::kUnsupported, "it can only be read through Python, where it is scored");
   ASSIGN(auto digest, HashFolder(mlmodel.folder));
   auto known = FindRecord(python, digest);
   // What Python refuses, it refuses again: such a model is not exported anew for each run.

@@ -14,7 +14,7 @@ namespace slipway::model {
 /// Sums `[outputs, rows]` of doubles, in a buffer that may be changed, become the columns of predictions.
 using ConvertSums = std::function<Result<arrow::ArrayVector>(const std::shared_ptr<arrow::Buffer>& sums, int64_t rows)>;
 
-/// How far from the predictions of such sums the library's own may lie (Model::Spread).
+/// How far from the predictions of such sums the library's own may lie (Model::SpreadOf).
 using SpreadOfSums = std::function<Spread(const double* sums, size_t rows)>;
 
 /// What is done to a loader's trees before they are compiled: they become trees over other inputs, which it replaces.

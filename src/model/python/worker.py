@@ -83,7 +83,7 @@ def onnx_by_columns(model):
     import numpy as np
 
     inputs = model.metadata.get_input_schema()
-    if "onnx" not in model.metadata.flavors or inputs is None or inputs.is_tensor_spec():
+    if "onnx" not in model.metadata.flavors or inputs is None or inputs.is_tensor_spec() or not hasattr(model, "get_raw_model"):
         return None
     session = model.get_raw_model()
     types = {column.name: NUMPY_TYPES.get(column.type.name) for column in inputs.inputs}
