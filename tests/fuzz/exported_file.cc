@@ -12,8 +12,8 @@ Inputs InputsOf(const ExportedFile& file) {
   for (size_t f = 0; f < file.inputs.size(); ++f) {
     if (!file.inputs[f].categories) continue;
     auto& codes = inputs.codes[f].emplace();
-    for (const auto& category : *file.inputs[f].categories) codes.of.emplace(category, static_cast<double>(codes.of.size()));
-    codes.other = static_cast<double>(codes.of.size());
+    for (const auto& category : *file.inputs[f].categories) codes.Add(category, static_cast<double>(codes.size()));
+    codes.other = static_cast<double>(codes.size());
   }
   return inputs;
 }

@@ -62,9 +62,11 @@ Result<Inputs> InputsOf(const MlModel& mlmodel, const ExportedFile& file) {
     if (refuses_infinity) inputs.accepts[f].most = -(inputs.accepts[f].least = std::numeric_limits<double>::lowest());
     if (!categories) continue;
     auto& codes = inputs.codes[f].emplace();
-    for (const auto& category : *categories) codes.of.emplace(category, static_cast<double>(codes.of.size()));
-    if (codes.of.size() != categories->size()) return Fail(ErrorKind::kCorrupt, "a category stands there twice");
-    codes.other = static_cast<double>(codes.of.size());
+    for (const auto& category : *categories) {
+      if (!codes.Add(category, static_cast<double>(codes.size())))
+        return Fail(ErrorKind::kCorrupt, "the category '{}' stands there twice", category);
+    }
+    codes.other = static_cast<double>(codes.size());
   }
   return inputs;
 }

@@ -60,8 +60,8 @@ Result<std::shared_ptr<arrow::Array>> ColumnOf(const std::string& type, const st
 
 Result<std::shared_ptr<arrow::Array>> TextOf(const Codes& codes, const Accepts& accepts, int64_t rows, std::mt19937_64& random) {
   std::vector<std::string> texts;
-  if (accepts.unknown || codes.of.empty()) texts = {"never seen", ""};
-  for (const auto& [text, code] : codes.of) texts.push_back(text);
+  if (accepts.unknown || codes.size() == 0) texts = {"never seen", ""};
+  for (const auto& [text, code] : codes) texts.push_back(text);
   std::ranges::sort(texts);
   arrow::StringBuilder builder;
   for (int64_t row = 0; row < rows; ++row) {
@@ -75,7 +75,7 @@ Result<std::shared_ptr<arrow::Array>> TextOf(const Codes& codes, const Accepts& 
 /// Numbers that are categories: each, and some that are none.
 std::vector<double> NumbersOf(const Codes& codes, const Accepts& accepts) {
   std::vector<double> values;
-  for (const auto& [text, code] : codes.of) {
+  for (const auto& [text, code] : codes) {
     double value = text == "true" ? 1 : 0;
     std::from_chars(text.data(), text.data() + text.size(), value);
     values.push_back(value);

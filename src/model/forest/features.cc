@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "base/format.h"
 
@@ -48,18 +49,16 @@ constexpr bool kIsText = std::is_same_v<ArrayType, arrow::StringArray>;
 
 template <typename ArrayType>
 double CodeOf(const Codes& codes, const ArrayType& array, int64_t i) {
-  auto look = [&](std::string_view text) {
-    auto found = codes.of.find(text);
-    return found == codes.of.end() ? codes.other : found->second;
-  };
   if constexpr (kIsText<ArrayType>)
-    return look(array.GetView(i));
+    return codes.OfText(array.GetView(i));
   else if constexpr (std::is_same_v<ArrayType, arrow::BooleanArray>)
-    return look(array.Value(i) ? "true" : "false");
+    return codes.OfText(array.Value(i) ? "true" : "false");
   else if constexpr (std::is_floating_point_v<typename ArrayType::value_type>)
-    return std::isnan(array.Value(i)) ? std::numeric_limits<double>::quiet_NaN() : look(fmt::to_string(array.Value(i) + 0));  // -0 is 0
+    return codes.OfNumber(static_cast<double>(array.Value(i)));
+  else if (std::in_range<int64_t>(array.Value(i)))
+    return codes.OfNumber(static_cast<int64_t>(array.Value(i)));
   else
-    return look(fmt::to_string(array.Value(i)));
+    return codes.OfText(fmt::to_string(array.Value(i)));
 }
 
 template <typename ArrayType>

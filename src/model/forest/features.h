@@ -4,23 +4,13 @@
 
 #include <limits>
 #include <optional>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "model/forest/codes.h"
 #include "model/forest/ranks.h"
 #include "model/signature.h"
 
 namespace slipway::model {
-
-struct StringHash : std::hash<std::string_view> {
-  using is_transparent = void;
-};
-/// Category → code, by the category's text; numbers and booleans by theirs ("7", "true").
-struct Codes {
-  std::unordered_map<std::string, double, StringHash, std::equal_to<>> of;
-  double other = std::numeric_limits<double>::quiet_NaN();  ///< of values that have none; nulls are NaN
-};
 
 /// What a feature may be; the library raises an error on anything else.
 struct Accepts {

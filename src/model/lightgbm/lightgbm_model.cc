@@ -63,8 +63,8 @@ Result<Inputs> ReadInputs(const LightGbmText& text, const MlModel& mlmodel) {
   ASSIGN(auto features, CategoryFeatures(text, specs));
   Inputs inputs(std::move(specs));
   for (size_t i = 0; i < features.size(); ++i) {
-    auto& map = inputs.codes[features[i]].emplace().of;
-    for (const auto& category : text.pandas_categorical[i]) map.emplace(category, static_cast<double>(map.size()));
+    auto& codes = inputs.codes[features[i]].emplace();
+    for (const auto& category : text.pandas_categorical[i]) codes.Add(category, static_cast<double>(codes.size()));
   }
   return inputs;
 }

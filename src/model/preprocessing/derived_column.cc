@@ -37,8 +37,8 @@ Result<> Check(const std::vector<DerivedColumn>& columns, const Inputs& inputs) 
     const auto& codes = inputs.codes[column.input];
     if (column.is_category() != codes.has_value())
       return Fail(ErrorKind::kCorrupt, "input {} is used as a number and as categories", column.input);
-    if (codes && column.values.size() != codes->of.size() + 2)
-      return Fail(ErrorKind::kCorrupt, "{} values for {} categories", column.values.size(), codes->of.size());
+    if (codes && column.values.size() != codes->size() + 2)
+      return Fail(ErrorKind::kCorrupt, "{} values for {} categories", column.values.size(), codes->size());
     for (const auto& [operation, operand] : column.steps) {
       bool scales = operation == Operation::kDivide || operation == Operation::kMultiply;
       if (!std::isfinite(operand) || (scales && operand <= 0))
