@@ -178,7 +178,8 @@ void AddModelTools(CLI::App& models, Context& context) {
   for (auto* command : {predict, bench}) {
     command->add_flag("--contributions", args->extras.contributions, "SHAP values too: what each feature contributes to the raw score");
     command->add_flag("--probabilities", args->extras.probabilities, "of a classifier that predicts labels: each label's probability too");
-    command->add_option("--vectors", args->vectors, "use only AVX3 (AVX-512), AVX2, SSE4, SSSE3 or SCALAR");
+    command->add_option("--vectors", args->vectors,
+                        "use only AVX3_DL (AVX-512 of Ice Lake and Zen 4 on), AVX3 (AVX-512), AVX2, SSE4, SSSE3 or SCALAR");
   }
   bench->add_option("--seconds", args->seconds, "time for each measurement")->check(CLI::PositiveNumber);
 }

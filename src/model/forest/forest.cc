@@ -3,6 +3,8 @@
 #include <hwy/aligned_allocator.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 
 #include "base/format.h"
@@ -27,6 +29,15 @@ void Reserve(Buffer<T>& buffer, size_t& held, size_t count) {
 }
 
 size_t RoundUp(size_t rows) { return (rows + kVectorRows - 1) / kVectorRows * kVectorRows; }
+
+/// Byte by byte, the values of tables of `count`.
+template <typename T>
+void SliceBytes(const T* values, size_t count, uint8_t* bytes) {
+  for (size_t i = 0; i < count; ++i) {
+    auto whole = std::bit_cast<std::array<uint8_t, sizeof(T)>>(values[i]);
+    for (size_t byte = 0; byte < sizeof(T); ++byte) bytes[byte * count + i] = whole[byte];
+  }
+}
 
 /// A tree's leaves in another order.
 void Reorder(Tree& tree, const std::vector<uint16_t>& leaf_of_number) {
@@ -58,6 +69,9 @@ struct Forest::Parts {
   void AddTrees(const std::vector<Values>& features, size_t rows, Scratch& scratch, T* sums) const;
   template <typename T>
   const T* ValuesOf() const;
+  template <typename T>
+  void Keep(Buffer<T>& kept, const std::vector<double>& values);
+  bool has_bytes(const Compiled& tree) const { return tree.in_circuit() && tree.leaves <= kMostBytePlanes; }
 
   Ensemble ensemble;  ///< without its nodes and leaves, once compiled
   Ranks ranks;
@@ -67,7 +81,8 @@ struct Forest::Parts {
   std::vector<Compiled> trees;
   Buffer<double> doubles;
   Buffer<float> floats;
-  bool walks = false;  ///< some tree is not in the circuit
+  Buffer<uint8_t> bytes;  ///< the values once more, as Table wants them
+  bool walks = false;     ///< some tree is not in the circuit
   Shape shape;
 };
 
@@ -104,7 +119,7 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
       Reorder(tree, compiled.part.leaf_of_number);
     }
     parts->walks |= compiled.leaves > 1 && !compiled.in_circuit();
-    compiled.padded = RoundUp(compiled.leaves);
+    compiled.padded = parts->has_bytes(compiled) ? std::max(kVectorRows, std::bit_ceil(compiled.leaves)) : RoundUp(compiled.leaves);
     for (size_t w = 0; w < tree.width; ++w) {
       for (size_t leaf = 0; leaf < compiled.leaves; ++leaf) values.push_back(tree.leaves[leaf * tree.width + w]);
       values.resize(compiled.first_value + (w + 1) * compiled.padded);
@@ -117,13 +132,10 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
   for (auto& tree : parts->trees) in_circuit.push_back(&tree.part);
   parts->circuit.Finish(in_circuit);
   if (values.empty()) values.resize(kVectorRows);  // no trees: sums are the base
-  if (parts->ensemble.sum == Precision::kDouble) {
-    parts->doubles = hwy::AllocateAligned<double>(values.size());
-    std::ranges::copy(values, parts->doubles.get());
-  } else {
-    parts->floats = hwy::AllocateAligned<float>(values.size());
-    std::ranges::transform(values, parts->floats.get(), [](double value) { return static_cast<float>(value); });
-  }
+  if (parts->ensemble.sum == Precision::kDouble)
+    parts->Keep(parts->doubles, values);
+  else
+    parts->Keep(parts->floats, values);
   parts->shape.trees = parts->trees.size();
   parts->shape.columns = parts->columns.size();
   parts->shape.gates = parts->circuit.gates();
@@ -139,6 +151,18 @@ const double* Forest::Parts::ValuesOf<double>() const {
 template <>
 const float* Forest::Parts::ValuesOf<float>() const {
   return floats.get();
+}
+
+template <typename T>
+void Forest::Parts::Keep(Buffer<T>& kept, const std::vector<double>& values) {
+  kept = hwy::AllocateAligned<T>(values.size());
+  std::ranges::transform(values, kept.get(), [](double value) { return static_cast<T>(value); });
+  bytes = hwy::AllocateAligned<uint8_t>(values.size() * sizeof(T));
+  for (size_t t = 0; t < trees.size(); ++t)
+    for (size_t w = 0; w < ensemble.trees[t].width && has_bytes(trees[t]); ++w) {
+      auto first = trees[t].first_value + w * trees[t].padded;
+      SliceBytes(kept.get() + first, trees[t].padded, bytes.get() + first * sizeof(T));
+    }
 }
 
 namespace {
@@ -198,8 +222,11 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
       JoinPlanes(scratch.planes.get(), bits.data(), std::min<size_t>(8, bits.size()), room, low);
       if (wide) JoinPlanes(scratch.planes.get(), bits.data() + 8, bits.size() - 8, room, high);
       if (shape.linear.empty()) {
-        for (size_t w = 0; w < shape.width; ++w)
-          AddGathered(values + w * tree.padded, tree.leaves, low, wide ? high : nullptr, room, out + w * kPlaneRows);
+        for (size_t w = 0; w < shape.width; ++w) {
+          const auto first = tree.first_value + w * tree.padded;
+          AddGathered({ValuesOf<T>() + first, bytes.get() + first * sizeof(T), tree.leaves}, low, wide ? high : nullptr, room,
+                      out + w * kPlaneRows);
+        }
         continue;
       }
       for (size_t row = 0; row < rows; ++row) leaves[row] = low[row] | (wide ? uint32_t{high[row]} << 8 : 0u);

@@ -135,7 +135,7 @@ Ensemble MakeEnsemble(Maker& maker, Precision sum) {
   ensemble.sum = sum;
   ensemble.zero_band = 1e-35f;
   ensemble.base = {0.25, -3, 0};
-  for (size_t leaves : {1, 2, 3, 7, 31, 64, 65, 255, 256, 257, 1000, 2000, 4096, 5000})
+  for (size_t leaves : {1, 2, 3, 7, 31, 64, 65, 100, 128, 129, 200, 255, 256, 257, 1000, 2000, 4096, 5000})
     for (bool chain : {false, true}) ensemble.trees.push_back(maker.MakeTree(ensemble, leaves, chain, maker.random() % 3, 1));
   for (int i = 0; i < 60; ++i) ensemble.trees.push_back(maker.MakeTree(ensemble, 63, i % 2 == 0, maker.random() % 3, 1));
   for (size_t leaves : {5, 300}) ensemble.trees.push_back(maker.MakeTree(ensemble, leaves, false, 0, 3));

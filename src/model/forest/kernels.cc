@@ -223,20 +223,91 @@ HWY_INLINE __m512i Numbers(const float*, const uint8_t* leaves) {
 }
 #endif
 
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+/// One byte of the values of 64 numbers; kTables registers of 64 bytes each.
+template <size_t kTables>
+HWY_INLINE __m512i LookUpBytes(const uint8_t* bytes, __m512i numbers) {
+  auto table = [&](size_t t) HWY_ATTR { return _mm512_load_si512(bytes + 64 * t); };
+  if constexpr (kTables == 1) {
+    return _mm512_permutexvar_epi8(numbers, table(0));
+  } else if constexpr (kTables == 2) {
+    return _mm512_permutex2var_epi8(table(0), numbers, table(1));
+  } else {
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(numbers), LookUpBytes<2>(bytes, numbers), LookUpBytes<2>(bytes + 128, numbers));
+  }
+}
+
+/// Where to put the numbers of 64 rows so that the values come out in the rows' order: the bytes of values are put together within each lane of 16 bytes.
+template <typename T>
+HWY_INLINE __m512i OrderForBytes() {
+  constexpr size_t kOfLane = 16 / sizeof(T);
+  alignas(64) uint8_t order[64];
+  for (size_t vector = 0; vector < sizeof(T); ++vector)
+    for (size_t lane = 0; lane < 4; ++lane)
+      for (size_t i = 0; i < kOfLane; ++i)
+        order[16 * lane + kOfLane * vector + i] = static_cast<uint8_t>(4 * kOfLane * vector + kOfLane * lane + i);
+  return _mm512_load_si512(order);
+}
+
+HWY_INLINE __m512d Add(const double* sums, __m512i values) { return _mm512_add_pd(_mm512_load_pd(sums), _mm512_castsi512_pd(values)); }
+HWY_INLINE __m512 Add(const float* sums, __m512i values) { return _mm512_add_ps(_mm512_load_ps(sums), _mm512_castsi512_ps(values)); }
+HWY_INLINE void Put(double* sums, __m512d values) { _mm512_store_pd(sums, values); }
+HWY_INLINE void Put(float* sums, __m512 values) { _mm512_store_ps(sums, values); }
+
+/// One look for each byte of 64 values at once; then bytes become pairs, pairs fours, fours eights.
+template <typename T, size_t kTables>
+HWY_INLINE void AddByBytes(const uint8_t* bytes, const uint8_t* numbers, size_t rows, T* sums) {
+  const auto order = OrderForBytes<T>();
+  for (size_t row = 0; row < rows; row += 64) {
+    const auto number = _mm512_permutexvar_epi8(order, _mm512_load_si512(numbers + row));
+    __m512i byte[sizeof(T)], pair[sizeof(T)], four[sizeof(T)];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < sizeof(T); ++i) byte[i] = LookUpBytes<kTables>(bytes + 64 * kTables * i, number);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < sizeof(T) / 2; ++i) {  // pair[half of the rows][which pair]
+      pair[i] = _mm512_unpacklo_epi8(byte[2 * i], byte[2 * i + 1]);
+      pair[sizeof(T) / 2 + i] = _mm512_unpackhi_epi8(byte[2 * i], byte[2 * i + 1]);
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < sizeof(T) / 2; ++i) {
+      four[2 * i] = _mm512_unpacklo_epi16(pair[2 * i], pair[2 * i + 1]);
+      four[2 * i + 1] = _mm512_unpackhi_epi16(pair[2 * i], pair[2 * i + 1]);
+    }
+    if constexpr (sizeof(T) == 4) {
+#pragma GCC unroll 4
+      for (size_t i = 0; i < 4; ++i) Put(sums + row + 16 * i, Add(sums + row + 16 * i, four[i]));
+    } else {
+#pragma GCC unroll 4
+      for (size_t i = 0; i < 4; ++i) {  // four[half][which four][quarter]
+        const size_t half = i / 2 * 4, quarter = i % 2;
+        const auto low = four[half + quarter], high = four[half + 2 + quarter];
+        T* at = sums + row + 16 * i;
+        Put(at, Add(at, _mm512_unpacklo_epi32(low, high)));
+        Put(at + 8, Add(at + 8, _mm512_unpackhi_epi32(low, high)));
+      }
+    }
+  }
+}
+#endif
+
 /// Leaves of small trees are looked up in registers where those are wide: that is faster than a gather.
 template <typename T>
-HWY_INLINE void AddLookedUp(const T* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, T* sums) {
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-  if (count <= 64) {
+HWY_INLINE void AddLookedUp(const Table<T>& table, const uint8_t* numbers, const uint8_t* high, size_t rows, T* sums) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+  if (table.count <= 64) return AddByBytes<T, 1>(table.bytes, numbers, rows, sums);
+  if (table.count <= 128) return AddByBytes<T, 2>(table.bytes, numbers, rows, sums);
+  if (table.count <= kMostBytePlanes) return AddByBytes<T, 4>(table.bytes, numbers, rows, sums);
+#elif HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  if (table.count <= 64) {
     const hn::ScalableTag<T> d;
     for (size_t row = 0; row < rows; row += hn::Lanes(d)) {
-      const auto value = hn::Vec<decltype(d)>{LookUp64(values, Numbers(values, numbers + row))};
+      const auto value = hn::Vec<decltype(d)>{LookUp64(table.values, Numbers(table.values, numbers + row))};
       hn::Store(hn::Add(hn::Load(d, sums + row), value), d, sums + row);
     }
     return;
   }
 #endif
-  (void)count;
+  const T* values = table.values;
   if (high == nullptr) {
 #pragma GCC unroll 4
     for (size_t row = 0; row < rows; ++row) sums[row] += values[numbers[row]];
@@ -246,11 +317,11 @@ HWY_INLINE void AddLookedUp(const T* values, size_t count, const uint8_t* number
   }
 }
 
-void AddDoubles(const double* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, double* sums) {
-  AddLookedUp(values, count, numbers, high, rows, sums);
+void AddDoubles(const Table<double>& table, const uint8_t* numbers, const uint8_t* high, size_t rows, double* sums) {
+  AddLookedUp(table, numbers, high, rows, sums);
 }
-void AddFloats(const float* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, float* sums) {
-  AddLookedUp(values, count, numbers, high, rows, sums);
+void AddFloats(const Table<float>& table, const uint8_t* numbers, const uint8_t* high, size_t rows, float* sums) {
+  AddLookedUp(table, numbers, high, rows, sums);
 }
 
 }  // namespace slipway::model::HWY_NAMESPACE
@@ -285,11 +356,11 @@ void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes) { H
 void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers) {
   HWY_DYNAMIC_DISPATCH(JoinPlanes)(planes, bits, count, rows, numbers);
 }
-void AddGathered(const double* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, double* sums) {
-  HWY_DYNAMIC_DISPATCH(AddDoubles)(values, count, numbers, high, rows, sums);
+void AddGathered(const Table<double>& table, const uint8_t* numbers, const uint8_t* high, size_t rows, double* sums) {
+  HWY_DYNAMIC_DISPATCH(AddDoubles)(table, numbers, high, rows, sums);
 }
-void AddGathered(const float* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, float* sums) {
-  HWY_DYNAMIC_DISPATCH(AddFloats)(values, count, numbers, high, rows, sums);
+void AddGathered(const Table<float>& table, const uint8_t* numbers, const uint8_t* high, size_t rows, float* sums) {
+  HWY_DYNAMIC_DISPATCH(AddFloats)(table, numbers, high, rows, sums);
 }
 
 bool LimitVectors(std::string_view target) {

@@ -55,11 +55,20 @@ void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes);
 /// The numbers whose bits, at most 8, stand in planes.
 void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers);
 
-/// sums[row] += values[number of the row]; `high`: the numbers' upper halves, or null. `values` are `count`, padded to 64.
-void AddGathered(const double* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, double* sums);
-void AddGathered(const float* values, size_t count, const uint8_t* numbers, const uint8_t* high, size_t rows, float* sums);
+/// Values by number. Up to kMostBytePlanes of them stand twice: whole, padded to 64, and byte by byte: `[sizeof(T)][padded]`.
+constexpr size_t kMostBytePlanes = 256;
+template <typename T>
+struct Table {
+  const T* values = nullptr;
+  const uint8_t* bytes = nullptr;
+  size_t count = 0;
+};
 
-/// For measurements: only vectors of this kind and narrower ones ("AVX3", "AVX2", "SSE4", "SSSE3", "SCALAR"). False: this machine has no such.
+/// sums[row] += the value of the row's number; `high`: the numbers' upper halves, or null.
+void AddGathered(const Table<double>& table, const uint8_t* numbers, const uint8_t* high, size_t rows, double* sums);
+void AddGathered(const Table<float>& table, const uint8_t* numbers, const uint8_t* high, size_t rows, float* sums);
+
+/// For measurements: only vectors of this kind and narrower ones ("AVX3_DL", "AVX3", "AVX2", "SSE4", "SSSE3", "SCALAR"). False: this machine has no such.
 bool LimitVectors(std::string_view target);
 
 }  // namespace slipway::model
