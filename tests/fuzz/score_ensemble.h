@@ -19,7 +19,7 @@ inline void ScoreEnsemble(slipway::Result<slipway::model::Ensemble> ensemble) {
   for (size_t row = 0; row < kRows; ++row) values[row] = row % 10 == 0 ? std::nan("") : static_cast<double>(row) / 7 - 5;
   std::vector<slipway::model::Values> features(forest->ensemble().features, {nullptr, values.data()});
   std::vector<double> sums(forest->ensemble().outputs * kRows);
-  auto scratch = forest->NewScratch();
+  auto scratch = forest->TakeScratch();
   for (size_t rows : {size_t{1}, kRows}) forest->Sum(features, rows, *scratch, sums.data(), kRows);
   if (!contributions) return;
   Contributions::Scratch room;

@@ -1,6 +1,7 @@
 #include "model/forest/circuit.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <set>
 #include <utility>
@@ -10,8 +11,8 @@ namespace {
 
 constexpr size_t kMostKeptThresholds = 8192;
 constexpr size_t kSorted = 128;  // gates at a time: with more, too many planes would be open at once
-constexpr size_t kMostGates = size_t{1} << 24;
-constexpr uint32_t kTableBits = 3;  // functions of so many bits of a category's rank are kept
+constexpr size_t kMostGates = size_t{1} << 24, kMostCode = size_t{1} << 27;  // bytes
+constexpr uint32_t kTableBits = 3;                                           // functions of so many bits of a category's rank are kept
 
 uint32_t Low(uint32_t number, uint32_t bits) { return number & ((1u << bits) - 1); }
 
@@ -36,6 +37,11 @@ class Circuit::Order {
 
  private:
   static constexpr uint32_t kWindow = 64;
+  static constexpr auto kOnesIn = [] {  // a popcount without the instruction, which not all of x86-64 has, is a call
+    std::array<uint8_t, 2 * kWindow> ones{};
+    for (uint32_t i = 1; i < ones.size(); ++i) ones[i] = static_cast<uint8_t>(ones[i / 2] + i % 2);
+    return ones;
+  }();
 
   const Node& NodeAt(int32_t at) const { return tree_.nodes[static_cast<size_t>(at)]; }
   uint32_t Leaves(int32_t at) const { return at < 0 ? 1 : leaves_[static_cast<size_t>(at)]; }
@@ -49,8 +55,7 @@ class Circuit::Order {
     auto cost = [&](uint32_t of_left, uint32_t of_right) {
       auto varies = [](uint32_t from, uint32_t count) { return (1u << std::bit_width(from ^ (from + count - 1))) - 1; };
       auto bits = varies(of_left, Leaves(left)) | varies(of_right, Leaves(right)) | (of_left & ~of_right);
-      return Cost(left, of_left % kWindow) / 2 + Cost(right, of_right % kWindow) / 2 +
-             static_cast<uint32_t>(std::popcount(bits & (2 * kWindow - 1)));
+      return Cost(left, of_left % kWindow) / 2 + Cost(right, of_right % kWindow) / 2 + kOnesIn[bits & (2 * kWindow - 1)];
     };
     auto left_first = cost(first, first + Leaves(left)), right_first = cost(first + Leaves(right), first);
     best = 1 + 2 * std::min(left_first, right_first) + (right_first < left_first ? 1 : 0);
@@ -69,18 +74,20 @@ Circuit::Circuit(const Ensemble& ensemble, const Ranks& ranks, Columns& columns)
       if (split.categories < 0 && thresholds.size() <= kMostKeptThresholds)
         thresholds.emplace(split.feature, split.threshold, split.nan, split.zero);
   keep_thresholds_ = thresholds.size() <= kMostKeptThresholds;
+  if (MachineCode::IsPossible()) code_ = std::make_unique<MachineCode>();
 }
 
 /// `one` where `select` is set, else `zero`.
-Circuit::Plane Circuit::Mux(Plane select, Plane zero, Plane one, bool keep) {
+Plane Circuit::Mux(Plane select, Plane zero, Plane one, bool keep) {
   if (zero == one) return zero;
+  if (select == kZeros || select == kOnes) return select == kOnes ? one : zero;
   if (zero == kZeros && one == kOnes) return select;
-  WideGate gate{select, zero, one, keep ? kept_++ : kTemporary + temporary_++};
+  WideGate gate{select, zero, one, keep ? kept_++ : kOwn + temporary_++};
   (keep ? wide_common_ : wide_own_).push_back(gate);
   return gate.out;
 }
 
-Circuit::Plane Circuit::BitOf(uint32_t column, uint32_t bit) {
+Plane Circuit::BitOf(uint32_t column, uint32_t bit) {
   auto [found, is_new] = input_of_column_.try_emplace(column, inputs_.size());
   if (is_new) {
     auto bits = static_cast<uint32_t>(std::bit_width(columns_.Most(column)));
@@ -90,27 +97,36 @@ Circuit::Plane Circuit::BitOf(uint32_t column, uint32_t bit) {
   return inputs_[found->second].first + bit;
 }
 
-/// Whether bits [from, from + bits) of a column's numbers, as a number, are above another.
-Circuit::Plane Circuit::Greater(uint32_t column, uint32_t from, uint32_t bits, uint32_t than) {
-  if (Low(~than, bits) == 0) return kZeros;
-  auto [found, is_new] = known_.try_emplace({'>', column, from, bits, than}, 0);
-  if (!is_new) return found->second;
-  auto top = BitOf(column, from + bits - 1);
-  auto rest = Greater(column, from, bits - 1, Low(than, bits - 1));
-  return found->second = than >> (bits - 1) != 0 ? Mux(top, kZeros, rest, true) : Mux(top, rest, kOnes, true);
+/// The plane of this function of a column's bits, which is made when it is first asked for.
+template <typename Make>
+Plane Circuit::Once(const Function& function, Make&& make) {
+  if (auto found = known_.find(function); found != known_.end()) return found->second;
+  const auto plane = make();
+  known_.emplace(function, plane);
+  return plane;
 }
 
-Circuit::Plane Circuit::Equal(uint32_t column, uint32_t from, uint32_t bits, uint32_t to) {
+/// Whether bits [from, from + bits) of a column's numbers, as a number, are above another.
+Plane Circuit::Greater(uint32_t column, uint32_t from, uint32_t bits, uint32_t than) {
+  if (Low(~than, bits) == 0) return kZeros;
+  return Once({'>', column, from, bits, than}, [&] {
+    auto top = BitOf(column, from + bits - 1);
+    auto rest = Greater(column, from, bits - 1, Low(than, bits - 1));
+    return than >> (bits - 1) != 0 ? Mux(top, kZeros, rest, true) : Mux(top, rest, kOnes, true);
+  });
+}
+
+Plane Circuit::Equal(uint32_t column, uint32_t from, uint32_t bits, uint32_t to) {
   if (bits == 0) return kOnes;
-  auto [found, is_new] = known_.try_emplace({'=', column, from, bits, to}, 0);
-  if (!is_new) return found->second;
-  auto top = BitOf(column, from + bits - 1);
-  auto rest = Equal(column, from, bits - 1, Low(to, bits - 1));
-  return found->second = to >> (bits - 1) != 0 ? Mux(top, kZeros, rest, true) : Mux(top, rest, kZeros, true);
+  return Once({'=', column, from, bits, to}, [&] {
+    auto top = BitOf(column, from + bits - 1);
+    auto rest = Equal(column, from, bits - 1, Low(to, bits - 1));
+    return to >> (bits - 1) != 0 ? Mux(top, kZeros, rest, true) : Mux(top, rest, kZeros, true);
+  });
 }
 
 /// Where a column's number is above the threshold: its upper half is, or that is equal and the lower half is.
-Circuit::Plane Circuit::Above(const Columns::Place& place) {
+Plane Circuit::Above(const Columns::Place& place) {
   auto bits = static_cast<uint32_t>(std::bit_width(columns_.Most(place.column)));
   auto low = bits / 2, high = bits - low, threshold = uint32_t{place.threshold};
   auto make = [&](bool keep) {
@@ -118,13 +134,11 @@ Circuit::Plane Circuit::Above(const Columns::Place& place) {
                Greater(place.column, 0, low, Low(threshold, low)), keep);
   };
   if (!keep_thresholds_) return make(false);
-  auto [found, is_new] = known_.try_emplace({'t', place.column, 0, 0, threshold}, 0);
-  if (is_new) found->second = make(true);
-  return found->second;
+  return Once({'t', place.column, 0, 0, threshold}, [&] { return make(true); });
 }
 
 /// table[number] of a column's lowest bits, by halves.
-Circuit::Plane Circuit::OfTable(uint32_t column, uint32_t bits, const uint8_t* table) {
+Plane Circuit::OfTable(uint32_t column, uint32_t bits, const uint8_t* table) {
   if (bits == 0) return *table != 0 ? kOnes : kZeros;
   const auto* half = table + (size_t{1} << (bits - 1));
   if (bits > kTableBits) {
@@ -133,13 +147,13 @@ Circuit::Plane Circuit::OfTable(uint32_t column, uint32_t bits, const uint8_t* t
   }
   uint32_t pattern = 0;
   for (uint32_t i = 0; i < 1u << bits; ++i) pattern |= uint32_t{table[i]} << i;
-  auto [found, is_new] = known_.try_emplace({'f', column, bits, 0, pattern}, 0);
-  if (!is_new) return found->second;
-  auto zero = OfTable(column, bits - 1, table), one = OfTable(column, bits - 1, half);
-  return found->second = Mux(BitOf(column, bits - 1), zero, one, true);
+  return Once({'f', column, bits, 0, pattern}, [&] {
+    auto zero = OfTable(column, bits - 1, table), one = OfTable(column, bits - 1, half);
+    return Mux(BitOf(column, bits - 1), zero, one, true);
+  });
 }
 
-Circuit::Plane Circuit::GoesRight(const Split& split) {
+Plane Circuit::GoesRight(const Split& split) {
   if (split.categories < 0) return Above(columns_.OfOrder(split));
   auto column = columns_.OfCategories(split.feature);
   auto bits = static_cast<uint32_t>(std::bit_width(columns_.Most(column)));
@@ -182,37 +196,35 @@ void Circuit::Schedule(std::span<WideGate> gates, Number& number) {
   std::vector<uint32_t> level(temporary_), last_use(temporary_);
   auto each_input = [](WideGate& gate, auto&& act) {
     for (auto* plane : {&gate.select, &gate.zero, &gate.one})
-      if (*plane >= kTemporary) act(*plane);
+      if (*plane >= kOwn) act(*plane);
   };
   for (auto& gate : gates) {
-    auto& own = level[gate.out - kTemporary];
-    each_input(gate, [&](Plane& in) { own = std::max(own, level[in - kTemporary] + 1); });
+    auto& own = level[gate.out - kOwn];
+    each_input(gate, [&](Plane& in) { own = std::max(own, level[in - kOwn] + 1); });
   }
-  auto rank = [&](const WideGate& gate) {
-    return std::pair(level[gate.out - kTemporary], gate.out);
-  };  // outputs are numbered as gates were made
+  auto rank = [&](const WideGate& gate) { return std::pair(level[gate.out - kOwn], gate.out); };  // outputs are numbered as gates were made
   for (size_t first = 0; first < gates.size(); first += kSorted)
     std::ranges::sort(gates.subspan(first, std::min(kSorted, gates.size() - first)), {}, rank);
-  for (uint32_t g = 0; g < gates.size(); ++g) each_input(gates[g], [&](Plane& in) { last_use[in - kTemporary] = g; });
+  for (uint32_t g = 0; g < gates.size(); ++g) each_input(gates[g], [&](Plane& in) { last_use[in - kOwn] = g; });
   for (uint32_t bit = 0; bit < bits_; ++bit)
-    if (number.bits[bit] >= kTemporary) last_use[number.bits[bit] - kTemporary] = static_cast<uint32_t>(gates.size());
+    if (number.bits[bit] >= kOwn) last_use[number.bits[bit] - kOwn] = static_cast<uint32_t>(gates.size());
   std::vector<Plane> free, place(temporary_);
   uint32_t used = 0;
   for (uint32_t g = 0; g < gates.size(); ++g) {
     auto& gate = gates[g];
     each_input(gate, [&](Plane& in) {
-      auto& last = last_use[in - kTemporary];
-      in = place[in - kTemporary];
-      if (last == g) free.push_back(in);     // the gate's own output may take it: inputs are read before
-      last = last == g ? kTemporary : last;  // an input may stand twice
+      auto& last = last_use[in - kOwn];
+      in = place[in - kOwn];
+      if (last == g) free.push_back(in);  // the gate's own output may take it: inputs are read before
+      last = last == g ? kOwn : last;     // an input may stand twice
     });
-    auto out = free.empty() ? kTemporary + used++ : free.back();
+    auto out = free.empty() ? kOwn + used++ : free.back();
     if (!free.empty()) free.pop_back();
-    place[gate.out - kTemporary] = out;
+    place[gate.out - kOwn] = out;
     gate.out = out;
   }
   for (uint32_t bit = 0; bit < bits_; ++bit)
-    if (number.bits[bit] >= kTemporary) number.bits[bit] = place[number.bits[bit] - kTemporary];
+    if (number.bits[bit] >= kOwn) number.bits[bit] = place[number.bits[bit] - kOwn];
   most_temporary_ = std::max(most_temporary_, used);
 }
 
@@ -226,8 +238,16 @@ bool Circuit::Add(const Tree& tree, Part& part) {
   part.leaf_of_number.resize(leaves[0]);
   Order order(tree, leaves);
   auto number = Build(tree, leaves, order, 0, 0, part);
-  Schedule(std::span(wide_own_).subspan(own), number);
-  full_ = wide_common_.size() + wide_own_.size() > kMostGates || planes() > kMostPlanes;
+  const auto gates = std::span(wide_own_).subspan(own);
+  const std::span results(number.bits, bits_);
+  if (code_ != nullptr) {
+    part.function = code_->Add(gates, results);
+    most_temporary_ = std::max(most_temporary_, static_cast<uint32_t>(part.function.own_planes));
+  } else {
+    Schedule(gates, number);
+  }
+  full_ = gates_ + wide_common_.size() + gates.size() > kMostGates || (code_ != nullptr && code_->bytes() > kMostCode) ||
+          planes() > kMostPlanes;
   if (full_) {  // as if the tree had not come
     kept_ = kept;
     wide_common_.resize(common);
@@ -237,19 +257,28 @@ bool Circuit::Add(const Tree& tree, Part& part) {
     return false;
   }
   part.first_gate = own;
-  part.gates = wide_own_.size() - own;
+  part.gates = gates.size();
   part.bits.assign(number.bits, number.bits + bits_);
+  gates_ += gates.size();
+  if (code_ != nullptr) wide_own_.clear();
   return true;
 }
 
 void Circuit::Finish(const std::vector<Part*>& parts) {
-  auto place = [&](Plane plane) { return plane < kTemporary ? plane : kept_ + (plane - kTemporary); };
+  auto place = [&](Plane plane) { return plane < kOwn ? plane : kept_ + (plane - kOwn); };
   auto narrow = [&](std::vector<WideGate>& wide, std::vector<Gate>& gates) {
     for (const auto& gate : wide)
       gates.push_back({static_cast<uint16_t>(place(gate.select)), static_cast<uint16_t>(place(gate.zero)),
                        static_cast<uint16_t>(place(gate.one)), static_cast<uint16_t>(place(gate.out))});
     wide = {};
   };
+  gates_ += wide_common_.size();
+  if (code_ != nullptr) {
+    common_function_ = code_->Add(wide_common_, {});
+    code_->Finish();
+    most_temporary_ = std::max(most_temporary_, static_cast<uint32_t>(common_function_.own_planes));
+    wide_common_ = {};
+  }
   narrow(wide_common_, common_);
   narrow(wide_own_, own_);
   for (auto* part : parts)
@@ -261,7 +290,17 @@ void Circuit::Begin(const uint16_t* numbers, size_t rows, uint8_t* planes) const
   std::fill_n(planes + kZeros * kPlaneBytes, kPlaneBytes, uint8_t{0});
   std::fill_n(planes + kOnes * kPlaneBytes, kPlaneBytes, uint8_t{0xff});
   for (const auto& input : inputs_) SlicePlanes(numbers + input.column * kPlaneRows, input.bits, rows, planes + input.first * kPlaneBytes);
-  RunGates(common_.data(), common_.size(), rows, planes);
+  if (code_ != nullptr)
+    code_->Run(common_function_, rows, planes, planes + kept_ * kPlaneBytes);
+  else
+    RunGates(common_.data(), common_.size(), rows, planes);
+}
+
+void Circuit::Run(const Part& part, size_t rows, uint8_t* planes) const {
+  if (code_ != nullptr)
+    code_->Run(part.function, rows, planes, planes + kept_ * kPlaneBytes);
+  else
+    RunGates(own_.data() + part.first_gate, part.gates, rows, planes);
 }
 
 }  // namespace slipway::model

@@ -1,13 +1,18 @@
 #pragma once
 
+#include <boost/container_hash/hash.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <tuple>
 #include <vector>
 
 #include "model/forest/columns.h"
 #include "model/forest/kernels.h"
+#include "model/forest/machine_code.h"
 
 namespace slipway::model {
 
@@ -23,6 +28,7 @@ class Circuit {
   /// A tree's gates and what comes out of them.
   struct Part {
     size_t first_gate = 0, gates = 0;
+    MachineCode::Function function;        ///< the same as code, where there is
     std::vector<uint32_t> bits;            ///< planes of the leaf's number, from the lowest bit
     std::vector<uint16_t> leaf_of_number;  ///< numbers are places in this order of the leaves
   };
@@ -33,26 +39,26 @@ class Circuit {
   void Finish(const std::vector<Part*>& parts);
 
   size_t planes() const { return kept_ + most_temporary_; }
-  size_t gates() const { return common_.size() + own_.size(); }
+  size_t gates() const { return gates_; }
+  bool is_code() const { return code_ != nullptr; }
+  size_t code_bytes() const { return is_code() ? code_->bytes() : 0; }
 
   /// Fills the kept planes for the numbers of the rank columns, `[columns, kPlaneRows]`. Rows here come in steps of kRowStep.
   void Begin(const uint16_t* numbers, size_t rows, uint8_t* planes) const;
   /// Runs a tree's gates, after Begin.
-  void Run(const Part& part, size_t rows, uint8_t* planes) const { RunGates(own_.data() + part.first_gate, part.gates, rows, planes); }
+  void Run(const Part& part, size_t rows, uint8_t* planes) const;
 
  private:
-  using Plane = uint32_t;  ///< kept ones by place; others from kTemporary on
-  static constexpr Plane kZeros = 0, kOnes = 1, kTemporary = 1u << 31;
   static constexpr size_t kMostBits = 12;
   static constexpr uint32_t kMostPlanes = 65'536;
-  struct WideGate {
-    Plane select = 0, zero = 0, one = 0, out = 0;
-  };
   struct Number {
     Plane bits[kMostBits];  ///< of a leaf's number, from the lowest bit
   };
 
   class Order;
+  using Function = std::tuple<char, uint32_t, uint32_t, uint32_t, uint32_t>;  ///< kind, column, bits, how many, of what number
+  template <typename Make>
+  Plane Once(const Function& function, Make&& make);
   Plane Mux(Plane select, Plane zero, Plane one, bool keep);
 
   Plane BitOf(uint32_t column, uint32_t bit);
@@ -72,13 +78,16 @@ class Circuit {
   uint32_t bits_ = 0, temporary_ = 0;  ///< of the tree at hand
   std::vector<WideGate> wide_common_, wide_own_;
   std::vector<Gate> common_, own_;
+  size_t gates_ = 0;
+  std::unique_ptr<MachineCode> code_;  ///< null: gates are interpreted
+  MachineCode::Function common_function_;
   struct Input {
     uint32_t column = 0, bits = 0;
     Plane first = 0;
   };
   std::vector<Input> inputs_;
   std::map<uint32_t, size_t> input_of_column_;
-  std::map<std::tuple<char, uint32_t, uint32_t, uint32_t, uint32_t>, Plane> known_;
+  boost::unordered_flat_map<Function, Plane, boost::hash<Function>> known_;
 };
 
 }  // namespace slipway::model

@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <mutex>
 
 #include "base/format.h"
 #include "model/forest/circuit.h"
@@ -14,7 +15,7 @@
 namespace slipway::model {
 namespace {
 
-constexpr size_t kFewRows = 40;  // that are walked faster than a circuit runs
+constexpr size_t kFewRows = 16, kFewInterpreted = 40;  // that are walked faster than a circuit runs
 constexpr uint32_t kMostCategories = 65'534;
 
 template <typename T>
@@ -54,6 +55,16 @@ void Reorder(Tree& tree, const std::vector<uint16_t>& leaf_of_number) {
 
 }  // namespace
 
+class Forest::Scratch {
+ public:
+  Buffer<uint8_t> planes, numbers;
+  Buffer<uint16_t> columns, rows;  ///< of ranks
+  Buffer<uint32_t> ranks, leaves;
+  Buffer<double> doubles;
+  Buffer<float> floats;
+  size_t numbers_held = 0, columns_held = 0, rows_held = 0, ranks_held = 0, leaves_held = 0, doubles_held = 0, floats_held = 0;
+};
+
 struct Forest::Parts {
   explicit Parts(Ensemble given) : ensemble(std::move(given)), ranks(ensemble), columns(ranks), circuit(ensemble, ranks, columns) {}
 
@@ -84,19 +95,22 @@ struct Forest::Parts {
   Buffer<uint8_t> bytes;  ///< the values once more, as Table wants them
   bool walks = false;     ///< some tree is not in the circuit
   Shape shape;
+  std::mutex idle_mutex;
+  std::vector<std::unique_ptr<Scratch>> idle;  ///< of which each caller takes one
 };
 
-class Forest::Scratch {
- public:
-  Buffer<uint8_t> planes, numbers;
-  Buffer<uint16_t> columns, rows;  ///< of ranks
-  Buffer<uint32_t> ranks, leaves;
-  Buffer<double> doubles;
-  Buffer<float> floats;
-  size_t numbers_held = 0, columns_held = 0, rows_held = 0, ranks_held = 0, leaves_held = 0, doubles_held = 0, floats_held = 0;
-};
+std::unique_ptr<Forest::Scratch, Forest::GiveBack> Forest::TakeScratch() const {
+  const std::scoped_lock lock(parts_->idle_mutex);
+  auto& idle = parts_->idle;
+  auto scratch = idle.empty() ? std::make_unique<Scratch>() : std::move(idle.back());
+  if (!idle.empty()) idle.pop_back();
+  return {scratch.release(), GiveBack{parts_.get()}};
+}
 
-void Forest::ScratchDeleter::operator()(Scratch* scratch) const { delete scratch; }
+void Forest::GiveBack::operator()(Scratch* scratch) const {
+  const std::scoped_lock lock(parts->idle_mutex);
+  parts->idle.emplace_back(scratch);
+}
 
 Forest::Forest(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Forest::Forest(Forest&&) noexcept = default;
@@ -139,6 +153,7 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
   parts->shape.trees = parts->trees.size();
   parts->shape.columns = parts->columns.size();
   parts->shape.gates = parts->circuit.gates();
+  parts->shape.code_bytes = parts->circuit.code_bytes();
   parts->shape.planes = parts->circuit.planes();
   for (uint32_t f = 0; f < parts->ensemble.features; ++f) parts->shape.thresholds += parts->ranks.Count(f);
   return Forest(std::move(parts));
@@ -193,7 +208,7 @@ void AddLinear(const Ensemble& ensemble, const std::vector<LinearLeaf>& linear, 
 
 template <typename T>
 void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, Scratch& scratch, T* sums) const {
-  const bool few = rows <= kFewRows;
+  const bool few = rows <= (circuit.is_code() ? kFewRows : kFewInterpreted);
   const size_t room = (rows + kRowStep - 1) / kRowStep * kRowStep;
   Reserve(scratch.ranks, scratch.ranks_held, kPlaneRows);
   Reserve(scratch.leaves, scratch.leaves_held, kPlaneRows);
@@ -242,10 +257,6 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
     for (size_t w = 0; w < shape.width; ++w)
       for (size_t row = 0; row < rows; ++row) out[w * kPlaneRows + row] += values[w * tree.padded + leaves[row]];
   }
-}
-
-std::unique_ptr<Forest::Scratch, Forest::ScratchDeleter> Forest::NewScratch() const {
-  return std::unique_ptr<Scratch, ScratchDeleter>(new Scratch);
 }
 
 size_t Forest::block() const { return kPlaneRows; }

@@ -10,6 +10,8 @@ namespace slipway::model {
 
 /// An ensemble made ready for many rows at once: see README.md. Thread-safe.
 class Forest {
+  struct Parts;
+
  public:
   /// `ensemble` has passed Check. kUnsupported: a feature with more than 65,534 categories.
   static Result<Forest> Compile(Ensemble ensemble);
@@ -17,12 +19,13 @@ class Forest {
   Forest& operator=(Forest&&) noexcept;
   ~Forest();
 
-  /// Room for a block; kept from one to the next.
+  /// Room for a block, of one caller at a time; the forest, which must live longer, keeps it for the next one.
   class Scratch;
-  struct ScratchDeleter {
+  struct GiveBack {
+    Parts* parts = nullptr;
     void operator()(Scratch* scratch) const;
   };
-  std::unique_ptr<Scratch, ScratchDeleter> NewScratch() const;
+  std::unique_ptr<Scratch, GiveBack> TakeScratch() const;
 
   /// The most rows of one call of Sum.
   size_t block() const;
@@ -36,12 +39,11 @@ class Forest {
   std::vector<double> DecidesBy(uint32_t feature) const;
 
   struct Shape {
-    size_t trees = 0, leaves = 0, most_leaves = 0, thresholds = 0, columns = 0, gates = 0, planes = 0;
+    size_t trees = 0, leaves = 0, most_leaves = 0, thresholds = 0, columns = 0, gates = 0, planes = 0, code_bytes = 0;
   };
   const Shape& shape() const;
 
  private:
-  struct Parts;
   explicit Forest(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };

@@ -43,6 +43,7 @@ class ForestModel final : public Model {
             {"thresholds", fmt::to_string(shape.thresholds)},
             {"rank columns", fmt::to_string(shape.columns)},
             {"gates of the circuit", fmt::to_string(shape.gates)},
+            {"bytes of machine code", shape.code_bytes == 0 ? "none: interpreted" : fmt::to_string(shape.code_bytes)},
             {"planes of the circuit", fmt::to_string(shape.planes)}};
   }
 
@@ -72,7 +73,7 @@ class ForestModel final : public Model {
     auto rows = static_cast<size_t>(batch.num_rows());
     size_t outputs = forest_.ensemble().outputs;
     ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> sums, arrow::AllocateBuffer(static_cast<int64_t>(outputs * rows * sizeof(double))));
-    auto scratch = forest_.NewScratch();
+    auto scratch = forest_.TakeScratch();
     std::vector<Inputs::Scratch> converted;
     std::vector<Values> features;
     for (size_t first = 0; first < rows; first += forest_.block()) {

@@ -172,36 +172,55 @@ HWY_INLINE void RunWords(const Gate* gates, size_t count, uint64_t* planes) {
 void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes) {
   auto* words = reinterpret_cast<uint64_t*>(planes);
   constexpr size_t kStep = kRowStep / 64;
-  switch (rows / kRowStep) {
-    case 1: return RunWords<kStep>(gates, count, words);
-    case 2: return RunWords<2 * kStep>(gates, count, words);
-    case 3: return RunWords<3 * kStep>(gates, count, words);
-    default: return RunWords<4 * kStep>(gates, count, words);
+  return rows == kRowStep ? RunWords<kStep>(gates, count, words) : RunWords<2 * kStep>(gates, count, words);
+}
+static_assert(kPlaneRows == 2 * kRowStep);
+
+#if HWY_TARGET == HWY_SCALAR
+template <size_t kBits>
+HWY_INLINE void JoinBits(const uint8_t* planes, const uint32_t* bits, size_t rows, uint8_t* numbers) {
+  for (size_t byte = 0; byte < rows / 8; ++byte) {
+    uint64_t joined = 0;  // a byte for each row
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kBits; ++i) {
+      const uint64_t eight = planes[bits[i] * kPlaneBytes + byte] * 0x0101010101010101u & 0x8040201008040201u;
+      joined |= ((eight + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u) << i;
+    }
+    std::memcpy(numbers + 8 * byte, &joined, sizeof(joined));
   }
 }
-static_assert(kPlaneRows == 4 * kRowStep);
-
-void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers) {
-#if HWY_TARGET == HWY_SCALAR
-  for (size_t byte = 0; byte < rows / 8; ++byte) {
-    uint64_t rows = 0;  // a byte for each row
-    for (size_t i = 0; i < count; ++i) {
-      const uint64_t eight = planes[bits[i] * kPlaneBytes + byte] * 0x0101010101010101u & 0x8040201008040201u;
-      rows |= ((eight + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u) << i;
-    }
-    std::memcpy(numbers + 8 * byte, &rows, sizeof(rows));
-  }
 #else
+template <size_t kBits>
+HWY_INLINE void JoinBits(const uint8_t* planes, const uint32_t* bits, size_t rows, uint8_t* numbers) {
   const hn::ScalableTag<uint8_t> d;
   for (size_t row = 0; row < rows; row += hn::Lanes(d)) {
     auto number = hn::Zero(d);
-    for (size_t i = 0; i < count; ++i) {
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kBits; ++i) {
       const auto is_set = hn::LoadMaskBits(d, planes + bits[i] * kPlaneBytes + row / 8);
-      number = hn::Or(number, hn::IfThenElseZero(is_set, hn::Set(d, static_cast<uint8_t>(1u << i))));
+      const auto bit = hn::Set(d, static_cast<uint8_t>(1u << i));
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+      number.raw = _mm512_mask_add_epi8(number.raw, is_set.raw, number.raw, bit.raw);
+#else
+      number = hn::Or(number, hn::IfThenElseZero(is_set, bit));
+#endif
     }
     hn::Store(number, d, numbers + row);
   }
+}
 #endif
+
+void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers) {
+  switch (count) {
+    case 1: return JoinBits<1>(planes, bits, rows, numbers);
+    case 2: return JoinBits<2>(planes, bits, rows, numbers);
+    case 3: return JoinBits<3>(planes, bits, rows, numbers);
+    case 4: return JoinBits<4>(planes, bits, rows, numbers);
+    case 5: return JoinBits<5>(planes, bits, rows, numbers);
+    case 6: return JoinBits<6>(planes, bits, rows, numbers);
+    case 7: return JoinBits<7>(planes, bits, rows, numbers);
+    default: return JoinBits<8>(planes, bits, rows, numbers);
+  }
 }
 
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3

@@ -41,7 +41,7 @@ struct RankCodes {
 void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint16_t* out);
 
 /// A plane is one bit of each of kPlaneRows rows: row r is bit r % 8 of byte r / 8. Its rows are used in steps of kRowStep, the first ones first.
-constexpr size_t kPlaneRows = 2048, kPlaneBytes = kPlaneRows / 8, kRowStep = 512;
+constexpr size_t kPlaneRows = 1024, kPlaneBytes = kPlaneRows / 8, kRowStep = 512;
 
 /// The lowest `bits` bits of the rows' numbers, each as a plane.
 void SlicePlanes(const uint16_t* numbers, size_t bits, size_t rows, uint8_t* planes);

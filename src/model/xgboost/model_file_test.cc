@@ -23,7 +23,7 @@ TEST(ParseXgboostFile, TakesNaNForASplitByCategory) {
   auto forest = Forest::Compile(std::move(file->ensemble));
   ASSERT_TRUE(forest) << forest.error().message;
   std::vector<double> category{0, 1, std::numeric_limits<double>::quiet_NaN(), 7}, x(4), sums(4);
-  forest->Sum({{nullptr, category.data()}, {nullptr, x.data()}}, 4, *forest->NewScratch(), sums.data(), 4);
+  forest->Sum({{nullptr, category.data()}, {nullptr, x.data()}}, 4, *forest->TakeScratch(), sums.data(), 4);
   EXPECT_EQ(sums, (std::vector<double>{3, -2.5, 3, 3})) << "in the set goes right; missing by default, and others, go left";
 }
 

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace slipway::model {
+
+/// Planes by number: the ones that all trees may use from 0 on, of which 0 is all zeros and 1 all ones; those of one tree from kOwn on.
+using Plane = uint32_t;
+inline constexpr Plane kZeros = 0, kOnes = 1, kOwn = 1u << 31;
+
+/// out = select ? one : zero, bit by bit.
+struct WideGate {
+  Plane select = 0, zero = 0, one = 0, out = 0;
+};
+
+/// Gates as machine code of x86-64 with AVX-512, made once when a model is loaded (Xbyak). It goes through the gates for 512 rows: what a tree's gates
+/// make stays in registers, so most of them are one instruction that reads one plane; the loops of RunGates read three and write one.
+class MachineCode {
+ public:
+  /// Whether this machine has such instructions and lets a process make code (some policies do not).
+  static bool IsPossible();
+
+  MachineCode();
+  ~MachineCode();
+
+  struct Function {
+    size_t first_byte = 0;
+    size_t own_planes = 0;  ///< that it writes to: results first
+  };
+  /// The gates in this order; `gates[i].out` below kOwn is written to its place, and `results` to the tree's first planes, unless they stand elsewhere
+  /// already: each is replaced by where it stands.
+  Function Add(std::span<const WideGate> gates, std::span<Plane> results);
+
+  size_t bytes() const;
+  /// Call once, after all gates.
+  void Finish();
+
+  /// After Finish. `planes`: [.., kPlaneBytes]; `own`: the tree's.
+  void Run(const Function& function, size_t rows, uint8_t* planes, uint8_t* own) const;
+
+ private:
+  class Writer;
+  std::unique_ptr<Writer> writer_;
+};
+
+}  // namespace slipway::model
