@@ -18,8 +18,11 @@
 namespace slipway::scoring {
 namespace {
 
-constexpr int64_t kBatchRows = 32768;
+constexpr int64_t kBatchRows = 16384;
 const int kCores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+/// One more than decoding needs: a file's first batch takes as long as many others, for it decompresses a page of each column; the next file's is
+/// ready when this file ends.
+const int kDecoders = std::min(kCores, 1 + (kCores + 3) / 4);
 constexpr double kSecondsBetweenEvents = 0.1;
 
 /// The files that a run makes; those of a run that does not commit are deleted.
@@ -134,7 +137,7 @@ Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& cloc
           {}});
   Rerun rerun(plan, job);
   TRY(rerun.Start());
-  auto reader = iceberg::ScanReader::Start(plan.source, scan, plan.read, {.threads = std::max(1, kCores / 4), .batch_rows = kBatchRows});
+  auto reader = iceberg::ScanReader::Start(plan.source, scan, plan.read, {.threads = kDecoders, .batch_rows = kBatchRows});
   MadeFiles made{.io = plan.target.io};
   StageCounts counts;
   ASSIGN(auto written, Score(plan, job, *reader, rerun, made, counts, events, stop));
