@@ -18,7 +18,7 @@
 namespace slipway::iceberg {
 namespace {
 
-constexpr int64_t kBufferBytes = 256 * 1024;  // of a column of a local file
+constexpr int64_t kBufferBytes = 64 * 1024;  // of a column of a local file
 
 /// Where one output column comes from: a leaf of the file, or a constant.
 struct Source {

@@ -54,7 +54,7 @@ Result<std::vector<iceberg::DataFile>> Score(const Plan& plan, const Job& job, i
                                              StageCounts& counts, const EventSink& events, const std::stop_token& stop) {
   iceberg::PartitionedWriter writer(plan.target, job.run_id);
   double last_event = 0;
-  Pipeline pipeline{.workers = kCores, .window = 3 * kCores};
+  Pipeline pipeline{.workers = kCores, .window = 4 * kCores};
   pipeline.source = [&]() -> Result<Batch> {
     if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "the run was cancelled");
     return reader.Next();
