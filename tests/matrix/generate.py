@@ -53,9 +53,9 @@ def data(rng, rows: int, features: int, missing: float, categories: dict[str, in
 def labels(rng, frame: pd.DataFrame, kind: str) -> np.ndarray:
     signal = np.nan_to_num(frame.iloc[:, 0].to_numpy() * frame.iloc[:, -1].to_numpy() + frame.iloc[:, 1].to_numpy()) + rng.normal(size=len(frame)) / 2
     if kind == "binary":
-        return (signal > 0).astype(int)
+        return (signal > np.median(signal)).astype(int)
     if kind == "three":
-        return np.digitize(signal, [-0.5, 0.5])
+        return np.digitize(signal, np.quantile(signal, [1 / 3, 2 / 3]))
     return np.abs(signal) + 0.1 if kind == "positive" else signal
 
 
