@@ -58,11 +58,12 @@ void Reorder(Tree& tree, const std::vector<uint16_t>& leaf_of_number) {
 class Forest::Scratch {
  public:
   Buffer<uint8_t> planes, numbers;
-  Buffer<uint16_t> columns, rows;  ///< of ranks
-  Buffer<uint32_t> ranks, leaves;
+  Buffer<uint16_t> columns, rows;          ///< of ranks
+  Buffer<uint32_t> ranks, leaves, of_few;  ///< of_few: the leaves of all trees for few rows, `[trees, rows]`
   Buffer<double> doubles;
   Buffer<float> floats;
-  size_t numbers_held = 0, columns_held = 0, rows_held = 0, ranks_held = 0, leaves_held = 0, doubles_held = 0, floats_held = 0;
+  size_t numbers_held = 0, columns_held = 0, rows_held = 0, ranks_held = 0, leaves_held = 0, of_few_held = 0, doubles_held = 0,
+         floats_held = 0;
 };
 
 struct Forest::Parts {
@@ -72,7 +73,6 @@ struct Forest::Parts {
   /// the circuit numbers them.
   struct Compiled {
     Circuit::Part part;
-    Walk walk;
     size_t leaves = 0, first_value = 0, padded = 0;
     bool in_circuit() const { return !part.bits.empty(); }
   };
@@ -88,12 +88,12 @@ struct Forest::Parts {
   Ranks ranks;
   Columns columns;
   Circuit circuit;
-  std::vector<uint8_t> tables;
+  Walks walks;
   std::vector<Compiled> trees;
   Buffer<double> doubles;
   Buffer<float> floats;
-  Buffer<uint8_t> bytes;  ///< the values once more, as Table wants them
-  bool walks = false;     ///< some tree is not in the circuit
+  Buffer<uint8_t> bytes;   ///< the values once more, as Table wants them
+  bool some_walk = false;  ///< some tree is not in the circuit
   Shape shape;
   std::mutex idle_mutex;
   std::vector<std::unique_ptr<Scratch>> idle;  ///< of which each caller takes one
@@ -124,15 +124,15 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
       return Fail(ErrorKind::kUnsupported, "feature {} has more than {} categories", f, kMostCategories);
   std::vector<double> values;
   for (auto& tree : parts->ensemble.trees) {
-    Parts::Compiled compiled{
-        {}, Walk(tree, parts->ranks, parts->columns, parts->tables), tree.leaves.size() / tree.width, values.size(), 0};
+    Parts::Compiled compiled{{}, tree.leaves.size() / tree.width, values.size(), 0};
+    parts->walks.Add(tree, parts->ranks, parts->columns);
     parts->shape.leaves += compiled.leaves;
     parts->shape.most_leaves = std::max(parts->shape.most_leaves, compiled.leaves);
     if (compiled.leaves > 1 && parts->circuit.Add(tree, compiled.part)) {
-      compiled.walk.Renumber(compiled.part.leaf_of_number);
+      parts->walks.Renumber(compiled.part.leaf_of_number);
       Reorder(tree, compiled.part.leaf_of_number);
     }
-    parts->walks |= compiled.leaves > 1 && !compiled.in_circuit();
+    parts->some_walk |= compiled.leaves > 1 && !compiled.in_circuit();
     compiled.padded = parts->has_bytes(compiled) ? std::max(kVectorRows, std::bit_ceil(compiled.leaves)) : RoundUp(compiled.leaves);
     for (size_t w = 0; w < tree.width; ++w) {
       for (size_t leaf = 0; leaf < compiled.leaves; ++leaf) values.push_back(tree.leaves[leaf * tree.width + w]);
@@ -219,17 +219,21 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
     columns.Write(features, rows, scratch.ranks.get(), scratch.columns.get(), kPlaneRows, 1);
     circuit.Begin(scratch.columns.get(), room, scratch.planes.get());
   }
-  if (few || walks) {
+  if (few || some_walk) {
     Reserve(scratch.rows, scratch.rows_held, columns.size() * kPlaneRows);
     columns.Write(features, rows, scratch.ranks.get(), scratch.rows.get(), 1, columns.size());
   }
+  if (few) {
+    Reserve(scratch.of_few, scratch.of_few_held, trees.size() * kFewInterpreted);
+    for (size_t row = 0; row < rows; ++row) walks.LeavesOfAll(scratch.rows.get() + row * columns.size(), scratch.of_few.get() + row, rows);
+  }
   auto *low = scratch.numbers.get(), *high = low + kPlaneRows;
-  auto* leaves = scratch.leaves.get();
   for (size_t t = 0; t < trees.size(); ++t) {
     const auto& tree = trees[t];
     const auto& shape = ensemble.trees[t];
     const T* values = ValuesOf<T>() + tree.first_value;
     T* out = sums + shape.output * kPlaneRows;
+    auto* leaves = few ? scratch.of_few.get() + t * rows : scratch.leaves.get();
     if (!few && tree.in_circuit()) {
       const auto& bits = tree.part.bits;
       const bool wide = bits.size() > 8;
@@ -247,8 +251,8 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
       for (size_t row = 0; row < rows; ++row) leaves[row] = low[row] | (wide ? uint32_t{high[row]} << 8 : 0u);
     } else if (tree.leaves == 1) {
       std::fill_n(leaves, rows, 0u);
-    } else {
-      tree.walk.Leaves(scratch.rows.get(), columns.size(), rows, tables.data(), leaves);
+    } else if (!few) {
+      walks.Leaves(t, scratch.rows.get(), columns.size(), rows, leaves);
     }
     if (!shape.linear.empty()) {
       AddLinear(ensemble, shape.linear, values, leaves, features, rows, out);

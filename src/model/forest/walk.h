@@ -8,18 +8,21 @@
 
 namespace slipway::model {
 
-/// The other way through a tree, row by row from the root: for trees too large to evaluate whole, and for few rows. Needs ranks of 16
+/// The other way through trees, from the root down: for those too large to evaluate whole, and for few rows. Needs ranks of 16
 /// bits row by row: `[rows, columns]`.
-class Walk {
+class Walks {
  public:
-  /// Makes columns for the tree's splits and appends its sets of categories to `tables`.
-  Walk(const Tree& tree, const Ranks& ranks, Columns& columns, std::vector<uint8_t>& tables);
+  /// Makes columns for the tree's splits and appends its sets of categories to the tables.
+  void Add(const Tree& tree, const Ranks& ranks, Columns& columns);
 
-  /// The leaf that was leaf_of_number[n] is n.
+  /// Of the last tree: the leaf that was leaf_of_number[n] is n.
   void Renumber(const std::vector<uint16_t>& leaf_of_number);
 
-  /// Which leaf each row reaches.
-  void Leaves(const uint16_t* rows_of_ranks, size_t columns, size_t rows, const uint8_t* tables, uint32_t* leaves) const;
+  /// Which leaf of one tree each row reaches.
+  void Leaves(size_t tree, const uint16_t* ranks, size_t columns, size_t rows, uint32_t* leaves) const;
+
+  /// Which leaf of each tree one row reaches: that of tree t at `leaves[t * stride]`.
+  void LeavesOfAll(const uint16_t* ranks, uint32_t* leaves, size_t stride) const;
 
  private:
   /// Its children stand side by side; a leaf is its own left child, and everything goes left.
@@ -29,11 +32,14 @@ class Walk {
     uint32_t threshold = 0;  ///< of a category: where its set starts in the tables
   };
   template <bool kCategories>
-  void LeavesOf(const uint16_t* rows_of_ranks, size_t columns, size_t rows, const uint8_t* tables, uint32_t* leaves) const;
+  uint32_t Next(uint32_t at, const uint16_t* ranks) const;
+  template <bool kCategories, typename Start, typename Reached>
+  void Together(size_t count, Start&& start, Reached&& reached) const;
 
-  std::vector<Place> places_;
+  std::vector<Place> places_;      ///< of all trees
   std::vector<uint32_t> leaf_of_;  ///< of each place; of the leaves'
-  bool has_categories_ = false;
+  std::vector<uint32_t> roots_;
+  std::vector<uint8_t> tables_;
 };
 
 }  // namespace slipway::model
