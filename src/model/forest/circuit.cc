@@ -11,8 +11,8 @@ namespace {
 
 constexpr size_t kMostKeptThresholds = 8192;
 constexpr size_t kSorted = 128;  // gates at a time: with more, too many planes would be open at once
-constexpr size_t kMostGates = size_t{1} << 24, kMostCode = size_t{1} << 27;  // bytes
-constexpr uint32_t kTableBits = 3;                                           // functions of so many bits of a category's rank are kept
+constexpr size_t kMostGates = size_t{1} << 24, kMostCodeBytes = size_t{1} << 27;
+constexpr uint32_t kTableBits = 3;  // functions of so many bits of a category's rank are kept
 
 uint32_t Low(uint32_t number, uint32_t bits) { return number & ((1u << bits) - 1); }
 
@@ -246,7 +246,7 @@ bool Circuit::Add(const Tree& tree, Part& part) {
   } else {
     Schedule(gates, number);
   }
-  full_ = gates_ + wide_common_.size() + gates.size() > kMostGates || (code_ != nullptr && code_->bytes() > kMostCode) ||
+  full_ = gates_ + wide_common_.size() + gates.size() > kMostGates || (code_ != nullptr && code_->bytes() > kMostCodeBytes) ||
           planes() > kMostPlanes;
   if (full_) {  // as if the tree had not come
     kept_ = kept;

@@ -82,7 +82,7 @@ struct Forest::Parts {
   const T* ValuesOf() const;
   template <typename T>
   void Keep(Buffer<T>& kept, const std::vector<double>& values);
-  bool has_bytes(const Compiled& tree) const { return tree.in_circuit() && tree.leaves <= kMostBytePlanes; }
+  bool has_bytes(const Compiled& tree) const { return tree.in_circuit() && tree.leaves <= kMostByteValues; }
 
   Ensemble ensemble;  ///< without its nodes and leaves, once compiled
   Ranks ranks;

@@ -315,7 +315,7 @@ HWY_INLINE void AddLookedUp(const Table<T>& table, const uint8_t* numbers, const
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
   if (table.count <= 64) return AddByBytes<T, 1>(table.bytes, numbers, rows, sums);
   if (table.count <= 128) return AddByBytes<T, 2>(table.bytes, numbers, rows, sums);
-  if (table.count <= kMostBytePlanes) return AddByBytes<T, 4>(table.bytes, numbers, rows, sums);
+  if (table.count <= kMostByteValues) return AddByBytes<T, 4>(table.bytes, numbers, rows, sums);
 #elif HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
   if (table.count <= 64) {
     const hn::ScalableTag<T> d;

@@ -55,8 +55,9 @@ void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes);
 /// The numbers whose bits, at most 8, stand in planes.
 void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers);
 
-/// Values by number. Up to kMostBytePlanes of them stand twice: whole, padded to 64, and byte by byte: `[sizeof(T)][padded]`.
-constexpr size_t kMostBytePlanes = 256;
+/// Values by number, padded to a multiple of 64. Up to kMostByteValues of them are padded to 64, 128 or 256 and stand twice: whole, and byte by
+/// byte: `[sizeof(T)][padded]`.
+constexpr size_t kMostByteValues = 256;
 template <typename T>
 struct Table {
   const T* values = nullptr;
