@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <future>
 #include <mutex>
 
 #include "base/format.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr size_t kFewRows = 16, kFewInterpreted = 40;  // that are walked faster than a circuit runs
 constexpr uint32_t kMostCategories = 65'534;
+constexpr size_t kFewLeaves = 4096;  // of a forest, which are compiled sooner than a thread starts to pay
 
 template <typename T>
 using Buffer = hwy::AlignedFreeUniquePtr<T[]>;
@@ -82,9 +84,11 @@ struct Forest::Parts {
   const T* ValuesOf() const;
   template <typename T>
   void Keep(Buffer<T>& kept, const std::vector<double>& values);
+  void Compile();
+  void CompileTree(Tree& tree, std::vector<double>& values);
   bool has_bytes(const Compiled& tree) const { return tree.in_circuit() && tree.leaves <= kMostByteValues; }
 
-  Ensemble ensemble;  ///< without its nodes and leaves, once compiled
+  Ensemble ensemble;  ///< without its nodes and leaves, once compiled; the rest of it does not change
   Ranks ranks;
   Columns columns;
   Circuit circuit;
@@ -97,6 +101,7 @@ struct Forest::Parts {
   Shape shape;
   std::mutex idle_mutex;
   std::vector<std::unique_ptr<Scratch>> idle;  ///< of which each caller takes one
+  std::shared_future<void> compiled;           ///< last, for its thread must end before the rest goes
 };
 
 std::unique_ptr<Forest::Scratch, Forest::GiveBack> Forest::TakeScratch() const {
@@ -122,41 +127,55 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
   for (uint32_t f = 0; f < parts->ensemble.features; ++f)
     if (parts->ranks.IsCategorical(f) && parts->ranks.Count(f) > kMostCategories)
       return Fail(ErrorKind::kUnsupported, "feature {} has more than {} categories", f, kMostCategories);
-  std::vector<double> values;
-  for (auto& tree : parts->ensemble.trees) {
-    Parts::Compiled compiled{{}, tree.leaves.size() / tree.width, values.size(), 0};
-    parts->walks.Add(tree, parts->ranks, parts->columns);
-    parts->shape.leaves += compiled.leaves;
-    parts->shape.most_leaves = std::max(parts->shape.most_leaves, compiled.leaves);
-    if (compiled.leaves > 1 && parts->circuit.Add(tree, compiled.part)) {
-      parts->walks.Renumber(compiled.part.leaf_of_number);
-      Reorder(tree, compiled.part.leaf_of_number);
-    }
-    parts->some_walk |= compiled.leaves > 1 && !compiled.in_circuit();
-    compiled.padded = parts->has_bytes(compiled) ? std::max(kVectorRows, std::bit_ceil(compiled.leaves)) : RoundUp(compiled.leaves);
-    for (size_t w = 0; w < tree.width; ++w) {
-      for (size_t leaf = 0; leaf < compiled.leaves; ++leaf) values.push_back(tree.leaves[leaf * tree.width + w]);
-      values.resize(compiled.first_value + (w + 1) * compiled.padded);
-    }
-    parts->trees.push_back(std::move(compiled));
-    tree.nodes = {};
-    tree.leaves = {};
-  }
-  std::vector<Circuit::Part*> in_circuit;
-  for (auto& tree : parts->trees) in_circuit.push_back(&tree.part);
-  parts->circuit.Finish(in_circuit);
-  if (values.empty()) values.resize(kVectorRows);  // no trees: sums are the base
-  if (parts->ensemble.sum == Precision::kDouble)
-    parts->Keep(parts->doubles, values);
-  else
-    parts->Keep(parts->floats, values);
-  parts->shape.trees = parts->trees.size();
-  parts->shape.columns = parts->columns.size();
-  parts->shape.gates = parts->circuit.gates();
-  parts->shape.code_bytes = parts->circuit.code_bytes();
-  parts->shape.planes = parts->circuit.planes();
-  for (uint32_t f = 0; f < parts->ensemble.features; ++f) parts->shape.thresholds += parts->ranks.Count(f);
+  size_t leaves = 0;
+  for (const auto& tree : parts->ensemble.trees) leaves += tree.leaves.size();
+  auto policy = leaves > kFewLeaves ? std::launch::async : std::launch::deferred;
+  parts->compiled = std::async(policy, [p = parts.get()] { p->Compile(); });
+  if (policy == std::launch::deferred) parts->compiled.get();
   return Forest(std::move(parts));
+}
+
+void Forest::Parts::Compile() {
+  // Each output's sum keeps its order, and trees of one output follow each other.
+  if (std::ranges::all_of(ensemble.trees, [](const Tree& tree) { return tree.width == 1; }))
+    std::ranges::stable_sort(ensemble.trees, {}, &Tree::output);
+  std::vector<double> values;
+  for (auto& tree : ensemble.trees) CompileTree(tree, values);
+  std::vector<Circuit::Part*> in_circuit;
+  for (auto& tree : trees) in_circuit.push_back(&tree.part);
+  circuit.Finish(in_circuit);
+  if (values.empty()) values.resize(kVectorRows);  // no trees: sums are the base
+  if (ensemble.sum == Precision::kDouble)
+    Keep(doubles, values);
+  else
+    Keep(floats, values);
+  shape.trees = trees.size();
+  shape.columns = columns.size();
+  shape.gates = circuit.gates();
+  shape.code_bytes = circuit.code_bytes();
+  shape.planes = circuit.planes();
+  for (uint32_t f = 0; f < ensemble.features; ++f) shape.thresholds += ranks.Count(f);
+}
+
+/// Its leaves go to the end of `values`, its nodes away.
+void Forest::Parts::CompileTree(Tree& tree, std::vector<double>& values) {
+  Compiled made{{}, tree.leaves.size() / tree.width, values.size(), 0};
+  walks.Add(tree, ranks, columns);
+  shape.leaves += made.leaves;
+  shape.most_leaves = std::max(shape.most_leaves, made.leaves);
+  if (made.leaves > 1 && circuit.Add(tree, made.part)) {
+    walks.Renumber(made.part.leaf_of_number);
+    Reorder(tree, made.part.leaf_of_number);
+  }
+  some_walk |= made.leaves > 1 && !made.in_circuit();
+  made.padded = has_bytes(made) ? std::max(kVectorRows, std::bit_ceil(made.leaves)) : RoundUp(made.leaves);
+  for (size_t w = 0; w < tree.width; ++w) {
+    for (size_t leaf = 0; leaf < made.leaves; ++leaf) values.push_back(tree.leaves[leaf * tree.width + w]);
+    values.resize(made.first_value + (w + 1) * made.padded);
+  }
+  trees.push_back(std::move(made));
+  tree.nodes = {};
+  tree.leaves = {};
 }
 
 template <>
@@ -204,6 +223,35 @@ void AddLinear(const Ensemble& ensemble, const std::vector<LinearLeaf>& linear, 
   }
 }
 
+/// Values that wait to be added, of trees that follow each other: several at once cost less.
+template <typename T>
+class Waiting {
+ public:
+  static constexpr size_t kMost = 4;
+
+  /// `numbers`: `[kMost, 2, kPlaneRows]`.
+  Waiting(size_t rows, uint8_t* numbers) : rows_(rows), numbers_(numbers) {}
+
+  /// Room for the halves of a tree's numbers, which none of those that wait has.
+  uint8_t* NextNumbers() { return numbers_ + next_++ % kMost * 2 * kPlaneRows; }
+  void Add(const Table<T>& table, T* sums) {
+    if (sums != sums_) AddNow();
+    sums_ = sums;
+    tables_[count_++] = table;
+    if (count_ == kMost) AddNow();
+  }
+  void AddNow() {
+    if (count_ > 0) AddGathered(std::span<const Table<T>>(tables_.data(), count_), rows_, sums_);
+    count_ = 0;
+  }
+
+ private:
+  size_t rows_, count_ = 0, next_ = 0;
+  uint8_t* numbers_;
+  T* sums_ = nullptr;
+  std::array<Table<T>, kMost> tables_;
+};
+
 }  // namespace
 
 template <typename T>
@@ -214,7 +262,7 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
   Reserve(scratch.leaves, scratch.leaves_held, kPlaneRows);
   if (!few) {
     if (scratch.planes == nullptr) scratch.planes = hwy::AllocateAligned<uint8_t>(circuit.planes() * kPlaneBytes);
-    Reserve(scratch.numbers, scratch.numbers_held, 2 * kPlaneRows);
+    Reserve(scratch.numbers, scratch.numbers_held, Waiting<T>::kMost * 2 * kPlaneRows);
     Reserve(scratch.columns, scratch.columns_held, columns.size() * kPlaneRows);
     columns.Write(features, rows, scratch.ranks.get(), scratch.columns.get(), kPlaneRows, 1);
     circuit.Begin(scratch.columns.get(), room, scratch.planes.get());
@@ -227,7 +275,7 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
     Reserve(scratch.of_few, scratch.of_few_held, trees.size() * kFewInterpreted);
     for (size_t row = 0; row < rows; ++row) walks.LeavesOfAll(scratch.rows.get() + row * columns.size(), scratch.of_few.get() + row, rows);
   }
-  auto *low = scratch.numbers.get(), *high = low + kPlaneRows;
+  Waiting<T> waiting(room, scratch.numbers.get());
   for (size_t t = 0; t < trees.size(); ++t) {
     const auto& tree = trees[t];
     const auto& shape = ensemble.trees[t];
@@ -237,13 +285,14 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
     if (!few && tree.in_circuit()) {
       const auto& bits = tree.part.bits;
       const bool wide = bits.size() > 8;
+      auto *low = waiting.NextNumbers(), *high = low + kPlaneRows;
       circuit.Run(tree.part, room, scratch.planes.get());
       JoinPlanes(scratch.planes.get(), bits.data(), std::min<size_t>(8, bits.size()), room, low);
       if (wide) JoinPlanes(scratch.planes.get(), bits.data() + 8, bits.size() - 8, room, high);
       if (shape.linear.empty()) {
         for (size_t w = 0; w < shape.width; ++w) {
           const auto first = tree.first_value + w * tree.padded;
-          AddGathered({ValuesOf<T>() + first, bytes.get() + first * sizeof(T), tree.leaves}, low, wide ? high : nullptr, room,
+          waiting.Add({ValuesOf<T>() + first, bytes.get() + first * sizeof(T), tree.leaves, low, wide ? high : nullptr},
                       out + w * kPlaneRows);
         }
         continue;
@@ -254,6 +303,7 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
     } else if (!few) {
       walks.Leaves(t, scratch.rows.get(), columns.size(), rows, leaves);
     }
+    waiting.AddNow();
     if (!shape.linear.empty()) {
       AddLinear(ensemble, shape.linear, values, leaves, features, rows, out);
       continue;
@@ -261,14 +311,19 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
     for (size_t w = 0; w < shape.width; ++w)
       for (size_t row = 0; row < rows; ++row) out[w * kPlaneRows + row] += values[w * tree.padded + leaves[row]];
   }
+  waiting.AddNow();
 }
 
 size_t Forest::block() const { return kPlaneRows; }
 const Ensemble& Forest::ensemble() const { return parts_->ensemble; }
 std::vector<double> Forest::DecidesBy(uint32_t feature) const { return parts_->ranks.DecidesBy(feature); }
-const Forest::Shape& Forest::shape() const { return parts_->shape; }
+const Forest::Shape& Forest::shape() const {
+  parts_->compiled.get();
+  return parts_->shape;
+}
 
 void Forest::Sum(const std::vector<Values>& features, size_t rows, Scratch& scratch, double* sums, size_t stride) const {
+  parts_->compiled.get();
   const auto& ensemble = parts_->ensemble;
   auto sum = [&](auto& buffer, size_t& held) {
     using T = std::remove_reference_t<decltype(buffer[0])>;

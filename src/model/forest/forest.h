@@ -13,7 +13,8 @@ class Forest {
   struct Parts;
 
  public:
-  /// `ensemble` has passed Check. kUnsupported: a feature with more than 65,534 categories.
+  /// `ensemble` has passed Check. A large one is compiled on a thread of its own: Sum and shape wait for it.
+  /// kUnsupported: a feature with more than 65,534 categories.
   static Result<Forest> Compile(Ensemble ensemble);
   Forest(Forest&&) noexcept;
   Forest& operator=(Forest&&) noexcept;

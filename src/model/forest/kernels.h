@@ -2,37 +2,20 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
+
+#include "model/forest/thresholds.h"
 
 /// The inner loops, in the widest vectors that the machine has (Highway, chosen at run time). Buffers of bytes and sums are aligned to
 /// 64 bytes, with room for whole vectors behind the last row.
 namespace slipway::model {
 
-constexpr size_t kRankPadding = 256;
 constexpr size_t kVectorRows = 64;  ///< bytes of the widest vector
 
-/// The first steps of a binary search: thresholds that part all of them into up to kRankPadding blocks, in the order of a heap (Eytzinger): below node
-/// k come 2k and 2k + 1. `thresholds` are `count`: a power of two, or a multiple of kRankPadding.
-template <typename T>
-struct Pivots {
-  alignas(64) T heap[kRankPadding] = {};
-  size_t levels = 0, block = 1;
-
-  Pivots() = default;
-  Pivots(const T* thresholds, size_t count) {
-    const size_t blocks = count < kRankPadding ? count : kRankPadding;
-    block = count / blocks;
-    for (; size_t{1} << levels < blocks; ++levels)
-      for (size_t i = 0; i < size_t{1} << levels; ++i)
-        heap[(size_t{1} << levels) + i] = thresholds[(2 * i + 1) * (blocks >> (levels + 1)) * block - 1];
-  }
-};
-
 /// For each value the number of thresholds below it, or Ranks::kNaN; Ranks::kZero where the value is at most `zero_band` from zero.
-/// `thresholds` are sorted, and at least one infinity is behind them.
-void RankFloats(const float* thresholds, const Pivots<float>& pivots, double zero_band, const float* values, size_t rows, uint32_t* ranks);
-void RankDoubles(const double* thresholds, const Pivots<double>& pivots, double zero_band, const double* values, size_t rows,
-                 uint32_t* ranks);
+void RankFloats(const Thresholds<float>& thresholds, double zero_band, const float* values, size_t rows, uint32_t* ranks);
+void RankDoubles(const Thresholds<double>& thresholds, double zero_band, const double* values, size_t rows, uint32_t* ranks);
 
 /// A rank becomes min(rank - first, most), at least 0; those of missing values and of zero have a number of their own.
 struct RankCodes {
@@ -55,19 +38,20 @@ void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes);
 /// The numbers whose bits, at most 8, stand in planes.
 void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers);
 
-/// Values by number, padded to a multiple of 64. Up to kMostByteValues of them are padded to 64, 128 or 256 and stand twice: whole, and byte by
-/// byte: `[sizeof(T)][padded]`.
+/// Values by number, padded to a multiple of 64, and the rows' numbers. Up to kMostByteValues of them are padded to 64, 128 or 256 and stand twice: whole,
+/// and byte by byte: `[sizeof(T)][padded]`.
 constexpr size_t kMostByteValues = 256;
 template <typename T>
 struct Table {
   const T* values = nullptr;
   const uint8_t* bytes = nullptr;
   size_t count = 0;
+  const uint8_t *numbers = nullptr, *high = nullptr;  ///< high: the numbers' upper halves, or null
 };
 
-/// sums[row] += the value of the row's number; `high`: the numbers' upper halves, or null.
-void AddGathered(const Table<double>& table, const uint8_t* numbers, const uint8_t* high, size_t rows, double* sums);
-void AddGathered(const Table<float>& table, const uint8_t* numbers, const uint8_t* high, size_t rows, float* sums);
+/// sums[row] += the value of the row's number, of one table after the other.
+void AddGathered(std::span<const Table<double>> tables, size_t rows, double* sums);
+void AddGathered(std::span<const Table<float>> tables, size_t rows, float* sums);
 
 /// For measurements: only vectors of this kind and narrower ones ("AVX3_DL", "AVX3", "AVX2", "SSE4", "SSSE3", "SCALAR"). False: this machine has no such.
 bool LimitVectors(std::string_view target);

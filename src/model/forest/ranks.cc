@@ -24,6 +24,16 @@ float FloorFloat(double value) {
   return static_cast<double>(nearest) > value ? std::nextafter(nearest, -std::numeric_limits<float>::infinity()) : nearest;
 }
 
+/// What finds a value among them.
+template <typename T>
+void Finish(Thresholds<T>& thresholds) {
+  auto& values = thresholds.values;
+  const auto count = values.size(), padded = std::min(std::bit_ceil(count + 1), (count / kRankPadding + 1) * kRankPadding);
+  values.resize(padded + Grid<T>::kMost, std::numeric_limits<T>::infinity());
+  thresholds.pivots = {values.data(), padded};
+  thresholds.grid = {values.data(), count};
+}
+
 }  // namespace
 
 Ranks::Ranks(const Ensemble& ensemble)
@@ -33,7 +43,7 @@ Ranks::Ranks(const Ensemble& ensemble)
       auto& feature = of_[split.feature];
       feature.categorical = split.categories >= 0;
       if (!feature.categorical) {
-        feature.thresholds.push_back(split.threshold);
+        feature.thresholds.values.push_back(split.threshold);
       } else {
         const auto& set = sets_[static_cast<size_t>(split.categories)];
         feature.categories.insert(feature.categories.end(), set.begin(), set.end());
@@ -41,14 +51,12 @@ Ranks::Ranks(const Ensemble& ensemble)
     }
   }
   for (auto& feature : of_) {
-    SortUnique(feature.thresholds);
+    SortUnique(feature.thresholds.values);
     SortUnique(feature.categories);
-    feature.count = static_cast<uint32_t>(feature.thresholds.size());
-    auto padded = std::min(std::bit_ceil(size_t{feature.count} + 1), (feature.count / kRankPadding + 1) * kRankPadding);
-    feature.thresholds.resize(padded, std::numeric_limits<double>::infinity());
-    for (double threshold : feature.thresholds) feature.floor_floats.push_back(FloorFloat(threshold));
-    feature.double_pivots = {feature.thresholds.data(), padded};
-    feature.float_pivots = {feature.floor_floats.data(), padded};
+    feature.count = static_cast<uint32_t>(feature.thresholds.values.size());
+    for (double threshold : feature.thresholds.values) feature.floors.values.push_back(FloorFloat(threshold));
+    Finish(feature.thresholds);
+    Finish(feature.floors);
   }
 }
 
@@ -60,12 +68,12 @@ uint32_t Ranks::Count(uint32_t feature) const {
 std::vector<double> Ranks::DecidesBy(uint32_t feature) const {
   const auto& of = of_[feature];
   if (of.categorical) return {of.categories.begin(), of.categories.end()};
-  return {of.thresholds.begin(), of.thresholds.begin() + of.count};
+  return {of.thresholds.values.begin(), of.thresholds.values.begin() + of.count};
 }
 
-uint32_t Ranks::OfThreshold(const Split& split) const { return PlaceOf(of_[split.feature].thresholds, split.threshold); }
+uint32_t Ranks::OfThreshold(const Split& split) const { return PlaceOf(of_[split.feature].thresholds.values, split.threshold); }
 
-uint32_t Ranks::OfZero(uint32_t feature) const { return PlaceOf(of_[feature].thresholds, 0.0); }
+uint32_t Ranks::OfZero(uint32_t feature) const { return PlaceOf(of_[feature].thresholds.values, 0.0); }
 
 std::vector<uint32_t> Ranks::OfCategories(const Split& split) const {
   const auto& feature = of_[split.feature];
@@ -96,9 +104,9 @@ void Ranks::Rank(uint32_t index, Values values, size_t rows, uint32_t* ranks) co
     for (size_t row = 0; row < rows; ++row)
       ranks[row] = OfCategory(feature, values.floats != nullptr ? static_cast<double>(values.floats[row]) : values.doubles[row]);
   } else if (values.floats != nullptr) {
-    RankFloats(feature.floor_floats.data(), feature.float_pivots, zero_band_, values.floats, rows, ranks);
+    RankFloats(feature.floors, zero_band_, values.floats, rows, ranks);
   } else {
-    RankDoubles(feature.thresholds.data(), feature.double_pivots, zero_band_, values.doubles, rows, ranks);
+    RankDoubles(feature.thresholds, zero_band_, values.doubles, rows, ranks);
   }
 }
 

@@ -42,11 +42,9 @@ class Ranks {
  private:
   struct Feature {
     bool categorical = false;
-    uint32_t count = 0;               ///< of the thresholds
-    std::vector<double> thresholds;   ///< sorted, each once; padded for Pivots
-    std::vector<float> floor_floats;  ///< the same, rounded down: for a float x, x <= t is x <= floor(t)
-    Pivots<float> float_pivots;
-    Pivots<double> double_pivots;
+    uint32_t count = 0;                ///< of the thresholds
+    Thresholds<double> thresholds;     ///< each once
+    Thresholds<float> floors;          ///< the same, rounded down: for a float x, x <= t is x <= floor(t)
     std::vector<uint32_t> categories;  ///< sorted, each once
   };
   uint32_t OfCategory(const Feature& feature, double value) const;

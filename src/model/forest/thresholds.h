@@ -1,0 +1,65 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <type_traits>
+#include <vector>
+
+namespace slipway::model {
+
+constexpr size_t kRankPadding = 256;
+
+/// The first steps of a binary search: thresholds that part all of them into up to kRankPadding blocks, in the order of a heap (Eytzinger): below node
+/// k come 2k and 2k + 1. `thresholds` are `count`: a power of two, or a multiple of kRankPadding.
+template <typename T>
+struct Pivots {
+  alignas(64) T heap[kRankPadding] = {};
+  size_t levels = 0, block = 1;
+
+  Pivots() = default;
+  Pivots(const T* thresholds, size_t count) {
+    const size_t blocks = count < kRankPadding ? count : kRankPadding;
+    block = count / blocks;
+    for (; size_t{1} << levels < blocks; ++levels)
+      for (size_t i = 0; i < size_t{1} << levels; ++i)
+        heap[(size_t{1} << levels) + i] = thresholds[(2 * i + 1) * (blocks >> (levels + 1)) * block - 1];
+  }
+};
+
+/// The range of the thresholds as cells of one width, where they are spread so evenly that few share a cell: one look then says where a value lies but
+/// for `most` compares. Exact, for a value's cell never falls when the value rises: thresholds of lower cells are below it, of higher ones above.
+template <typename T>
+struct Grid {
+  using Index = std::conditional_t<sizeof(T) == sizeof(float), int32_t, int64_t>;
+  static constexpr size_t kFewest = 16, kMost = 4, kCells = 8192;  ///< thresholds of a grid at least; of a cell at most; cells at most
+  T low = 0, cells_per_unit = 0, last = 0;
+  size_t most = 0;            ///< 0: no grid
+  std::vector<Index> before;  ///< how many thresholds lie in the cells before each cell
+
+  Grid() = default;
+  Grid(const T* thresholds, size_t count) {
+    if (count < kFewest) return;
+    const size_t cells = std::min(kCells, std::bit_ceil(4 * count));
+    low = thresholds[0], last = static_cast<T>(cells - 1), cells_per_unit = static_cast<T>(cells) / (thresholds[count - 1] - low);
+    if (!std::isfinite(low) || !std::isnormal(cells_per_unit)) return;
+    before.resize(cells + 1);
+    for (size_t i = 0; i < count; ++i) ++before[static_cast<size_t>(std::clamp((thresholds[i] - low) * cells_per_unit, T{0}, last)) + 1];
+    auto fullest = static_cast<size_t>(std::ranges::max(before));
+    std::partial_sum(before.begin(), before.end(), before.begin());
+    most = fullest <= kMost ? fullest : 0;
+  }
+};
+
+/// A feature's thresholds and two ways to find a value among them: the kernels choose. `values` are sorted; behind the last stand infinities, Grid::kMost at
+/// least.
+template <typename T>
+struct Thresholds {
+  std::vector<T> values;
+  Pivots<T> pivots;
+  Grid<T> grid;
+};
+}  // namespace slipway::model
