@@ -18,7 +18,9 @@ namespace slipway::model {
 namespace {
 
 constexpr uint32_t kNever = std::numeric_limits<uint32_t>::max();
-constexpr size_t kRegisters = 32, kMostInputs = 3;
+constexpr size_t kMostInputs = 3;
+
+bool has_wide_registers() { return (hwy::SupportedTargets() & (HWY_AVX3 | HWY_AVX3_DL)) != 0; }
 
 bool is_constant(Plane plane) { return plane == kZeros || plane == kOnes; }
 
@@ -62,10 +64,12 @@ class Uses {
 /// Straight code, so registers are given by Belady's rule: the plane whose next use is the farthest leaves.
 class MachineCode::Writer : public Xbyak::CodeGenerator {
  public:
-  Writer() : CodeGenerator(1 << 16, Xbyak::AutoGrow) {}
+  Writer() : CodeGenerator(1 << 16, Xbyak::AutoGrow), wide_(has_wide_registers()), registers_(wide_ ? 32 : 16) {}
+
+  size_t step_rows() const { return wide_ ? 512 : 256; }
 
   Function Write(std::span<const WideGate> gates, std::span<Plane> results) {
-    registers_.fill({});
+    std::ranges::fill(registers_, Register());
     register_of_.clear();
     place_of_.clear();
     free_.clear();
@@ -77,8 +81,9 @@ class MachineCode::Writer : public Xbyak::CodeGenerator {
     Xbyak::Label again;
     L(again);
     for (size_t g = 0; g < gates.size(); ++g) WriteGate(gates[g], g, uses);
-    add(rdi, kStepBytes);
-    add(rsi, kStepBytes);
+    const auto step_bytes = static_cast<uint32_t>(step_rows() / 8);
+    add(rdi, step_bytes);
+    add(rsi, step_bytes);
     dec(rdx);
     jnz(again, T_NEAR);
     vzeroupper();
@@ -90,12 +95,29 @@ class MachineCode::Writer : public Xbyak::CodeGenerator {
   }
 
  private:
-  static constexpr uint32_t kStepBytes = kRowStep / 8;
   struct Register {
     Plane plane = kZeros;  ///< kZeros: none
     uint32_t next_use = kNever;
     bool in_memory = false, in_use = false;  ///< in_use: by the gate at hand
   };
+
+  /// A gate at hand: what it reads, and the register of each plane of that, -1 for one that is read from memory.
+  struct Operands {
+    const WideGate& gate;
+    GateInputs inputs;
+    std::array<int, kMostInputs> in{-1, -1, -1};
+    std::array<bool, kMostInputs> last{};  ///< nothing reads the plane after this gate
+
+    size_t NumberOf(Plane plane) const { return static_cast<size_t>(std::ranges::find(inputs.planes, plane) - inputs.planes.begin()); }
+    int RegisterOf(Plane plane) const { return in[NumberOf(plane)]; }
+  };
+
+  void Store(Plane plane, int number) {
+    if (wide_)
+      vmovdqa64(AddressOf(plane), Xbyak::Zmm(number));
+    else
+      vmovdqa(AddressOf(plane), Xbyak::Ymm(number));
+  }
 
   Xbyak::Address AddressOf(Plane plane) {
     if (plane < kOwn) return ptr[rdi + static_cast<size_t>(plane) * kPlaneBytes];
@@ -111,7 +133,7 @@ class MachineCode::Writer : public Xbyak::CodeGenerator {
         if (free_.empty()) free_.push_back(static_cast<uint32_t>(own_planes_++));
         place_of_[best->plane] = free_.back();
         free_.pop_back();
-        vmovdqa64(AddressOf(best->plane), Xbyak::Zmm(number));
+        Store(best->plane, number);
       }
       register_of_.erase(best->plane);
     }
@@ -126,32 +148,45 @@ class MachineCode::Writer : public Xbyak::CodeGenerator {
 
   int Load(Plane plane, uint32_t next_use) {
     auto number = Take();
-    vmovdqa64(Xbyak::Zmm(number), AddressOf(plane));
+    if (wide_)
+      vmovdqa64(Xbyak::Zmm(number), AddressOf(plane));
+    else
+      vmovdqa(Xbyak::Ymm(number), AddressOf(plane));
     Hold(number, plane, next_use, true);
     return number;
   }
 
   void WriteGate(const WideGate& gate, size_t g, const Uses& uses) {
-    const GateInputs inputs(gate);
-    std::array<int, kMostInputs> in{-1, -1, -1};  // the registers; -1: read from memory
-    for (size_t i = 0; i < inputs.count; ++i) {
-      auto found = register_of_.find(inputs.planes[i]);
+    Operands at{gate, GateInputs(gate)};
+    for (size_t i = 0; i < at.inputs.count; ++i) {
+      at.last[i] = uses.After(g, i) == kNever;
+      auto found = register_of_.find(at.inputs.planes[i]);
       if (found == register_of_.end()) continue;
-      in[i] = found->second;
-      auto& held = registers_[static_cast<size_t>(in[i])];
+      at.in[i] = found->second;
+      auto& held = registers_[static_cast<size_t>(at.in[i])];
       held.in_use = true;
       held.next_use = uses.After(g, i);
     }
+    for (size_t i = 0; i < at.inputs.count; ++i)
+      if (at.in[i] < 0 && !at.last[i]) at.in[i] = Load(at.inputs.planes[i], uses.After(g, i));
+    const int out = wide_ ? WriteWide(at) : WriteNarrow(at);
+    for (size_t i = 0; i < at.inputs.count; ++i) LetGo(at.inputs.planes[i], at.in[i], !at.last[i]);
+    const bool is_result = gate.out < kOwn || place_of_.contains(gate.out);
+    if (is_result) Store(gate.out, out);
+    if (uses.OfOutput(g) != kNever) Hold(out, gate.out, uses.OfOutput(g), is_result);
+    registers_[static_cast<size_t>(out)].in_use = false;
+  }
+
+  /// With AVX-512: one instruction; where its result stands.
+  int WriteWide(Operands& at) {
+    auto& in = at.in;
+    const auto& inputs = at.inputs;
     size_t from_memory = 0;
-    for (size_t i = 0; i < inputs.count; ++i)
-      if (in[i] < 0 && uses.After(g, i) != kNever)
-        in[i] = Load(inputs.planes[i], uses.After(g, i));
-      else
-        from_memory += in[i] < 0 ? 1 : 0;
+    for (size_t i = 0; i < inputs.count; ++i) from_memory += in[i] < 0 ? 1 : 0;
     // The output takes the register of an input that nothing else reads.
     std::optional<size_t> first;
     for (size_t i = 0; i < inputs.count && !first; ++i)
-      if (in[i] >= 0 && uses.After(g, i) == kNever) first = i;
+      if (in[i] >= 0 && at.last[i]) first = i;
     for (size_t i = 0; i < inputs.count && (from_memory > 1 || (from_memory == 1 && !first)); ++i)
       if (in[i] < 0) {
         in[i] = Load(inputs.planes[i], kNever);
@@ -177,19 +212,69 @@ class MachineCode::Writer : public Xbyak::CodeGenerator {
       if (i != *first && i != second) table[i] = kThird, third = i;
     auto truth = [&](Plane plane) -> uint32_t {
       if (is_constant(plane)) return plane == kOnes ? 0xff : 0;
-      return table[static_cast<size_t>(std::ranges::find(inputs.planes, plane) - inputs.planes.begin())];
+      return table[at.NumberOf(plane)];
     };
+    const auto& gate = at.gate;
     const auto function = static_cast<uint8_t>((truth(gate.select) & truth(gate.one)) | (~truth(gate.select) & truth(gate.zero)));
     const Xbyak::Zmm to(out), with(second ? in[*second] : out);
     if (third && in[*third] < 0)
       vpternlogq(to, with, AddressOf(inputs.planes[*third]), function);
     else
       vpternlogq(to, with, third ? Xbyak::Zmm(in[*third]) : to, function);
-    for (size_t i = 0; i < inputs.count; ++i) LetGo(inputs.planes[i], in[i], uses.After(g, i) != kNever);
-    const bool is_result = gate.out < kOwn || place_of_.contains(gate.out);
-    if (is_result) vmovdqa64(AddressOf(gate.out), to);
-    if (uses.OfOutput(g) != kNever) Hold(out, gate.out, uses.OfOutput(g), is_result);
-    registers_[static_cast<size_t>(out)].in_use = false;
+    return out;
+  }
+
+  /// With AVX2: up to three instructions, each of which reads one operand from memory at most.
+  int WriteNarrow(Operands& at) {
+    const Plane select = at.gate.select, zero = at.gate.zero, one = at.gate.one;
+    auto in_register = [&](Plane plane) {
+      auto& number = at.in[at.NumberOf(plane)];
+      if (number < 0) number = Load(plane, kNever);
+      return Xbyak::Ymm(number);
+    };
+    auto anywhere = [&](Plane plane, auto&& act) {
+      if (is_constant(plane) || at.RegisterOf(plane) < 0)
+        act(AddressOf(plane));
+      else
+        act(Xbyak::Ymm(at.RegisterOf(plane)));
+    };
+    auto is_free = [&](Plane plane) { return at.RegisterOf(plane) >= 0 && at.last[at.NumberOf(plane)]; };
+    // A register for what is computed: of an input that is read for the last time, where writing to it early does no harm.
+    auto target = [&](std::initializer_list<Plane> harmless) {
+      for (auto plane : harmless)
+        if (is_free(plane)) return Xbyak::Ymm(at.RegisterOf(plane));
+      return Xbyak::Ymm(Take());
+    };
+    if (zero == kOnes) {  // ~(select & ~one)
+      const auto first = in_register(one == kZeros ? select : one);
+      const auto to = one == kZeros ? target({select}) : target({select, one});
+      if (one != kZeros) anywhere(select, [&](const Xbyak::Operand& with) { vpandn(to, first, with); });
+      vpxor(to, one == kZeros ? first : to, AddressOf(kOnes));
+      return to.getIdx();
+    }
+    if (is_constant(zero) || is_constant(one)) {
+      const auto other = is_constant(zero) ? one : zero;
+      const auto first = one == kZeros || at.RegisterOf(other) < 0 ? in_register(select) : in_register(other);
+      const auto second = first.getIdx() == at.RegisterOf(select) ? other : select;
+      const auto to = target({select, other});
+      anywhere(second, [&](const Xbyak::Operand& with) {
+        if (one == kOnes)
+          vpor(to, first, with);
+        else if (one == kZeros)
+          vpandn(to, first, with);
+        else
+          vpand(to, first, with);
+      });
+      return to.getIdx();
+    }
+    // zero ^ (select & (zero ^ one))
+    const auto first = at.RegisterOf(zero) < 0 && at.RegisterOf(one) >= 0 ? one : zero;
+    const auto start = in_register(first);
+    const auto to = one != select ? target({one}) : target({});
+    anywhere(first == zero ? one : zero, [&](const Xbyak::Operand& with) { vpxor(to, start, with); });
+    anywhere(select, [&](const Xbyak::Operand& with) { vpand(to, to, with); });
+    anywhere(zero, [&](const Xbyak::Operand& with) { vpxor(to, to, with); });
+    return to.getIdx();
   }
 
   void LetGo(Plane plane, int number, bool is_needed) {
@@ -203,7 +288,8 @@ class MachineCode::Writer : public Xbyak::CodeGenerator {
     if (place != place_of_.end() && place->second >= results_) free_.push_back(place->second);
   }
 
-  std::array<Register, kRegisters> registers_;
+  const bool wide_;  ///< AVX-512, else AVX2
+  std::vector<Register> registers_;
   boost::unordered_flat_map<Plane, int> register_of_;
   boost::unordered_flat_map<Plane, uint32_t> place_of_;  ///< of the tree's planes that stand in memory
   std::vector<uint32_t> free_;                           ///< places that may be used again
@@ -219,7 +305,7 @@ bool MachineCode::IsPossible() {
     munmap(page, kPage);
     return may;
   }();
-  return may_make_code && (hwy::SupportedTargets() & (HWY_AVX3 | HWY_AVX3_DL)) != 0;
+  return may_make_code && (has_wide_registers() || (hwy::SupportedTargets() & HWY_AVX2) != 0);
 }
 
 MachineCode::MachineCode() : writer_(std::make_unique<Writer>()) {}
@@ -231,7 +317,7 @@ void MachineCode::Finish() { writer_->readyRE(); }
 
 void MachineCode::Run(const Function& function, size_t rows, uint8_t* planes, uint8_t* own) const {
   auto run = reinterpret_cast<void (*)(uint8_t*, uint8_t*, size_t)>(reinterpret_cast<uintptr_t>(writer_->getCode() + function.first_byte));
-  run(planes, own, rows / kRowStep);
+  run(planes, own, rows / writer_->step_rows());
 }
 
 }  // namespace slipway::model

@@ -16,8 +16,8 @@ struct WideGate {
   Plane select = 0, zero = 0, one = 0, out = 0;
 };
 
-/// Gates as machine code of x86-64 with AVX-512, made once when a model is loaded (Xbyak). It goes through the gates for 512 rows: what a tree's gates
-/// make stays in registers, so most of them are one instruction that reads one plane; the loops of RunGates read three and write one.
+/// Gates as machine code of x86-64, made once when a model is loaded (Xbyak). It goes through the gates for 512 rows with AVX-512, 256 with AVX2: what a
+/// tree's gates make stays in registers, so most of them are one instruction (or three) that reads one plane; the loops of RunGates read three and write one.
 class MachineCode {
  public:
   /// Whether this machine has such instructions and lets a process make code (some policies do not).

@@ -24,16 +24,6 @@ float FloorFloat(double value) {
   return static_cast<double>(nearest) > value ? std::nextafter(nearest, -std::numeric_limits<float>::infinity()) : nearest;
 }
 
-/// What finds a value among them.
-template <typename T>
-void Finish(Thresholds<T>& thresholds) {
-  auto& values = thresholds.values;
-  const auto count = values.size(), padded = std::min(std::bit_ceil(count + 1), (count / kRankPadding + 1) * kRankPadding);
-  values.resize(padded + Grid<T>::kMost, std::numeric_limits<T>::infinity());
-  thresholds.pivots = {values.data(), padded};
-  thresholds.grid = {values.data(), count};
-}
-
 }  // namespace
 
 Ranks::Ranks(const Ensemble& ensemble)
@@ -54,9 +44,10 @@ Ranks::Ranks(const Ensemble& ensemble)
     SortUnique(feature.thresholds.values);
     SortUnique(feature.categories);
     feature.count = static_cast<uint32_t>(feature.thresholds.values.size());
-    for (double threshold : feature.thresholds.values) feature.floors.values.push_back(FloorFloat(threshold));
-    Finish(feature.thresholds);
-    Finish(feature.floors);
+    std::vector<float> floors;
+    for (double threshold : feature.thresholds.values) floors.push_back(FloorFloat(threshold));
+    feature.floors = Thresholds(std::move(floors));
+    feature.thresholds = Thresholds(std::move(feature.thresholds.values));
   }
 }
 

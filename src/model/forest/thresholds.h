@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace slipway::model {
@@ -54,12 +56,20 @@ struct Grid {
   }
 };
 
-/// A feature's thresholds and two ways to find a value among them: the kernels choose. `values` are sorted; behind the last stand infinities, Grid::kMost at
-/// least.
+/// A feature's thresholds and two ways to find a value among them: the kernels choose. `values` are sorted, with infinities behind the last.
 template <typename T>
 struct Thresholds {
   std::vector<T> values;
   Pivots<T> pivots;
   Grid<T> grid;
+
+  Thresholds() = default;
+  explicit Thresholds(std::vector<T> sorted) : values(std::move(sorted)) {
+    const size_t count = values.size(), padded = std::min(std::bit_ceil(count + 1), (count / kRankPadding + 1) * kRankPadding);
+    values.resize(padded + Grid<T>::kMost, std::numeric_limits<T>::infinity());
+    pivots = {values.data(), padded};
+    grid = {values.data(), count};
+  }
 };
+
 }  // namespace slipway::model
