@@ -74,6 +74,16 @@ def test_shares_of_classes(tmp_path):
     check(save(model, tmp_path / "m", FRAME, pyfunc_predict_fn="predict_proba"), FRAME)
 
 
+@pytest.mark.parametrize("labels, predict_fn", [(WORDS, "predict_proba"), (WORDS, "predict"), (NUMBER * 1e6, "predict")], ids=["shares", "labels", "means"])
+def test_a_forest_whose_threads_add_in_any_order_is_native_and_has_the_bits_of_one_thread(tmp_path, labels, predict_fn):
+    kind = ensemble.RandomForestRegressor if labels is not WORDS else ensemble.ExtraTreesClassifier
+    model = kind(100, random_state=1, n_jobs=4, bootstrap=True).fit(FRAME, labels)
+    folder = save(model, tmp_path / "m", FRAME, pyfunc_predict_fn=predict_fn)
+    assert engine(folder) == "forest"
+    model.n_jobs = 1
+    assert_equal(predict(folder, FRAME), getattr(model, predict_fn)(FRAME))
+
+
 @pytest.mark.parametrize("settings", [{}, {"grow_policy": "Lossguide"}, {"grow_policy": "Depthwise"}, {"nan_mode": "Max"}], ids=str)
 def test_catboost(tmp_path, settings):
     models = {"regressor": catboost.CatBoostRegressor(iterations=40, verbose=0, allow_writing_files=False, **settings).fit(HOLES, NUMBER),

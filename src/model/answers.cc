@@ -117,11 +117,12 @@ Spread Answers::SpreadOf(const double* sums, const double* of_sums, size_t rows)
   Scale(scaled.data(), rows);
   Spread spread(static_cast<size_t>(schema_->num_fields()), std::vector<double>(rows));
   std::vector<double> one(outputs_), made(ColumnsOf(spec_.link, outputs_));
+  auto of_sum = [&](size_t k, size_t row) { return of_sums == nullptr ? spec_.any_order : of_sums[k * rows + row]; };
   for (size_t row = 0; row < rows; ++row) {
     double wide = 0, most = 0;
     for (size_t k = 0; k < outputs_; ++k) {
       one[k] = scaled[k * rows + row];
-      wide = std::max(wide, of_sums == nullptr ? 0 : of_sums[k * rows + row]);
+      wide = std::max(wide, of_sum(k, row));
       most = std::max(most, std::fabs(one[k]));
     }
     size_t at = 0;
@@ -140,9 +141,7 @@ Spread Answers::SpreadOf(const double* sums, const double* of_sums, size_t rows)
       // Of an exponential's argument an absolute error becomes a relative one; its own rounding is a few units.
       auto relative = spec_.link == Link::kIdentity ? 0 : std::expm1(2 * wide) + epsilon * (8 + 2 * most);
       bool complement = spec_.link == Link::kSigmoid && k == 0;
-      spread[at + k][row] = spec_.link == Link::kIdentity ? (of_sums == nullptr ? 0 : of_sums[k * rows + row])
-                            : complement                  ? made[1] * relative + epsilon
-                                                          : made[k] * relative;
+      spread[at + k][row] = spec_.link == Link::kIdentity ? of_sum(k, row) : complement ? made[1] * relative + epsilon : made[k] * relative;
     }
   }
   return spread;

@@ -20,6 +20,7 @@ struct AnswerSpec {
   std::optional<double> divide;  ///< sums are divided by it
   std::optional<double> scale;   ///< sums become scale * sum + bias
   std::vector<double> bias;      ///< [outputs]
+  double any_order = 0;          ///< how far they may then lie from the library's, which adds in the order in which its threads come
   enum class Pick { kValues, kArgmax, kAtLeast } pick = Pick::kValues;
   bool shares = false;  ///< the sums are the labels' probabilities
   Link link = Link::kIdentity;
@@ -40,11 +41,11 @@ class Answers {
 
   bool has_extras() const { return probabilities_; }
 
-  /// How far the library's own answers may lie from these where its sums lie within `of_sums` (`[outputs, rows]`; null: are exactly these).
+  /// How far the library's own answers may lie from these where its sums lie within `of_sums` (`[outputs, rows]`; null: AnswerSpec::any_order).
   Spread SpreadOf(const double* sums, const double* of_sums, size_t rows) const;
 
   /// Whether the library's answers to the same sums are these, to the last bit.
-  bool exact() const { return spec_.link == Link::kIdentity; }
+  bool exact() const { return spec_.link == Link::kIdentity && spec_.any_order == 0; }
 
  private:
   Answers(AnswerSpec spec, size_t outputs, bool single, bool probabilities);

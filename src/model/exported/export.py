@@ -48,7 +48,7 @@ class Export:
         self.width = width
         self.trees: list[dict] = []
         self.about = {"features": features, "outputs": width, "base": [0.0] * width, "input": "float", "refuses_nan": False,
-                      "refuses_infinity": False, "divide": None, "scale": None, "bias": None, "pick": "values", "shares": False, "at_least": None, "labels": None,
+                      "refuses_infinity": False, "divide": None, "scale": None, "bias": None, "any_order": 0.0, "pick": "values", "shares": False, "at_least": None, "labels": None,
                       "link": "identity", "category_sets": []}
 
     def add(self, feature, threshold, left, right, missing_left, values, cover, output: int = 0, categories: dict | None = None) -> None:
@@ -124,6 +124,13 @@ def class_shares(tree) -> np.ndarray:
     return values
 
 
+def spread_of_means(trees: list[dict]) -> float:
+    """How far two means of the same values lie apart at most, whose sums were added in other orders, as scikit-learn's threads do (Higham, Accuracy and
+    Stability of Numerical Algorithms, 4.2)."""
+    largest = [float(np.abs(tree["value"]).max()) for tree in trees]
+    return float(np.finfo("float64").eps) * (sum(largest) + max(largest))
+
+
 def forest(model, trees, predict_fn: str) -> Export:
     """Single trees, random forests and extra trees: shares of classes or means, added tree by tree and divided by their number."""
     from sklearn.base import is_classifier
@@ -145,6 +152,8 @@ def forest(model, trees, predict_fn: str) -> Export:
         export.about["base"] = [-0.0] * export.width  # what is added to it keeps its sign
     else:
         export.about["divide"] = float(len(trees))
+        if model.n_jobs not in (None, 1) and len(trees) > 2:
+            export.about["any_order"] = spread_of_means(export.trees)
     export.about |= {"refuses_nan": not fits_missing(trees[0]), "refuses_infinity": True}
     if not single and sklearn_version() < (1, 4):
         export.about["refuses_nan"] = True

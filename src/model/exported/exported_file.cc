@@ -91,6 +91,7 @@ Result<AnswerSpec> ReadAnswer(const JsonObject& about, size_t outputs) {
   ASSIGN(answer.bias, NumbersOf(about, "bias"));
   if (const auto* divide = about.Find("divide")) answer.divide = NumberOf(*divide);
   if (const auto* scale = about.Find("scale")) answer.scale = NumberOf(*scale);
+  if (const auto* any_order = about.Find("any_order")) answer.any_order = NumberOf(*any_order);
   if (const auto* at_least = about.Find("at_least")) answer.at_least = NumberOf(*at_least);
   if (about.Find("labels") != nullptr) {
     ASSIGN(auto labels, about.Object("labels"));

@@ -37,7 +37,7 @@ struct Pivots {
 template <typename T>
 struct Grid {
   using Index = std::conditional_t<sizeof(T) == sizeof(float), int32_t, int64_t>;
-  static constexpr size_t kFewest = 16, kMost = 4, kCells = 8192;  ///< thresholds of a grid at least; of a cell at most; cells at most
+  static constexpr size_t kFewest = 16, kMost = 8, kCells = 8192;  ///< thresholds of a grid at least; of a cell at most; cells at most
   T low = 0, cells_per_unit = 0, last = 0;
   size_t most = 0;            ///< 0: no grid
   std::vector<Index> before;  ///< how many thresholds lie in the cells before each cell
@@ -52,7 +52,10 @@ struct Grid {
     for (size_t i = 0; i < count; ++i) ++before[static_cast<size_t>(std::clamp((thresholds[i] - low) * cells_per_unit, T{0}, last)) + 1];
     auto fullest = static_cast<size_t>(std::ranges::max(before));
     std::partial_sum(before.begin(), before.end(), before.begin());
-    most = fullest <= kMost ? fullest : 0;
+    if (fullest <= kMost && fullest < static_cast<size_t>(std::bit_width(count)))  // else a search takes fewer compares
+      most = fullest;
+    else
+      before = {};
   }
 };
 
