@@ -43,11 +43,7 @@ HWY_INLINE hn::Vec<D> LookUpIn(D d, const hn::TFromD<D>* tables, V number) {
 }
 #endif
 
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-constexpr bool kSearchInRegisters = true;
-#else
-constexpr bool kSearchInRegisters = false;
-#endif
+constexpr bool kWide = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3, kPermutesBytes = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL;
 
 /// How many of the thresholds lie below each lane of `x`: a binary search without branches, whose first steps look in registers where those are wide;
 /// the others gather.
@@ -111,7 +107,7 @@ HWY_INLINE void RankValues(const Thresholds<T>& thresholds, double zero_band, co
   const auto zero_flag = hn::Set(di, static_cast<Index>(Ranks::kZero)), nan = hn::Set(di, static_cast<Index>(Ranks::kNaN));
   HWY_ALIGN Index found[kMostLanes];
   HWY_ALIGN T last[kMostLanes] = {};
-  const bool by_grid = !kSearchInRegisters && thresholds.grid.most > 0;
+  const bool by_grid = !kWide && thresholds.grid.most > 0;
   for (size_t row = 0; row < rows; row += lanes) {
     const T* from = values + row;
     if (rows - row < lanes) {
@@ -373,7 +369,8 @@ HWY_INLINE void AddFour(const Table<T>* tables, size_t rows, T* sums) {
 
 template <typename T>
 HWY_INLINE void AddAll(std::span<const Table<T>> tables, size_t rows, T* sums) {
-  auto one_by_one = [](const Table<T>& table) { return table.high == nullptr && (!kSearchInRegisters || table.count > kMostByteValues); };
+  constexpr size_t kInRegisters = kPermutesBytes ? kMostByteValues : kWide ? 64 : 0;  // values that AddOne looks up there
+  auto one_by_one = [](const Table<T>& table) { return table.high == nullptr && table.count > kInRegisters; };
   while (!tables.empty()) {
     const bool four = tables.size() >= 4 && std::ranges::all_of(tables.first(4), one_by_one);
     if (four)
