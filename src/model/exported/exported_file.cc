@@ -10,6 +10,7 @@
 #include <arrow/util/key_value_metadata.h>
 
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "base/arrow.h"
@@ -103,6 +104,8 @@ Result<AnswerSpec> ReadAnswer(const JsonObject& about, size_t outputs) {
       (answer.pick == Pick::kAtLeast && (count != 2 || outputs != 1)) || (answer.scale && answer.bias.size() != outputs) ||
       (answer.link == Link::kSigmoid && outputs != 1))
     return Fail(ErrorKind::kCorrupt, "its labels, biases or link do not fit its outputs");
+  if (!(answer.any_order >= 0) || !std::isfinite(answer.any_order))
+    return Fail(ErrorKind::kCorrupt, "its any_order is {}", answer.any_order);
   return answer;
 }
 
