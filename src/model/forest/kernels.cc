@@ -78,25 +78,20 @@ HWY_INLINE hn::Vec<DI> Search(D d, const hn::TFromD<D>* thresholds, const Pivots
   return base;
 }
 
-/// The same by the cell of each value. The result for NaN is any number of thresholds.
+/// Each lane's cell; any for NaN.
 template <class D, class DI = hn::RebindToSigned<D>>
-HWY_INLINE hn::Vec<DI> LookInGrid(D d, const hn::TFromD<D>* thresholds, const Grid<hn::TFromD<D>>& grid, hn::Vec<D> x) {
+HWY_INLINE hn::Vec<DI> CellOf(D d, const Grid<hn::TFromD<D>>& grid, hn::Vec<D> x) {
   const DI di;
   auto at = hn::Mul(hn::Sub(hn::IfThenZeroElse(hn::IsNaN(x), x), hn::Set(d, grid.low)), hn::Set(d, grid.cells_per_unit));
   at = hn::Min(hn::Max(at, hn::Zero(d)), hn::Set(d, grid.last));
-  hn::Vec<DI> cell;
   if constexpr (sizeof(hn::TFromD<D>) == sizeof(int32_t))
-    cell = hn::ConvertTo(di, at);
+    return hn::ConvertTo(di, at);
   else
-    cell = hn::PromoteTo(di, hn::DemoteTo(hn::Rebind<int32_t, D>(), at));
-  const auto before = hn::GatherIndex(di, grid.before.data(), cell);
-  auto rank = before;
-  for (size_t i = 0; i < grid.most; ++i)
-    rank = hn::Sub(rank, hn::VecFromMask(di, hn::RebindMask(di, hn::Lt(hn::GatherIndex(d, thresholds + i, before), x))));
-  return rank;
+    return hn::PromoteTo(di, hn::DemoteTo(hn::Rebind<int32_t, D>(), at));
 }
 
-template <typename T>
+/// `kInCell`: 0 for a search; else at least as many as the grid's fullest cell has. Single loads from a cell are faster than gathers.
+template <size_t kInCell, typename T>
 HWY_INLINE void RankValues(const Thresholds<T>& thresholds, double zero_band, const T* values, size_t rows, uint32_t* ranks) {
   const hn::ScalableTag<T> d;
   const hn::RebindToSigned<decltype(d)> di;
@@ -105,9 +100,10 @@ HWY_INLINE void RankValues(const Thresholds<T>& thresholds, double zero_band, co
   const size_t lanes = hn::Lanes(d);
   const auto band = hn::Set(d, static_cast<T>(zero_band));
   const auto zero_flag = hn::Set(di, static_cast<Index>(Ranks::kZero)), nan = hn::Set(di, static_cast<Index>(Ranks::kNaN));
+  const T* sorted = thresholds.values.data();
+  const uint32_t* before = thresholds.grid.before.data();
   HWY_ALIGN Index found[kMostLanes];
   HWY_ALIGN T last[kMostLanes] = {};
-  const bool by_grid = !kWide && thresholds.grid.most > 0;
   for (size_t row = 0; row < rows; row += lanes) {
     const T* from = values + row;
     if (rows - row < lanes) {
@@ -115,8 +111,20 @@ HWY_INLINE void RankValues(const Thresholds<T>& thresholds, double zero_band, co
       from = last;
     }
     const auto x = hn::LoadU(d, from);
-    auto rank =
-        by_grid ? LookInGrid(d, thresholds.values.data(), thresholds.grid, x) : Search(d, thresholds.values.data(), thresholds.pivots, x);
+    hn::Vec<decltype(di)> rank;
+    if constexpr (kInCell == 0) {
+      rank = Search(d, sorted, thresholds.pivots, x);
+    } else {
+      hn::Store(CellOf(d, thresholds.grid, x), di, found);
+      for (size_t i = 0; i < lanes; ++i) {
+        const size_t first = before[found[i]];
+        size_t below = first;
+#pragma GCC unroll 8
+        for (size_t k = 0; k < kInCell; ++k) below += sorted[first + k] < from[i];
+        found[i] = static_cast<Index>(below);
+      }
+      rank = hn::Load(di, found);
+    }
     rank = hn::Or(rank, hn::IfThenElseZero(hn::RebindMask(di, hn::Le(hn::Abs(x), band)), zero_flag));
     rank = hn::IfThenElse(hn::RebindMask(di, hn::IsNaN(x)), nan, rank);
     if constexpr (sizeof(T) == sizeof(uint32_t)) {
@@ -129,11 +137,23 @@ HWY_INLINE void RankValues(const Thresholds<T>& thresholds, double zero_band, co
   }
 }
 
+template <typename T>
+HWY_INLINE void RankAll(const Thresholds<T>& thresholds, double zero_band, const T* values, size_t rows, uint32_t* ranks) {
+  const size_t most = thresholds.grid.most;
+  switch (kWide || most == 0 ? 0 : std::bit_ceil(most)) {
+    case 1: return RankValues<1>(thresholds, zero_band, values, rows, ranks);
+    case 2: return RankValues<2>(thresholds, zero_band, values, rows, ranks);
+    case 4: return RankValues<4>(thresholds, zero_band, values, rows, ranks);
+    case 8: return RankValues<8>(thresholds, zero_band, values, rows, ranks);
+    default: return RankValues<0>(thresholds, zero_band, values, rows, ranks);
+  }
+}
+
 void RankFloats(const Thresholds<float>& thresholds, double zero_band, const float* values, size_t rows, uint32_t* ranks) {
-  RankValues(thresholds, zero_band, values, rows, ranks);
+  RankAll(thresholds, zero_band, values, rows, ranks);
 }
 void RankDoubles(const Thresholds<double>& thresholds, double zero_band, const double* values, size_t rows, uint32_t* ranks) {
-  RankValues(thresholds, zero_band, values, rows, ranks);
+  RankAll(thresholds, zero_band, values, rows, ranks);
 }
 
 void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint16_t* out) {
@@ -150,24 +170,39 @@ void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uin
   }
 }
 
+/// The words of vectors in which a bit of 8 * kWordBytes * Lanes(d) rows is one vector.
+using WordsTag = hn::CappedTag<uint64_t, kRowStep / 64>;
+
+/// Bit j of a byte of vectors[i] becomes bit i of the same byte of vectors[j] (Hacker's Delight, 7-3, on whole vectors).
+HWY_INLINE void TransposeBits(hn::Vec<WordsTag>* vectors) {
+  const WordsTag d;
+  auto swap = [&](auto& low, auto& high, auto shift, uint64_t mask) HWY_ATTR {
+    const auto differ = hn::And(hn::Xor(hn::ShiftRight<shift>(low), high), hn::Set(d, mask));
+    high = hn::Xor(high, differ);
+    low = hn::Xor(low, hn::ShiftLeft<shift>(differ));
+  };
+#pragma GCC unroll 4
+  for (size_t i = 0; i < 4; ++i) swap(vectors[i], vectors[i + 4], std::integral_constant<int, 4>(), 0x0f0f0f0f0f0f0f0fu);
+#pragma GCC unroll 8
+  for (size_t i = 0; i < 8; ++i)
+    if ((i & 2) == 0) swap(vectors[i], vectors[i + 2], std::integral_constant<int, 2>(), 0x3333333333333333u);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < 8; i += 2) swap(vectors[i], vectors[i + 1], std::integral_constant<int, 1>(), 0x5555555555555555u);
+}
+
 void SlicePlanes(const uint16_t* numbers, size_t bits, size_t rows, uint8_t* planes) {
-#if HWY_TARGET == HWY_SCALAR
-  for (size_t bit = 0; bit < bits; ++bit)
-    for (size_t byte = 0; byte < rows / 8; ++byte) {
-      uint32_t out = 0;
-      for (size_t i = 0; i < 8; ++i) out |= (uint32_t{numbers[8 * byte + i]} >> bit & 1u) << i;
-      planes[bit * kPlaneBytes + byte] = static_cast<uint8_t>(out);
+  const WordsTag d;
+  const size_t bytes = hn::Lanes(d) * sizeof(uint64_t);
+  HWY_ALIGN uint8_t part[kRowStep];
+  for (size_t from = 0; from < bits; from += 8)
+    for (size_t row = 0; row < rows; row += 8 * bytes) {
+      for (size_t i = 0; i < 8 * bytes; ++i) part[i] = static_cast<uint8_t>(numbers[row + i] >> from);
+      hn::Vec<WordsTag> vectors[8];
+      for (size_t i = 0; i < 8; ++i) vectors[i] = hn::Load(d, reinterpret_cast<const uint64_t*>(part + i * bytes));
+      TransposeBits(vectors);
+      for (size_t bit = from; bit < std::min(bits, from + 8); ++bit)
+        hn::Store(vectors[bit - from], d, reinterpret_cast<uint64_t*>(planes + bit * kPlaneBytes + row / 8));
     }
-#else
-  const hn::ScalableTag<uint16_t> d;
-  for (size_t row = 0; row < rows; row += hn::Lanes(d)) {
-    const auto number = hn::LoadU(d, numbers + row);
-    for (size_t bit = 0; bit < bits; ++bit) {
-      const auto is_set = hn::TestBit(number, hn::Set(d, static_cast<uint16_t>(1u << bit)));
-      hn::StoreMaskBits(d, is_set, planes + bit * kPlaneBytes + row / 8);
-    }
-  }
-#endif
 }
 
 template <size_t kWords>
@@ -197,39 +232,20 @@ void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes) {
 }
 static_assert(kPlaneRows == 2 * kRowStep);
 
-#if HWY_TARGET == HWY_SCALAR
 template <size_t kBits>
 HWY_INLINE void JoinBits(const uint8_t* planes, const uint32_t* bits, size_t rows, uint8_t* numbers) {
-  for (size_t byte = 0; byte < rows / 8; ++byte) {
-    uint64_t joined = 0;  // a byte for each row
+  const WordsTag d;
+  const size_t bytes = hn::Lanes(d) * sizeof(uint64_t);
+  for (size_t row = 0; row < rows; row += 8 * bytes) {
+    hn::Vec<WordsTag> vectors[8];
 #pragma GCC unroll 8
-    for (size_t i = 0; i < kBits; ++i) {
-      const uint64_t eight = planes[bits[i] * kPlaneBytes + byte] * 0x0101010101010101u & 0x8040201008040201u;
-      joined |= ((eight + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u) << i;
-    }
-    std::memcpy(numbers + 8 * byte, &joined, sizeof(joined));
+    for (size_t i = 0; i < 8; ++i)
+      vectors[i] = i < kBits ? hn::Load(d, reinterpret_cast<const uint64_t*>(planes + bits[i] * kPlaneBytes + row / 8)) : hn::Zero(d);
+    TransposeBits(vectors);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < 8; ++i) hn::Store(vectors[i], d, reinterpret_cast<uint64_t*>(numbers + row + i * bytes));
   }
 }
-#else
-template <size_t kBits>
-HWY_INLINE void JoinBits(const uint8_t* planes, const uint32_t* bits, size_t rows, uint8_t* numbers) {
-  const hn::ScalableTag<uint8_t> d;
-  for (size_t row = 0; row < rows; row += hn::Lanes(d)) {
-    auto number = hn::Zero(d);
-#pragma GCC unroll 8
-    for (size_t i = 0; i < kBits; ++i) {
-      const auto is_set = hn::LoadMaskBits(d, planes + bits[i] * kPlaneBytes + row / 8);
-      const auto bit = hn::Set(d, static_cast<uint8_t>(1u << i));
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-      number.raw = _mm512_mask_add_epi8(number.raw, is_set.raw, number.raw, bit.raw);
-#else
-      number = hn::Or(number, hn::IfThenElseZero(is_set, bit));
-#endif
-    }
-    hn::Store(number, d, numbers + row);
-  }
-}
-#endif
 
 void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers) {
   switch (count) {
@@ -358,26 +374,51 @@ HWY_INLINE void AddOne(const Table<T>& table, size_t rows, T* sums) {
   }
 }
 
-/// Where values are read one by one, four tables spare three reads and writes of the sums.
-template <typename T>
+/// The values of the next rows, as many as there are in 16 bytes: put together from single ones, so that they are added at once.
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+HWY_INLINE __m128d Together(const double* values, auto&& number) { return _mm_set_pd(values[number(1)], values[number(0)]); }
+HWY_INLINE __m128 Together(const float* values, auto&& number) {
+  return _mm_set_ps(values[number(3)], values[number(2)], values[number(1)], values[number(0)]);
+}
+#endif
+
+template <bool kHigh, typename T>
 HWY_INLINE void AddFour(const Table<T>* tables, size_t rows, T* sums) {
-  const T *a = tables[0].values, *b = tables[1].values, *c = tables[2].values, *d = tables[3].values;
-  const uint8_t *at_a = tables[0].numbers, *at_b = tables[1].numbers, *at_c = tables[2].numbers, *at_d = tables[3].numbers;
-#pragma GCC unroll 4
-  for (size_t row = 0; row < rows; ++row) sums[row] = (((sums[row] + a[at_a[row]]) + b[at_b[row]]) + c[at_c[row]]) + d[at_d[row]];
+  const Table<T> a = tables[0], b = tables[1], c = tables[2], d = tables[3];
+  auto number = [](const Table<T>& table, size_t row)
+                    HWY_ATTR { return kHigh ? table.numbers[row] | size_t{table.high[row]} << 8 : size_t{table.numbers[row]}; };
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  const hn::Full128<T> few;
+  using Vector = hn::Vec<hn::Full128<T>>;
+  for (size_t row = 0; row < rows; row += hn::Lanes(few)) {
+    auto of = [&](const Table<T>& table)
+                  HWY_ATTR { return Vector{Together(table.values, [&](size_t i) HWY_ATTR { return number(table, row + i); })}; };
+    const auto sum = hn::Add(hn::Add(hn::Add(hn::Add(hn::Load(few, sums + row), of(a)), of(b)), of(c)), of(d));
+    hn::Store(sum, few, sums + row);
+  }
+#else
+  for (size_t row = 0; row < rows; ++row)
+    sums[row] = (((sums[row] + a.values[number(a, row)]) + b.values[number(b, row)]) + c.values[number(c, row)]) + d.values[number(d, row)];
+#endif
 }
 
 template <typename T>
 HWY_INLINE void AddAll(std::span<const Table<T>> tables, size_t rows, T* sums) {
   constexpr size_t kInRegisters = kPermutesBytes ? kMostByteValues : kWide ? 64 : 0;  // values that AddOne looks up there
-  auto one_by_one = [](const Table<T>& table) { return table.high == nullptr && table.count > kInRegisters; };
+  auto four_of = [](std::span<const Table<T>> these, bool high) {
+    return these.size() >= 4 && std::ranges::all_of(these.first(4), [=](const Table<T>& table) {
+             return (table.high != nullptr) == high && table.count > kInRegisters;
+           });
+  };
   while (!tables.empty()) {
-    const bool four = tables.size() >= 4 && std::ranges::all_of(tables.first(4), one_by_one);
-    if (four)
-      AddFour(tables.data(), rows, sums);
+    size_t added = 4;
+    if (four_of(tables, false))
+      AddFour<false>(tables.data(), rows, sums);
+    else if (four_of(tables, true))
+      AddFour<true>(tables.data(), rows, sums);
     else
-      AddOne(tables.front(), rows, sums);
-    tables = tables.subspan(four ? 4 : 1);
+      AddOne(tables.front(), rows, sums), added = 1;
+    tables = tables.subspan(added);
   }
 }
 

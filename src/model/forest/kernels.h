@@ -23,7 +23,8 @@ struct RankCodes {
 };
 void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint16_t* out);
 
-/// A plane is one bit of each of kPlaneRows rows: row r is bit r % 8 of byte r / 8. Its rows are used in steps of kRowStep, the first ones first.
+/// A plane is one bit of each of kPlaneRows rows. Its rows are used in steps of kRowStep, the first ones first; where a row stands in its step is the
+/// business of SlicePlanes and JoinPlanes, and differs between kinds of vectors: row i * V + k of 8 * V rows is bit i of byte k, V the bytes of a vector.
 constexpr size_t kPlaneRows = 1024, kPlaneBytes = kPlaneRows / 8, kRowStep = 512;
 
 /// The lowest `bits` bits of the rows' numbers, each as a plane.

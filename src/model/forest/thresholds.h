@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -36,11 +35,10 @@ struct Pivots {
 /// for `most` compares. Exact, for a value's cell never falls when the value rises: thresholds of lower cells are below it, of higher ones above.
 template <typename T>
 struct Grid {
-  using Index = std::conditional_t<sizeof(T) == sizeof(float), int32_t, int64_t>;
   static constexpr size_t kFewest = 16, kMost = 8, kCells = 8192;  ///< thresholds of a grid at least; of a cell at most; cells at most
   T low = 0, cells_per_unit = 0, last = 0;
-  size_t most = 0;            ///< 0: no grid
-  std::vector<Index> before;  ///< how many thresholds lie in the cells before each cell
+  size_t most = 0;               ///< 0: no grid
+  std::vector<uint32_t> before;  ///< how many thresholds lie in the cells before each cell
 
   Grid() = default;
   Grid(const T* thresholds, size_t count) {
