@@ -128,7 +128,7 @@ Result<std::shared_ptr<arrow::Array>> Repeat(const Literal& literal, const Type&
 
 Result<std::shared_ptr<arrow::Array>> RepeatAsDictionary(const std::string& text, int64_t rows) {
   ASSIGN(auto dictionary, Repeat(Literal(text), Type{TypeId::kString}, 1));
-  ARROW_ASSIGN(auto indices, arrow::MakeArrayFromScalar(arrow::Int32Scalar(0), rows));
+  ARROW_ASSIGN(auto indices, arrow::MakeArrayFromScalar(arrow::Int8Scalar(0), rows));
   ARROW_ASSIGN(auto array, arrow::DictionaryArray::FromArrays(indices, dictionary));
   return array;
 }

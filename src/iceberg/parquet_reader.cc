@@ -50,27 +50,30 @@ Result<std::unique_ptr<parquet::arrow::FileReader>> OpenFile(const std::string& 
   }
 }
 
+/// What all readers of one file share.
+struct Shared {
+  std::string path;
+  PartitionTuple partition;
+  PartitionSpec spec;
+  std::shared_ptr<arrow::io::RandomAccessFile> input;
+};
+
 class Reader final : public ParquetReader {
  public:
-  Reader(std::string path, std::shared_ptr<arrow::io::RandomAccessFile> input, std::unique_ptr<parquet::arrow::FileReader> reader,
-         std::vector<Field> columns, std::shared_ptr<arrow::Schema> schema)
-      : path_(std::move(path)),
-        input_(std::move(input)),
-        reader_(std::move(reader)),
-        columns_(std::move(columns)),
-        schema_(std::move(schema)) {}
+  Reader(std::shared_ptr<const Shared> shared, std::unique_ptr<parquet::arrow::FileReader> reader, std::vector<Field> columns)
+      : shared_(std::move(shared)), path_(shared_->path), reader_(std::move(reader)), columns_(std::move(columns)) {}
 
-  Result<std::unique_ptr<ParquetReader>> Again() const override {
-    ASSIGN(auto file, OpenFile(path_, input_, reader_->parquet_reader()->metadata()));
-    auto reader = std::make_unique<Reader>(path_, input_, std::move(file), columns_, schema_);
-    reader->sources_ = sources_;
-    reader->leaves_ = leaves_;
+  Result<std::unique_ptr<ParquetReader>> Again(std::vector<Field> columns) const override {
+    ASSIGN(auto file, OpenFile(path_, shared_->input, reader_->parquet_reader()->metadata()));
+    auto reader = std::make_unique<Reader>(shared_, std::move(file), std::move(columns));
+    TRY(reader->Bind());
     return reader;
   }
 
   int row_groups() const override { return reader_->num_row_groups(); }
 
-  Result<> Bind(const DataFile& file, const PartitionSpec& spec) {
+  Result<> Bind() {
+    ASSIGN(schema_, ToArrow(columns_));
     const auto* parquet_schema = reader_->parquet_reader()->metadata()->schema();
     bool any_id = parquet_schema->num_columns() == 0;
     for (int i = 0; i < parquet_schema->num_columns(); ++i) any_id |= parquet_schema->GetColumnRoot(i)->field_id() >= 0;
@@ -82,9 +85,10 @@ class Reader final : public ParquetReader {
             parquet_schema->GetColumnRoot(i)->field_id() == column.id)
           source.leaf = i;
       if (source.leaf < 0) {
-        for (size_t i = 0; i < spec.fields.size(); ++i)
-          if (spec.fields[i].source_id == column.id && spec.fields[i].transform.kind == TransformKind::kIdentity)
-            source.constant = file.partition[i];
+        const auto& fields = shared_->spec.fields;
+        for (size_t i = 0; i < fields.size(); ++i)
+          if (fields[i].source_id == column.id && fields[i].transform.kind == TransformKind::kIdentity)
+            source.constant = shared_->partition[i];
       } else {
         leaves_.push_back(source.leaf);
       }
@@ -145,8 +149,8 @@ class Reader final : public ParquetReader {
     return arrow::RecordBatch::Make(schema_, batch.num_rows(), std::move(arrays));
   }
 
-  std::string path_;
-  std::shared_ptr<arrow::io::RandomAccessFile> input_;
+  std::shared_ptr<const Shared> shared_;
+  const std::string& path_;
   std::unique_ptr<parquet::arrow::FileReader> reader_;
   std::vector<Field> columns_;
   std::shared_ptr<arrow::Schema> schema_;
@@ -159,12 +163,12 @@ class Reader final : public ParquetReader {
 Result<std::unique_ptr<ParquetReader>> ParquetReader::Open(FileIo& io, const DataFile& file, const PartitionSpec& spec,
                                                            std::vector<Field> columns) {
   const auto& path = file.file_path;
-  ASSIGN(auto schema, ToArrow(columns));
   ASSIGN(auto input, io.OpenInput(path, file.file_size_in_bytes));
   ASSIGN(auto made, OpenFile(path, input, nullptr));
   try {
-    auto reader = std::make_unique<Reader>(path, input, std::move(made), std::move(columns), std::move(schema));
-    TRY(reader->Bind(file, spec));
+    auto reader =
+        std::make_unique<Reader>(std::make_shared<const Shared>(path, file.partition, spec, input), std::move(made), std::move(columns));
+    TRY(reader->Bind());
     return reader;
   } catch (const std::exception& error) {
     return Fail(ErrorKind::kCorrupt, "read {}: {}", path, error.what());

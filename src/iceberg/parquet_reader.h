@@ -23,8 +23,9 @@ class ParquetReader {
   /// From a remote file the wanted columns are asked for at once, in few requests; this reader may then have no other row group open.
   virtual Result<BatchSource> ReadRowGroup(int row_group, int64_t batch_rows) = 0;
 
-  /// Another one of the same file, without reading its footer again: for fetching a row group while one is decoded.
-  virtual Result<std::unique_ptr<ParquetReader>> Again() const = 0;
+  /// Another one of the same file, of some of its columns, without reading its footer again: for another thread, or for fetching a row group while
+  /// one is decoded. Called from several threads at once.
+  virtual Result<std::unique_ptr<ParquetReader>> Again(std::vector<Field> columns) const = 0;
 
   /// kCorrupt with the file's name and the reason for a damaged file; kUnsupported for one without field ids.
   static Result<std::unique_ptr<ParquetReader>> Open(FileIo& io, const DataFile& file, const PartitionSpec& spec,

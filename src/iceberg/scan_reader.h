@@ -10,7 +10,7 @@
 namespace slipway::iceberg {
 
 struct ScanOptions {
-  int threads = 1;             ///< decoders; they work on different row groups at once
+  int threads = 1;             ///< decoders; two share a file, each with its part of the columns
   int64_t batch_rows = 65536;  ///< rows of a batch at most
   int batches_ahead = 2;       ///< batches that each decoder may have waiting
 };
