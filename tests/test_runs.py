@@ -3,12 +3,14 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import uuid
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import BINARY, signature_of
 from models import numbers, train, with_ids
@@ -199,6 +201,28 @@ def test_a_failed_run_changes_nothing(ready):
     data.write_bytes(good)
     pd.testing.assert_frame_equal(ready.rows(), before)
     assert ready.files() == files, "no file is left over"
+
+
+def test_a_file_whose_columns_differ_in_length_is_named(lake):
+    """One column says that it has 100 values, and so ends after its first page; the decoder of the other columns reads 3,000."""
+    frame = numbers(3000)
+    lake.table("src.t", with_ids(frame))
+    lake.register("m", train(frame), signature=signature_of(f0="double", f1="double", f2="double", f3="double"))
+    data = next((lake.dir / "warehouse" / "src" / "t" / "data").rglob("*.parquet"))
+    pq.write_table(pq.read_table(data), data, data_page_size=1000, write_batch_size=500, use_dictionary=False)
+    whole = data.read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    for found in re.finditer(rb"\xf0\x2e", whole[footer:]):  # 3000 as a zigzag varint
+        at = footer + found.start()
+        data.write_bytes(whole[:at] + b"\xc8\x01" + whole[at + 2 :])
+        lengths = {name: sum(batch.num_rows for batch in pq.ParquetFile(data).iter_batches(columns=[name])) for name in ("id", "f3")}
+        if lengths["id"] == 3000 and lengths["f3"] < 3000:
+            break
+    else:
+        pytest.fail("no such place in the footer")
+    failed = lake.score(ok=False)[-1]
+    assert failed["kind"] == "corrupt" and data.name in failed["message"] and ("differ" in failed["message"] or "same size" in failed["message"])
+    assert lake.files() == set()
 
 
 def test_a_damaged_manifest_is_named(ready):
