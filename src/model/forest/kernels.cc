@@ -375,7 +375,7 @@ HWY_INLINE void AddOne(const Table<T>& table, size_t rows, T* sums) {
 }
 
 /// The values of the next rows, as many as there are in 16 bytes: put together from single ones, so that they are added at once.
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
 HWY_INLINE __m128d Together(const double* values, auto&& number) { return _mm_set_pd(values[number(1)], values[number(0)]); }
 HWY_INLINE __m128 Together(const float* values, auto&& number) {
   return _mm_set_ps(values[number(3)], values[number(2)], values[number(1)], values[number(0)]);
@@ -387,7 +387,7 @@ HWY_INLINE void AddFour(const Table<T>* tables, size_t rows, T* sums) {
   const Table<T> a = tables[0], b = tables[1], c = tables[2], d = tables[3];
   auto number = [](const Table<T>& table, size_t row)
                     HWY_ATTR { return kHigh ? table.numbers[row] | size_t{table.high[row]} << 8 : size_t{table.numbers[row]}; };
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
   const hn::Full128<T> few;
   using Vector = hn::Vec<hn::Full128<T>>;
   for (size_t row = 0; row < rows; row += hn::Lanes(few)) {
