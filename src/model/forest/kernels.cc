@@ -170,7 +170,7 @@ void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uin
   }
 }
 
-/// The words of vectors in which a bit of 8 * kWordBytes * Lanes(d) rows is one vector.
+/// Whole vectors as words: at most kRowStep bits.
 using WordsTag = hn::CappedTag<uint64_t, kRowStep / 64>;
 
 /// Bit j of a byte of vectors[i] becomes bit i of the same byte of vectors[j] (Hacker's Delight, 7-3, on whole vectors).
