@@ -20,8 +20,7 @@ namespace {
 
 constexpr int64_t kBatchRows = 16384;
 const int kCores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-/// One more than decoding needs: a file's first batch takes as long as many others, for it decompresses a page of each column; the next file's is
-/// ready when this file ends.
+/// One more than decoding needs, for two share a file; and a file's first batch takes as long as many others: it decompresses a page of each column.
 const int kDecoders = std::min(kCores, 1 + (kCores + 3) / 4);
 constexpr double kSecondsBetweenEvents = 0.1;
 

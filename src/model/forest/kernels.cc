@@ -3,7 +3,8 @@
 #include <hwy/targets.h>
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
+#include <type_traits>
 
 #include "model/forest/ranks.h"
 
@@ -382,6 +383,7 @@ HWY_INLINE __m128 Together(const float* values, auto&& number) {
 }
 #endif
 
+/// Where values are read one by one, four tables spare three reads and writes of the sums. `kHigh`: all have numbers of two halves, else none has.
 template <bool kHigh, typename T>
 HWY_INLINE void AddFour(const Table<T>* tables, size_t rows, T* sums) {
   const Table<T> a = tables[0], b = tables[1], c = tables[2], d = tables[3];
