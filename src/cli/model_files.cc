@@ -10,6 +10,7 @@
 
 #include "base/arrow.h"
 #include "base/format.h"
+#include "registry/folder_registry.h"
 
 namespace slipway::cli {
 namespace {
@@ -23,6 +24,23 @@ std::shared_ptr<arrow::DataType> PlainType(const std::shared_ptr<arrow::DataType
 }
 
 }  // namespace
+
+Result<registry::ModelVersion> FindModel(const Context& context, const std::string& named) {
+  if (std::filesystem::exists(std::filesystem::path(named) / "MLmodel")) return registry::ModelVersion{.folder = named};
+  registry::FolderRegistry registry(std::filesystem::absolute(context.data_dir) / "models");
+  registry::ModelReference reference{named.substr(0, named.find_first_of("/@")), std::nullopt, std::nullopt};
+  if (auto at = named.find_first_of("/@"); at != std::string::npos)
+    (named[at] == '/' ? reference.version : reference.alias) = named.substr(at + 1);
+  if (!reference.version && !reference.alias) {
+    ASSIGN(auto models, registry.List());
+    for (const auto& model : models)
+      if (model.name == reference.name && !model.versions.empty()) reference.version = model.versions.back();
+    if (!reference.version) return Fail(ErrorKind::kNotFound, "no folder with an MLmodel file, and no registered model, '" + named + "'");
+  }
+  ASSIGN(auto version, registry.Resolve(reference));
+  TRY(registry.Fetch(version));
+  return version;
+}
 
 Result<std::shared_ptr<arrow::RecordBatch>> ReadRowsFor(const model::Model& model, const std::filesystem::path& file) {
   ARROW_ASSIGN(auto input, arrow::io::ReadableFile::Open(file.string()));
@@ -47,6 +65,18 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadRowsFor(const model::Model& mode
     ARROW_ASSIGN(auto plain, arrow::compute::Cast(*rows->column(i), type));
     ARROW_ASSIGN(rows, rows->SetColumn(i, rows->schema()->field(i)->WithType(type), plain));
   }
+  return rows;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> RowsMadeFor(const model::Model& model, int64_t count) {
+  auto made = model.EdgeRows(count);
+  if (!made && made.error().kind == ErrorKind::kUnsupported) made = model.ExampleRows();
+  if (!made) return Fail(made.error().kind, "{}; name a Parquet file of rows with --input", made.error().message);
+  auto rows = *made;
+  if (rows->num_rows() == 0 || rows->num_rows() >= count) return rows;
+  ARROW_ASSIGN(auto once, arrow::Table::FromRecordBatches({rows}));
+  ARROW_ASSIGN(auto all, arrow::ConcatenateTables(std::vector(static_cast<size_t>(count / rows->num_rows() + 1), once)));
+  ARROW_ASSIGN(rows, all->Slice(0, count)->CombineChunksToBatch());
   return rows;
 }
 

@@ -13,12 +13,12 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/model_files.h"
+#include "cli/model_inspect.h"
 #include "cli/terminal.h"
 #include "model/forest/kernels.h"
 #include "model/mlmodel.h"
 #include "model/model.h"
 #include "model/proof.h"
-#include "registry/folder_registry.h"
 
 namespace slipway::cli {
 namespace {
@@ -30,57 +30,13 @@ struct Arguments {
   model::Extras extras;
 };
 
-/// `name`, `name/3`, `name@champion`, or a folder that save_model wrote. The newest version where none is named.
-Result<registry::ModelVersion> FolderOf(const Context& context, const std::string& named) {
-  if (std::filesystem::exists(std::filesystem::path(named) / "MLmodel")) return registry::ModelVersion{.folder = named};
-  registry::FolderRegistry registry(std::filesystem::absolute(context.data_dir) / "models");
-  registry::ModelReference reference{named.substr(0, named.find_first_of("/@")), std::nullopt, std::nullopt};
-  if (auto at = named.find_first_of("/@"); at != std::string::npos)
-    (named[at] == '/' ? reference.version : reference.alias) = named.substr(at + 1);
-  if (!reference.version && !reference.alias) {
-    ASSIGN(auto models, registry.List());
-    for (const auto& model : models)
-      if (model.name == reference.name && !model.versions.empty()) reference.version = model.versions.back();
-    if (!reference.version) return Fail(ErrorKind::kNotFound, "no folder with an MLmodel file, and no registered model, '" + named + "'");
-  }
-  ASSIGN(auto version, registry.Resolve(reference));
-  TRY(registry.Fetch(version));
-  return version;
-}
-
 Result<std::unique_ptr<model::Model>> Load(const Context& context, const Arguments& args) {
-  ASSIGN(auto version, FolderOf(context, args.model));
+  ASSIGN(auto version, FindModel(context, args.model));
   return model::LoadModel(version.folder, EngineOf(context), args.extras);
 }
 
-Result<> Inspect(const Context& context, const Arguments& args) {
-  ASSIGN(auto model, Load(context, args));
-  json::object all;
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& fact : model->facts()) {
-    rows.push_back({fact.name, fact.value});
-    all[fact.name] = fact.value;
-  }
-  json::array inputs, outputs;
-  for (const auto& column : model->inputs()) {
-    rows.push_back({"input", fmt::format("{} {}{}", column.name, column.type, column.required ? "" : " (optional)")});
-    inputs.push_back(json::object{{"name", column.name}, {"type", column.type}, {"required", column.required}});
-  }
-  for (const auto& field : model->outputs()->fields()) {
-    rows.push_back({"output", fmt::format("{} {}", field->name(), field->type()->ToString())});
-    outputs.push_back(json::object{{"name", field->name()}, {"type", field->type()->ToString()}});
-  }
-  all["inputs"] = inputs;
-  all["outputs"] = outputs;
-  if (context.json)
-    std::cout << json::serialize(all) << "\n";
-  else
-    PrintTable({"WHAT", "VALUE"}, rows);
-  return {};
-}
-
 Result<> CheckEngine(const Context& context, const Arguments& args) {
-  ASSIGN(auto folder, FolderOf(context, args.model));
+  ASSIGN(auto folder, FindModel(context, args.model));
   ASSIGN(auto engine, model::ProveModel(folder.folder, EngineOf(context)));
   if (context.json)
     std::cout << json::serialize(json::object{{"engine", engine.engine}, {"why", engine.why}}) << "\n";
@@ -129,8 +85,8 @@ Result<double> TimeCalls(const model::Model& model, const arrow::RecordBatch& al
 Result<> Bench(const Context& context, const Arguments& args) {
   TRY(ChooseVectors(args));
   ASSIGN(auto model, Load(context, args));
-  ASSIGN(auto rows, ReadRowsFor(*model, args.input));
-  if (rows->num_rows() == 0) return Fail(ErrorKind::kInvalid, args.input + " has no rows");
+  ASSIGN(auto rows, args.input.empty() ? RowsMadeFor(*model, args.batch) : ReadRowsFor(*model, args.input));
+  if (rows->num_rows() == 0) return Fail(ErrorKind::kInvalid, "there are no rows to score");
   TRY(model->Score(*rows->Slice(0, std::min(args.batch, rows->num_rows()))));  // warm
   json::array all;
   std::vector<std::vector<std::string>> table;
@@ -164,7 +120,8 @@ void AddModelTools(CLI::App& models, Context& context) {
     command->callback([&context, args, run] { context.chosen = [&context, args, run] { return run(context, *args); }; });
     return command;
   };
-  add("inspect", "which engine scores a model, its size, its columns", Inspect)
+  add("inspect", "a model's flavor, size and signature, and which engine scores it, and why",
+      [](const Context& context, const Arguments& args) { return InspectModel(context, args.model); })
       ->footer("Example:\n  slipway models inspect churn@champion");
   add("check", "compare the native engine with mlflow.pyfunc, and keep which is to score", CheckEngine)
       ->footer("Example:\n  slipway models check churn/3");
@@ -172,8 +129,9 @@ void AddModelTools(CLI::App& models, Context& context) {
   predict->add_option("-i,--input", args->input, "a Parquet file with the model's columns")->required();
   predict->add_option("-o,--output", args->output, "the Parquet file to write")->required();
   predict->footer("Example:\n  slipway models predict churn/3 -i rows.parquet -o predictions.parquet");
-  auto* bench = add("bench", "how fast a model scores the rows of a Parquet file, in memory", Bench);
-  bench->add_option("-i,--input", args->input, "a Parquet file with the model's columns")->required();
+  auto* bench = add("bench", "how fast a model scores, in memory", Bench);
+  bench->add_option("-i,--input", args->input,
+                    "a Parquet file with the model's columns (default: rows around all that the model decides by, or its input example)");
   bench->add_option("--batch", args->batch, "rows of a large call")->check(CLI::PositiveNumber);
   for (auto* command : {predict, bench}) {
     command->add_flag("--contributions", args->extras.contributions, "SHAP values too: what each feature contributes to the raw score");
@@ -182,6 +140,7 @@ void AddModelTools(CLI::App& models, Context& context) {
                         "use only AVX3_DL (AVX-512 of Ice Lake and Zen 4 on), AVX3 (AVX-512), AVX2, SSE4, SSSE3 or SCALAR");
   }
   bench->add_option("--seconds", args->seconds, "time for each measurement")->check(CLI::PositiveNumber);
+  bench->footer("Example:\n  slipway models bench churn@champion");
 }
 
 }  // namespace slipway::cli

@@ -35,6 +35,10 @@ Result<std::unique_ptr<Model>> ByPython(const MlModel& mlmodel, const PythonEngi
 
 }  // namespace
 
+Result<std::shared_ptr<arrow::RecordBatch>> Model::ExampleRows() const {
+  return Fail(ErrorKind::kUnsupported, "this engine does not read input examples");
+}
+
 bool Feeds(const arrow::DataType& column, const std::string& type) {
   using arrow::Type;
   auto id = column.id();

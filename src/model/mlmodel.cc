@@ -22,7 +22,7 @@ Result<MlModel> ReadMlModel(const std::filesystem::path& folder) {
 
 Result<MlModel> ParseMlModel(const std::string& text, const std::filesystem::path& folder) {
   MlModel model{folder, std::nullopt, {}, {}};
-  std::string inputs, outputs;
+  std::string inputs, outputs, parameters;
   try {
     auto root = YAML::Load(text);
     for (const auto& flavor : root["flavors"]) {
@@ -38,13 +38,14 @@ Result<MlModel> ParseMlModel(const std::string& text, const std::filesystem::pat
     if (auto signature = root["signature"]; signature && signature.IsMap()) {
       inputs = TextOf(signature, "inputs");
       outputs = TextOf(signature, "outputs");
+      parameters = TextOf(signature, "params");
     }
   } catch (const YAML::Exception& error) {
     return Fail(ErrorKind::kCorrupt, "{}: {}", (folder / "MLmodel").string(), error.what());
   }
   if (model.flavors.empty()) return Fail(ErrorKind::kCorrupt, "{} names no flavor", (folder / "MLmodel").string());
   if (!inputs.empty()) {
-    ASSIGN(model.signature, ParseSignature(inputs, outputs));
+    ASSIGN(model.signature, ParseSignature(inputs, outputs, parameters));
   }
   return model;
 }

@@ -34,6 +34,9 @@ class Model {
   /// At most `most` rows whose values lie on and around everything that the model decides by, for comparing engines. kUnsupported: it cannot tell.
   virtual Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t most) const = 0;
 
+  /// The rows that the model was saved with (MLflow's input example), in the types of its inputs. kUnsupported: it has none, or the engine does not read it.
+  virtual Result<std::shared_ptr<arrow::RecordBatch>> ExampleRows() const;
+
   /// What the library itself leaves open for such rows: sums whose order depends on the batch, functions whose last bits depend on the machine. Of a label,
   /// above 0: one as good may stand there.
   virtual Result<Spread> SpreadOf(const arrow::RecordBatch&) const { return Spread(); }

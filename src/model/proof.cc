@@ -53,6 +53,29 @@ std::string EngineOf(const Model& model) {
   return "";
 }
 
+struct Comparison {
+  std::string difference;  ///< empty: none
+  bool exact = true;       ///< to the last bit, or within what the library leaves open
+};
+
+/// What the native engine gives for `rows`, beside what `mlflow.pyfunc` gave.
+Result<Comparison> Compare(const Model& native, const arrow::RecordBatch& rows, const arrow::RecordBatch& theirs) {
+  ASSIGN(auto ours, native.Score(rows));
+  ASSIGN(auto spread, native.SpreadOf(rows));
+  if (ours->num_columns() < theirs.num_columns() || (ours->num_columns() > theirs.num_columns() && !native.has_extras()))
+    return Comparison{fmt::format("the native engine gives {} columns, mlflow.pyfunc {}", ours->num_columns(), theirs.num_columns())};
+  for (int k = 0; k < theirs.num_columns(); ++k) {
+    const auto &a = *ours->column(k), &b = *theirs.column(k);
+    if (!a.type()->Equals(*b.type()))
+      return Comparison{fmt::format("'{}' is {} by the native engine, {} by the signature", ours->column_name(k), a.type()->ToString(),
+                                    b.type()->ToString())};
+    if (auto row = FirstDifference(a, b, spread.empty() ? nullptr : &spread[static_cast<size_t>(k)]); row >= 0)
+      return Comparison{fmt::format("'{}' differs from mlflow.pyfunc: {}, not {}", ours->column_name(k),
+                                    a.GetScalar(row).ValueOrDie()->ToString(), b.GetScalar(row).ValueOrDie()->ToString())};
+  }
+  return Comparison{"", spread.empty()};
+}
+
 Result<> ForgetRecord(const PythonEngine& python, const std::string& digest) {
   std::error_code code;
   std::filesystem::remove(RecordFile(python, digest), code);
@@ -83,23 +106,18 @@ Result<> KeepRecord(const PythonEngine& python, const std::string& digest, const
 Result<EngineRecord> Prove(const Model& native, const Model& reference) {
   ASSIGN(auto rows, native.EdgeRows(kMostProofRows));
   ASSIGN(auto theirs, reference.Score(*rows));
-  ASSIGN(auto ours, native.Score(*rows));
-  ASSIGN(auto spread, native.SpreadOf(*rows));
-  if (ours->num_columns() < theirs->num_columns() || (ours->num_columns() > theirs->num_columns() && !native.has_extras()))
-    return EngineRecord{"python",
-                        fmt::format("the native engine gives {} columns, mlflow.pyfunc {}", ours->num_columns(), theirs->num_columns())};
-  for (int k = 0; k < theirs->num_columns(); ++k) {
-    const auto &a = *ours->column(k), &b = *theirs->column(k);
-    if (!a.type()->Equals(*b.type()))
-      return EngineRecord{"python", fmt::format("'{}' is {} by the native engine, {} by the signature", ours->column_name(k),
-                                                a.type()->ToString(), b.type()->ToString())};
-    if (auto row = FirstDifference(a, b, spread.empty() ? nullptr : &spread[static_cast<size_t>(k)]); row >= 0)
-      return EngineRecord{"python", fmt::format("'{}' differs from mlflow.pyfunc: {}, not {}", ours->column_name(k),
-                                                a.GetScalar(row).ValueOrDie()->ToString(), b.GetScalar(row).ValueOrDie()->ToString())};
-  }
-  return EngineRecord{EngineOf(native), fmt::format("equal to mlflow.pyfunc {} on {} rows around all that it decides by",
-                                                    spread.empty() ? "to the last bit" : "within the rounding that its library leaves open",
-                                                    rows->num_rows())};
+  ASSIGN(auto edges, Compare(native, *rows, *theirs));
+  if (!edges.difference.empty()) return EngineRecord{"python", edges.difference};
+  auto why = fmt::format("equal to mlflow.pyfunc {} on {} rows around all that it decides by",
+                         edges.exact ? "to the last bit" : "within the rounding that its library leaves open", rows->num_rows());
+  // An example that cannot be read, or that the library refuses itself, says nothing.
+  auto example = reference.ExampleRows();
+  auto expected = example ? reference.Score(**example) : Failure(example.error());
+  if (!expected) return EngineRecord{EngineOf(native), why};
+  auto compared = Compare(native, **example, **expected);
+  if (!compared) return EngineRecord{"python", fmt::format("the native engine refuses the input example: {}", compared.error().message)};
+  if (!compared->difference.empty()) return EngineRecord{"python", fmt::format("on the input example, {}", compared->difference)};
+  return EngineRecord{EngineOf(native), why + ", and on its input example"};
 }
 
 Result<EngineRecord> ProveOnce(const Model& native, const MlModel& mlmodel, const PythonEngine& python, const std::string& digest) {

@@ -20,9 +20,9 @@ struct EngineRecord {
 std::optional<EngineRecord> FindRecord(const PythonEngine& python, const std::string& digest);
 Result<> KeepRecord(const PythonEngine& python, const std::string& digest, const EngineRecord& record);
 
-/// Compares the native model with what `mlflow.pyfunc` gives, on rows around everything that the model decides by: types, and bits, or what
-/// the library itself leaves open (Model::SpreadOf). The
-/// record says which is to score from now on. Errors: the reference cannot be run.
+/// Compares the native model with what `mlflow.pyfunc` gives, on rows around everything that the model decides by, and on its input example where it has
+/// one: types, and bits, or what the library itself leaves open (Model::SpreadOf). The record says which is to score from now on. Errors: the reference
+/// cannot be run.
 Result<EngineRecord> Prove(const Model& native, const Model& reference);
 
 /// The record of the model with this digest: the known one; else it is proven against Python, and kept. Where Python cannot run the model, or takes no such

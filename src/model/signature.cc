@@ -1,6 +1,7 @@
 #include "model/signature.h"
 
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 
 #include "base/format.h"
 #include "base/json.h"
@@ -67,12 +68,30 @@ Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool input
   return columns;
 }
 
+Result<std::vector<ParameterSpec>> ParseParameters(const std::string& text) {
+  std::vector<ParameterSpec> parameters;
+  if (text.empty()) return parameters;
+  ASSIGN(auto value, Wrap(ParseJson(text), "signature"));
+  if (!value.is_array()) return Fail(ErrorKind::kInvalid, "signature: not a list of parameters");
+  for (const auto& item : value.get_array()) {
+    ASSIGN(auto object, JsonObject::From(item, "signature parameter"));
+    ParameterSpec parameter;
+    ASSIGN(parameter.name, object.String("name"));
+    ASSIGN(parameter.type, object.String("type", ""));
+    const auto* fallback = object.Find("default");
+    parameter.fallback = fallback == nullptr ? "null" : json::serialize(*fallback);
+    parameters.push_back(std::move(parameter));
+  }
+  return parameters;
+}
+
 }  // namespace
 
-Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json) {
+Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json, const std::string& parameters_json) {
   Signature signature;
   ASSIGN(signature.inputs, ParseColumns(inputs_json, true));
   ASSIGN(signature.outputs, ParseColumns(outputs_json, false));
+  ASSIGN(signature.parameters, ParseParameters(parameters_json));
   return signature;
 }
 

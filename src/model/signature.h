@@ -16,14 +16,21 @@ struct ColumnSpec {
   bool required = true;
 };
 
-/// MLflow's model signature, as far as columns go.
+/// A parameter of a model's predict (mlflow.types.ParamSpec). Runs use its default.
+struct ParameterSpec {
+  std::string name, type;
+  std::string fallback;  ///< the default, as JSON
+};
+
+/// MLflow's model signature.
 struct Signature {
   std::vector<ColumnSpec> inputs;
   std::vector<ColumnSpec> outputs;  ///< empty: the model was saved without
+  std::vector<ParameterSpec> parameters;
 };
 
 /// Reads the `signature` of an MLmodel file, whose parts are JSON inside YAML. kUnsupported: nested columns, tensors of three dimensions, and
 /// tensors that name no columns.
-Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json);
+Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json, const std::string& parameters_json);
 
 }  // namespace slipway::model

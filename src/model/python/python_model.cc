@@ -73,6 +73,22 @@ class Workers {
   std::vector<std::unique_ptr<Worker>> idle_;
 };
 
+Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const std::string& type) {
+  if (type == "boolean") return arrow::boolean();
+  if (type == "integer") return arrow::int32();
+  if (type == "long") return arrow::int64();
+  if (type == "float") return arrow::float32();
+  if (type == "double") return arrow::float64();
+  if (type == "string") return arrow::utf8();
+  if (type == "binary") return arrow::binary();
+  if (type == "datetime") return arrow::timestamp(arrow::TimeUnit::MICRO);
+  if (type.starts_with("array<") && type.ends_with(">") && !type.starts_with("array<array")) {
+    ASSIGN(auto element, ArrowTypeOf(type.substr(6, type.size() - 7)));
+    return arrow::list(element);
+  }
+  return Fail(ErrorKind::kUnsupported, "a prediction of type {} cannot be written to a table", type);
+}
+
 class PythonModel final : public Model {
  public:
   PythonModel(const PythonEngine& engine, const MlModel& mlmodel, std::shared_ptr<arrow::Schema> outputs, std::string why,
@@ -87,6 +103,18 @@ class PythonModel final : public Model {
   const std::shared_ptr<arrow::Schema>& outputs() const override { return outputs_; }
   Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t) const override {
     return Fail(ErrorKind::kUnsupported, "what a Python model decides by is not known");
+  }
+  Result<std::shared_ptr<arrow::RecordBatch>> ExampleRows() const override {
+    arrow::FieldVector fields;
+    for (const auto& input : inputs_) {
+      ASSIGN(auto type, ArrowTypeOf(input.type));
+      fields.push_back(arrow::field(input.name, std::move(type)));
+    }
+    ASSIGN(auto worker, workers_.Take());
+    auto rows = worker->Example(arrow::schema(std::move(fields)));
+    workers_.GiveBack(std::move(worker));
+    if (!rows) return rows;
+    return InputsOf(**rows);
   }
   bool needs_files() const override { return true; }
   std::vector<Fact> facts() const override { return {{"engine", "python"}, {"why", why_}, {"interpreter", interpreter_}}; }
@@ -118,7 +146,7 @@ class PythonModel final : public Model {
     for (const auto& input : inputs_) {
       auto column = batch.GetColumnByName(input.name);
       if (column == nullptr && !input.required) continue;
-      if (column == nullptr) return Fail(ErrorKind::kInternal, "the rows lack the column '{}'", input.name);
+      if (column == nullptr) return Fail(ErrorKind::kInvalid, "the rows lack the column '{}'", input.name);
       fields.push_back(arrow::field(input.name, column->type()));
       columns.push_back(std::move(column));
     }
@@ -142,22 +170,6 @@ class PythonModel final : public Model {
   std::string why_, interpreter_;
   mutable Workers workers_;
 };
-
-Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const std::string& type) {
-  if (type == "boolean") return arrow::boolean();
-  if (type == "integer") return arrow::int32();
-  if (type == "long") return arrow::int64();
-  if (type == "float") return arrow::float32();
-  if (type == "double") return arrow::float64();
-  if (type == "string") return arrow::utf8();
-  if (type == "binary") return arrow::binary();
-  if (type == "datetime") return arrow::timestamp(arrow::TimeUnit::MICRO);
-  if (type.starts_with("array<") && type.ends_with(">") && !type.starts_with("array<array")) {
-    ASSIGN(auto element, ArrowTypeOf(type.substr(6, type.size() - 7)));
-    return arrow::list(element);
-  }
-  return Fail(ErrorKind::kUnsupported, "a prediction of type {} cannot be written to a table", type);
-}
 
 }  // namespace
 

@@ -207,10 +207,7 @@ Result<std::string> Worker::Receive(int64_t seconds, const char* doing) {
       received_.erase(0, end + 1);
       return line;
     }
-    if (received_.size() > kLongestAnswer) {
-      End();
-      return Fail(ErrorKind::kUnavailable, "the Python process answered with something that is no answer, {}", doing);
-    }
+    if (received_.size() > kLongestAnswer) return GiveUp("answered with something that is no answer", doing);
     pollfd ready{socket_, POLLIN, 0};
     if (::poll(&ready, 1, kWatchMilliseconds) > 0) {
       std::array<char, 4096> piece{};
@@ -230,26 +227,40 @@ Result<std::string> Worker::Receive(int64_t seconds, const char* doing) {
   }
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> Worker::Score(const arrow::RecordBatch& rows) {
-  TRY(WriteStream(rows_, rows.schema(), &rows));
-  TRY(Send(json::serialize(json::object{{"rows", rows.num_rows()}})));
-  auto doing = fmt::format("scoring {} rows", rows.num_rows());
+Failure Worker::GiveUp(const char* what, const std::string& doing) {
+  End();
+  return Fail(ErrorKind::kUnavailable, "the Python process {}, {}", what, doing);
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Worker::Ask(const json::object& request, const std::string& doing, const char* failing) {
+  TRY(Send(json::serialize(request)));
   ASSIGN(auto line, Receive(engine_.batch_seconds, doing.c_str()));
   auto value = ParseJson(line);
   auto answer = value ? JsonObject::From(*value, "answer") : Result<JsonObject>(Failure(value.error()));
-  if (!answer) {
-    End();
-    return Fail(ErrorKind::kUnavailable, "the Python process answered with something that is no answer, {}", doing);
-  }
+  if (!answer) return GiveUp("answered with something that is no answer", doing);
   ASSIGN(auto error, answer->String("error", ""));
-  if (!error.empty()) return Fail(ErrorKind::kInvalid, "the model failed: {}", error);
-  auto predictions = ReadStream(predictions_);
-  bool fits = predictions && (*predictions)->num_rows() == rows.num_rows() && (*predictions)->schema()->Equals(*outputs_, false);
-  if (!fits) {
-    End();
-    return Fail(ErrorKind::kUnavailable, "the Python process gave predictions that do not fit, {}", doing);
-  }
+  if (!error.empty()) return Fail(ErrorKind::kInvalid, "{}: {}", failing, error);
+  auto batch = ReadStream(predictions_);
+  if (!batch) return GiveUp("gave rows that do not fit", doing);
+  return batch;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Worker::Score(const arrow::RecordBatch& rows) {
+  TRY(WriteStream(rows_, rows.schema(), &rows));
+  auto doing = fmt::format("scoring {} rows", rows.num_rows());
+  ASSIGN(auto predictions, Ask({{"rows", rows.num_rows()}}, doing, "the model failed"));
+  if (predictions->num_rows() != rows.num_rows() || !predictions->schema()->Equals(*outputs_, false))
+    return GiveUp("gave predictions that do not fit", doing);
   return predictions;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Worker::Example(const std::shared_ptr<arrow::Schema>& inputs) {
+  TRY(WriteStream(rows_, inputs, nullptr));
+  ASSIGN(auto rows, Ask({{"example", true}}, "reading its input example", "the input example cannot be read"));
+  for (const auto& field : rows->schema()->fields())
+    if (auto wanted = inputs->GetFieldByName(field->name()); wanted == nullptr || !wanted->type()->Equals(*field->type()))
+      return GiveUp("gave an input example that does not fit", "reading its input example");
+  return rows;
 }
 
 }  // namespace slipway::model

@@ -41,6 +41,9 @@ class Worker {
   /// crashed, took too long or too much memory; it is gone.
   Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& rows);
 
+  /// The rows of the model's input example, in columns of `inputs`; it may lack some. kInvalid: it has none, or it does not fit; kUnavailable as above.
+  Result<std::shared_ptr<arrow::RecordBatch>> Example(const std::shared_ptr<arrow::Schema>& inputs);
+
   bool alive() const { return pid_ > 0; }
 
  private:
@@ -49,6 +52,10 @@ class Worker {
   /// Sends the settings and waits until the worker is ready.
   Result<> Begin(const boost::json::object& settings);
   Result<> Send(const std::string& line);
+  /// Sends a request and reads the batch that answers it. kInvalid: what Python raised, behind `failing`.
+  Result<std::shared_ptr<arrow::RecordBatch>> Ask(const boost::json::object& request, const std::string& doing, const char* failing);
+  /// The process is ended: it did what no worker of ours does. kUnavailable.
+  Failure GiveUp(const char* what, const std::string& doing);
   /// The worker's next line; meanwhile its memory and the time are watched.
   Result<std::string> Receive(int64_t seconds, const char* doing);
   /// Kills the process, if it has not ended by itself; how it ended.

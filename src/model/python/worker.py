@@ -3,7 +3,7 @@
 Started by src/model/python/worker.cc with a socket as descriptor 3, and files in shared memory as 4 (rows in) and 5 (predictions
 out). The first line of the socket is the settings: a program to run, or which model to load. After a program may come a second; then each line
 asks for the rows in file 4 to be scored. What comes back is a line of
-JSON: {"ready": ...}, {"rows": n} or {"error": text}.
+JSON: {"ready": ...}, {"rows": n} or {"error": text}. A line may also ask for the model's input example, in the columns of the empty stream that is in file 4 then.
 """
 
 import ctypes
@@ -116,6 +116,22 @@ def onnx_by_columns(model):
     return predict
 
 
+def example_of(model, folder: str, schema):
+    """The rows that the model was saved with, in the columns of `schema` that they have, by name or else by position."""
+    import pandas as pd
+    import pyarrow as pa
+
+    rows = model.metadata.load_input_example(folder)
+    if rows is None:
+        raise ValueError("the model was saved without one")
+    if not isinstance(rows, pd.DataFrame):
+        rows = pd.DataFrame(rows)
+    if not set(rows.columns) & set(schema.names):
+        rows = rows.set_axis(schema.names, axis=1)
+    there = pa.schema([field for field in schema if field.name in rows.columns])
+    return pa.record_batch([to_arrow(rows[field.name], field) for field in there], schema=there)
+
+
 def to_arrow(column, field):
     """The column in its field's type; what would lose values is an error."""
     import pyarrow as pa
@@ -189,14 +205,17 @@ def main() -> None:
         try:
             with pa.memory_map(f"/proc/self/fd/{ROWS}") as file:
                 rows = pa.ipc.open_stream(file).read_all()
-            columns = columns_of(predict(rows), schema, len(rows))
-            arrays = [to_arrow(column, field) for column, field in zip(columns, schema, strict=True)]
-            with pa.OSFile(f"/proc/self/fd/{PREDICTIONS}", "wb") as file, pa.ipc.new_stream(file, schema) as writer:
-                writer.write_batch(pa.record_batch(arrays, schema=schema))
+            if "example" in request:
+                batch = example_of(model, settings["model"], rows.schema)
+            else:
+                columns = columns_of(predict(rows), schema, len(rows))
+                batch = pa.record_batch([to_arrow(column, field) for column, field in zip(columns, schema, strict=True)], schema=schema)
+            with pa.OSFile(f"/proc/self/fd/{PREDICTIONS}", "wb") as file, pa.ipc.new_stream(file, batch.schema) as writer:
+                writer.write_batch(batch)
         except Exception as error:
             answer({"error": f"{type(error).__name__}: {error}"})
         else:
-            answer({"rows": request["rows"]})
+            answer({"rows": len(batch)})
 
 
 main()
