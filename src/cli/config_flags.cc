@@ -11,9 +11,14 @@ namespace slipway::cli {
 std::shared_ptr<ConfigFlags> AddConfigFlags(CLI::App& command) {
   auto flags = std::make_shared<ConfigFlags>();
   command.add_option("--config", flags->file, "a TOML file (default: slipway.toml in the data directory, where it is)");
+  command.add_option("--set", flags->set, "section.key=value, over file and environment");
+  return flags;
+}
+
+std::shared_ptr<ConfigFlags> AddServerFlags(CLI::App& command) {
+  auto flags = AddConfigFlags(command);
   command.add_option("--listen", flags->listen, "HOST:PORT; short for --set server.listen=HOST:PORT");
   command.add_option("--registry", flags->registry, "mlflow+http://…, or a folder; short for --set registry.location=…");
-  command.add_option("--set", flags->set, "section.key=value, over file and environment");
   return flags;
 }
 

@@ -16,8 +16,11 @@ struct ConfigFlags {
   std::vector<std::string> set;
 };
 
-/// The flags --config, --listen, --registry and --set of a command.
+/// The flags --config and --set of a command.
 std::shared_ptr<ConfigFlags> AddConfigFlags(CLI::App& command);
+
+/// The same, with --listen and --registry: of a command that is about the server.
+std::shared_ptr<ConfigFlags> AddServerFlags(CLI::App& command);
 
 /// The file, then the environment, then the flags.
 Result<server::Config> LoadConfig(const Context& context, const ConfigFlags& flags);

@@ -11,7 +11,7 @@
 namespace slipway::cli {
 void AddServe(CLI::App& app, Context& context) {
   auto* serve = app.add_subcommand("serve", "run the server: API, cron clock and local dispatcher");
-  auto flags = AddConfigFlags(*serve);
+  auto flags = AddServerFlags(*serve);
   serve->footer("Example:\n  slipway serve --data-dir ./slipway-data --listen 127.0.0.1:8080");
   serve->callback([&context, flags] {
     context.chosen = [&context, flags]() -> Result<> {
@@ -26,7 +26,7 @@ void AddServe(CLI::App& app, Context& context) {
   });
 
   auto* config = app.add_subcommand("config", "print the server's settings and where each comes from; secrets are masked");
-  auto config_flags = AddConfigFlags(*config);
+  auto config_flags = AddServerFlags(*config);
   config->footer("Example:\n  SLIPWAY_DISPATCH_TIME_ZONE=Europe/Paris slipway config");
   config->callback([&context, config_flags] {
     context.chosen = [&context, config_flags]() -> Result<> {
