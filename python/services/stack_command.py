@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "python"))
@@ -22,38 +23,51 @@ FOLDER = Path(os.environ.get("SLIPWAY_STACK", ROOT / ".stack"))
 STATE, DATA = FOLDER / "state.json", FOLDER / "data"
 
 
-def state() -> dict:
-    """Name → the process ids of each server that runs."""
-    known = json.loads(STATE.read_text()) if STATE.exists() else {}
-    return {name: alive for name, pids in known.items() if (alive := [pid for pid in pids if runs(pid)])}
+def state() -> dict[str, list[int]]:
+    """Name → the process ids of each server that runs. A number may have gone to another process since: they are known by when they started, too."""
+    known, everyone = json.loads(STATE.read_text()) if STATE.exists() else {}, processes()
+    return {name: alive for name, one in known.items() if (alive := [pid for pid, started in one if pid in everyone and everyone[pid].started == started])}
 
 
-def runs(pid: int) -> bool:
-    """Whether the process lives, and is one of ours: a number may have gone to another one since."""
-    try:
-        return str(FOLDER) in Path(f"/proc/{pid}/environ").read_text(errors="replace") + Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    except OSError:
-        return False
+class Known(NamedTuple):
+    parent: int
+    session: int
+    started: int  # clock ticks since the machine's start
+
+
+def processes() -> dict[int, Known]:
+    """All that live on this machine, by process id (proc(5), /proc/[pid]/stat)."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit():
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if fields[0] != "Z":
+                    found[int(entry.name)] = Known(int(fields[1]), int(fields[3]), int(fields[19]))
+        except OSError:
+            continue
+    return found
+
+
+def with_children(pids: list[int]) -> set[int]:
+    """The processes, all that they started, and what of theirs outlived them: each server has a session of its own."""
+    everyone, family = processes(), set()
+    for pid in everyone:
+        ancestor = pid
+        while ancestor in everyone and ancestor not in pids:
+            ancestor = everyone[ancestor].parent
+        if ancestor in pids or everyone[pid].session in pids:
+            family.add(pid)
+    return family
 
 
 def mebibytes(pids: list[int]) -> int:
     """What the processes and all that they started have in memory, shared pages divided among those that share them."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit():
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
     total = 0
-    for pid in parents:
-        ancestor = pid
-        while ancestor in parents and ancestor not in pids:
-            ancestor = parents[ancestor]
+    for pid in with_children(pids):
         try:
-            if ancestor in pids:
-                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-                total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         except OSError:
             continue
     return total // 1024
@@ -73,7 +87,6 @@ def up() -> None:
 
     print(f"== starting the stack in {FOLDER}")
     DATA.mkdir(parents=True, exist_ok=True)
-    os.environ["SLIPWAY_STACK_FOLDER"] = str(FOLDER)  # in every server's environment, so that `down` knows them again
     stack = Stack(FOLDER, DATA / "platform.psk", say)
     try:
         for name, service in stack.services.items():
@@ -92,7 +105,8 @@ def up() -> None:
     except BaseException:
         stack.stop()
         raise
-    STATE.write_text(json.dumps(pids))
+    everyone = processes()
+    STATE.write_text(json.dumps({name: [(pid, everyone[pid].started) for pid in one if pid in everyone] for name, one in pids.items()}))
     (FOLDER / "places.json").write_text(json.dumps(places(stack, url)))
     print(f"   up after {time.monotonic() - started:.1f} s")
     status()
@@ -160,19 +174,16 @@ def status() -> None:
 
 
 def down() -> None:
-    """In the other order; what does not end by itself is ended."""
+    """In the other order, each server with all that it started; what does not end by itself is ended."""
     for name, pids in reversed(list(state().items())):
-        for number in (signal.SIGINT if name == "postgresql" else signal.SIGTERM, signal.SIGKILL):
-            for pid in pids:
-                try:
-                    os.killpg(pid, number)
-                except ProcessLookupError:
-                    continue
-            deadline = time.monotonic() + 20
-            while any(runs(pid) for pid in pids) and time.monotonic() < deadline:
-                time.sleep(0.1)
-            if not any(runs(pid) for pid in pids):
-                break
+        family = with_children(pids)
+        for pid in pids:
+            os.killpg(pid, signal.SIGINT if name == "postgresql" else signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        while (family := family & processes().keys() | with_children(pids)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        for pid in family:
+            os.kill(pid, signal.SIGKILL)
         print(f"   {name} is down")
     STATE.unlink(missing_ok=True)
 
