@@ -37,14 +37,14 @@ class Doubled(mlflow.pyfunc.PythonModel):
 
 def save_doubled(folder, **how):
     signature = infer_signature(FRAME, FRAME["x"], params={"factor": 2.0})
-    mlflow.pyfunc.save_model(folder / "m", python_model=Doubled(), signature=signature, **how)
+    mlflow.pyfunc.save_model(folder / "m", python_model=Doubled(), signature=signature, pip_requirements=["mlflow"], **how)
     return folder / "m"
 
 
 def save_trees(folder, **how):
     rows = FRAME[["x", "n"]]
     booster = lightgbm.train({"num_leaves": 7, "verbose": -1}, lightgbm.Dataset(rows, rows["x"] * rows["n"]), 4)
-    mlflow.lightgbm.save_model(booster, folder / "m", signature=infer_signature(rows, booster.predict(rows)), **how)
+    mlflow.lightgbm.save_model(booster, folder / "m", signature=infer_signature(rows, booster.predict(rows)), pip_requirements=["lightgbm"], **how)
     return folder / "m", booster
 
 

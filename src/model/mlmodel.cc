@@ -23,6 +23,7 @@ Result<MlModel> ReadMlModel(const std::filesystem::path& folder) {
 Result<MlModel> ParseMlModel(const std::string& text, const std::filesystem::path& folder) {
   MlModel model{folder, std::nullopt, {}, {}};
   std::string inputs, outputs, parameters;
+  std::vector<std::string> names;
   try {
     auto root = YAML::Load(text);
     for (const auto& flavor : root["flavors"]) {
@@ -33,6 +34,7 @@ Result<MlModel> ParseMlModel(const std::string& text, const std::filesystem::pat
     }
     if (auto metadata = root["metadata"]; metadata && metadata.IsMap()) {
       auto wanted = [&](const char* key) { return metadata[key] && metadata[key].as<bool>(); };
+      for (const auto& name : metadata["slipway.columns"]) names.push_back(name.as<std::string>());
       model.extras = {wanted("slipway.contributions"), wanted("slipway.probabilities")};
     }
     if (auto signature = root["signature"]; signature && signature.IsMap()) {
@@ -45,7 +47,7 @@ Result<MlModel> ParseMlModel(const std::string& text, const std::filesystem::pat
   }
   if (model.flavors.empty()) return Fail(ErrorKind::kCorrupt, "{} names no flavor", (folder / "MLmodel").string());
   if (!inputs.empty()) {
-    ASSIGN(model.signature, ParseSignature(inputs, outputs, parameters));
+    ASSIGN(model.signature, ParseSignature(inputs, outputs, parameters, names));
   }
   return model;
 }

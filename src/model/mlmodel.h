@@ -19,7 +19,7 @@ struct Extras {
 /// What Slipway reads of an MLmodel file (MLflow, "MLflow Models", storage format).
 struct MlModel {
   std::filesystem::path folder;
-  std::optional<Signature> signature;
+  std::optional<Signature> signature;  ///< the columns of a tensor are called what the metadata `slipway.columns` says
   std::map<std::string, std::map<std::string, std::string>> flavors;  ///< flavor → scalar settings
   Extras extras;  ///< those that the metadata it was logged with asks for (`slipway.contributions`, `slipway.probabilities`)
 };

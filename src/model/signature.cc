@@ -17,25 +17,36 @@ constexpr std::pair<std::string_view, std::string_view> kTensorTypes[] = {
     {"int16", "integer"},  {"int8", "integer"},  {"uint8", "integer"}, {"uint16", "integer"},
     {"bool", "boolean"},   {"object", "string"}, {"str", "string"},    {"datetime64", "datetime"}};
 
-/// A tensor `[rows]` is a column, one `[rows, n]` n of them: `prediction`, or `prediction_0`, …. Inputs have the tensors' own names.
-Result<> AddTensor(const JsonObject& column, bool inputs, std::vector<ColumnSpec>& columns) {
+/// A tensor `[rows]` is a column, one `[rows, n]` n of them: `prediction`, or `prediction_0`, …. A column that goes in has the tensor's own name; where
+/// that does not do, `names` are those of all.
+Result<> AddTensor(const JsonObject& column, bool inputs, const std::vector<std::string>& names, std::vector<ColumnSpec>& columns) {
   ASSIGN(auto spec, column.Object("tensor-spec"));
   ASSIGN(auto dtype, spec.String("dtype"));
   ASSIGN(const auto* shape, spec.Array("shape"));
   ASSIGN(auto name, column.String("name", inputs ? "" : "prediction"));
   auto type = std::ranges::find(kTensorTypes, std::string_view(dtype), &std::pair<std::string_view, std::string_view>::first);
   if (type == std::end(kTensorTypes)) return Fail(ErrorKind::kUnsupported, "the signature has a tensor of type {}", dtype);
-  if (inputs && name.empty())
-    return Fail(ErrorKind::kUnsupported, "the signature's input is a tensor without column names: infer the signature from a DataFrame");
   auto size = shape->size() == 2 && (*shape)[1].is_int64() ? (*shape)[1].get_int64() : int64_t{1};
-  if (shape->empty() || shape->size() > 2 || size < 1 || size > kMostTensorColumns || (inputs && size != 1))
+  if (shape->empty() || shape->size() > 2 || size < 1 || size > kMostTensorColumns)
     return Fail(ErrorKind::kUnsupported, "the signature's {} '{}' is a tensor whose rows are no columns", inputs ? "input" : "output",
                 name);
+  if (inputs && names.empty() && (name.empty() || size != 1))
+    return Fail(ErrorKind::kUnsupported,
+                "the signature's input is a tensor of {} columns without names: log the model with metadata={{\"slipway.columns\": [\"…\", "
+                "…]}}, or "
+                "with a signature inferred from a DataFrame",
+                size);
+  if (inputs && !names.empty()) {
+    if (std::ssize(names) != size)
+      return Fail(ErrorKind::kInvalid, "slipway.columns names {} columns, but the model's tensor has {}", names.size(), size);
+    for (const auto& one : names) columns.push_back({one, std::string(type->second), true});
+    return {};
+  }
   for (int64_t k = 0; k < size; ++k) columns.push_back({size == 1 ? name : fmt::format("{}_{}", name, k), std::string(type->second), true});
   return {};
 }
 
-Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool inputs) {
+Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool inputs, const std::vector<std::string>& names = {}) {
   std::vector<ColumnSpec> columns;
   if (text.empty()) return columns;
   ASSIGN(auto value, Wrap(ParseJson(text), "signature"));
@@ -43,8 +54,10 @@ Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool input
   for (const auto& item : value.get_array()) {
     ASSIGN(auto object, JsonObject::From(item, "signature column"));
     ASSIGN(auto type, object.String("type"));
+    if (!names.empty() && (type != "tensor" || value.get_array().size() != 1))
+      return Fail(ErrorKind::kInvalid, "slipway.columns names the columns of one tensor, but the signature has columns of its own");
     if (type == "tensor") {
-      TRY(AddTensor(object, inputs, columns));
+      TRY(AddTensor(object, inputs, names, columns));
       continue;
     }
     if (type == "array" && !inputs) {
@@ -87,9 +100,10 @@ Result<std::vector<ParameterSpec>> ParseParameters(const std::string& text) {
 
 }  // namespace
 
-Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json, const std::string& parameters_json) {
+Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json, const std::string& parameters_json,
+                                 const std::vector<std::string>& names) {
   Signature signature;
-  ASSIGN(signature.inputs, ParseColumns(inputs_json, true));
+  ASSIGN(signature.inputs, ParseColumns(inputs_json, true, names));
   ASSIGN(signature.outputs, ParseColumns(outputs_json, false));
   ASSIGN(signature.parameters, ParseParameters(parameters_json));
   return signature;

@@ -30,7 +30,9 @@ struct Signature {
 };
 
 /// Reads the `signature` of an MLmodel file, whose parts are JSON inside YAML. kUnsupported: nested columns, tensors of three dimensions, and
-/// tensors that name no columns.
-Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json, const std::string& parameters_json);
+/// tensors that name no columns. `names`: what the columns of the one tensor that goes in are called, where the model was logged with that
+/// (metadata `slipway.columns`); kInvalid: another number of them.
+Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json, const std::string& parameters_json,
+                                 const std::vector<std::string>& names);
 
 }  // namespace slipway::model

@@ -406,14 +406,20 @@ class ExportedLinear:
         write_json(path, self.contents)
 
 
+# As src/model/signature.cc names them.
+TENSOR_TYPES = {"float64": "double", "float32": "float", "int64": "long", "int32": "integer", "int16": "integer", "int8": "integer", "uint8": "integer",
+                "uint16": "integer", "bool": "boolean", "object": "string", "str": "string", "datetime64": "datetime"}
+
+
 def signature_of(mlmodel: dict, model) -> list[tuple[str, str]]:
     """Names and types of the columns that pyfunc gives the model."""
     text = (mlmodel.get("signature") or {}).get("inputs")
     if not text:
         return [(str(name), "double") for name in getattr(model, "feature_names_in_", range(model.n_features_in_))]
     columns = json.loads(text)
-    if any(column["type"] == "tensor" for column in columns):
-        return [(str(k), "double") for k in range(model.n_features_in_)]
+    if columns[0]["type"] == "tensor":  # by position: pyfunc gives an array
+        kind = TENSOR_TYPES[columns[0]["tensor-spec"]["dtype"]]
+        return [(str(k), kind) for k in range(model.n_features_in_)]
     return [(column.get("name", str(k)), column["type"]) for k, column in enumerate(columns)]
 
 

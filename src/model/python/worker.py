@@ -132,6 +132,33 @@ def example_of(model, folder: str, schema):
     return pa.record_batch([to_arrow(rows[field.name], field) for field in there], schema=there)
 
 
+def tensor_of(model):
+    """The one tensor that the model takes, where each of its columns is one of the table's (see ParseSignature). None: it takes columns."""
+    schema = model.metadata.get_input_schema()
+    if schema is None or not schema.is_tensor_spec() or len(schema.inputs) != 1:
+        return None
+    (tensor,) = schema.inputs
+    return tensor if tensor.name is None or tuple(tensor.shape[1:]) not in ((), (1,)) else None
+
+
+def as_tensor(rows, tensor):
+    """The columns as one array of the tensor's own type, under its name where it has one; what would lose values is an error."""
+    import numpy as np
+    import pyarrow as pa
+
+    is_text = tensor.type.kind == "U"
+    array = np.empty((len(rows), rows.num_columns), object if is_text else tensor.type)
+    for k, name in enumerate(rows.column_names):
+        column = rows[name]
+        if column.null_count and tensor.type.kind in "biuU":
+            raise ValueError(f"'{name}' has nulls, which a tensor of {tensor.type.name} cannot hold")
+        array[:, k] = (column.cast(pa.from_numpy_dtype(tensor.type)) if tensor.type.kind in "biuf" else column).to_numpy()
+    if is_text:
+        array = array.astype(str)
+    array = array.reshape(-1) if len(tensor.shape) == 1 else array
+    return array if tensor.name is None else {tensor.name: array}
+
+
 def to_arrow(column, field):
     """The column in its field's type; what would lose values is an error."""
     import pyarrow as pa
@@ -196,7 +223,8 @@ def main() -> None:
         model = mlflow.pyfunc.load_model(settings["model"])
         with pa.memory_map(f"/proc/self/fd/{PREDICTIONS}") as file:
             schema = pa.ipc.open_stream(file).schema
-        predict = onnx_by_columns(model) or (lambda rows: model.predict(rows.to_pandas()))
+        tensor = tensor_of(model)
+        predict = onnx_by_columns(model) or (lambda rows: model.predict(rows.to_pandas() if tensor is None else as_tensor(rows, tensor)))
     except BaseException as error:  # a model may even leave by sys.exit
         answer({"error": f"{type(error).__name__}: {error}"})
         return
