@@ -68,6 +68,13 @@ def test_inspect_tells_the_parameters_and_why_python_scores(tmp_path):
     assert seen["parameters"] == [{"name": "factor", "type": "double", "default": "2E0"}]
 
 
+def test_a_default_that_is_no_json_is_shown(tmp_path):
+    signature = infer_signature(FRAME, FRAME["x"], params={"factor": float("nan")})
+    mlflow.pyfunc.save_model(tmp_path / "m", python_model=Doubled(), signature=signature, pip_requirements=["mlflow"])
+    (parameter,) = said(tmp_path, "models", "inspect", tmp_path / "m")["parameters"]
+    assert '"factor"' in parameter["default"] and "NaN" in parameter["default"]
+
+
 @pytest.mark.parametrize("example", [None, FRAME[["x", "n"]].head(3), FRAME[["x", "n"]].head(3).to_numpy()], ids=["none", "frame", "array"])
 def test_the_proof_takes_in_the_input_example(tmp_path, example):
     folder, _ = save_trees(tmp_path, **({} if example is None else {"input_example": example}))

@@ -132,6 +132,7 @@ def test_a_run_reads_the_named_columns_of_its_table(lake):
 
 @pytest.mark.parametrize(("metadata", "says"), [
     (None, 'metadata={"slipway.columns": ["…", …]}'),
+    ({"slipway.columns": ["a", "b", "a"]}, "names 'a' twice"),
     ({"slipway.columns": ["a", "b"]}, "names 2 columns, but the model's tensor has 3"),
 ])
 def test_a_tensor_without_the_names_of_its_columns_is_refused(tmp_path, metadata, says):

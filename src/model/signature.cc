@@ -31,15 +31,19 @@ Result<> AddTensor(const JsonObject& column, bool inputs, const std::vector<std:
     return Fail(ErrorKind::kUnsupported, "the signature's {} '{}' is a tensor whose rows are no columns", inputs ? "input" : "output",
                 name);
   if (inputs && names.empty() && (name.empty() || size != 1))
-    return Fail(ErrorKind::kUnsupported,
-                "the signature's input is a tensor of {} columns without names: log the model with metadata={{\"slipway.columns\": [\"…\", "
-                "…]}}, or "
-                "with a signature inferred from a DataFrame",
-                size);
+    return Fail(
+        ErrorKind::kUnsupported,
+        "the signature's input is a tensor of {} columns without names: log the model with metadata={{\"slipway.columns\": [\"…\", …]}}, "
+        "or with a signature inferred from a DataFrame",
+        size);
   if (inputs && !names.empty()) {
     if (std::ssize(names) != size)
       return Fail(ErrorKind::kInvalid, "slipway.columns names {} columns, but the model's tensor has {}", names.size(), size);
-    for (const auto& one : names) columns.push_back({one, std::string(type->second), true});
+    for (const auto& one : names) {
+      if (std::ranges::find(columns, one, &ColumnSpec::name) != columns.end())
+        return Fail(ErrorKind::kInvalid, "slipway.columns names '{}' twice", one);
+      columns.push_back({one, std::string(type->second), true});
+    }
     return {};
   }
   for (int64_t k = 0; k < size; ++k) columns.push_back({size == 1 ? name : fmt::format("{}_{}", name, k), std::string(type->second), true});
@@ -105,7 +109,9 @@ Result<Signature> ParseSignature(const std::string& inputs_json, const std::stri
   Signature signature;
   ASSIGN(signature.inputs, ParseColumns(inputs_json, true, names));
   ASSIGN(signature.outputs, ParseColumns(outputs_json, false));
-  ASSIGN(signature.parameters, ParseParameters(parameters_json));
+  // They are only shown, and MLflow writes what is no JSON: NaN.
+  auto parameters = ParseParameters(parameters_json);
+  signature.parameters = parameters ? *parameters : std::vector{ParameterSpec{"", "", parameters_json}};
   return signature;
 }
 

@@ -19,7 +19,7 @@ struct ColumnSpec {
 /// A parameter of a model's predict (mlflow.types.ParamSpec). Runs use its default.
 struct ParameterSpec {
   std::string name, type;
-  std::string fallback;  ///< the default, as JSON
+  std::string fallback;  ///< the default, as JSON; of parameters that cannot be read: all of them, in one
 };
 
 /// MLflow's model signature.
