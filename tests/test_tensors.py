@@ -99,6 +99,17 @@ def test_python_models_get_the_array_that_they_ask_for(tmp_path, dtype, name):
     assert np.array_equal(got, rows[NAMES].to_numpy().astype("float64").sum(axis=1))
 
 
+def test_a_named_tensor_of_one_column(tmp_path):
+    class Twice(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            return model_input["dense"][:, 0] * 2
+
+    inputs, outputs = Schema([TensorSpec(np.dtype("float64"), (-1, 1), "dense")]), Schema([TensorSpec(np.dtype("float64"), (-1,))])
+    mlflow.pyfunc.save_model(tmp_path / "m", python_model=Twice(), metadata={"slipway.columns": ["b"]}, pip_requirements=["mlflow"],
+                             signature=ModelSignature(inputs=inputs, outputs=outputs))
+    assert np.array_equal(predict(tmp_path / "m", frame(X))["prediction"], X[:, 1] * 2)
+
+
 def test_what_does_not_fit_into_the_tensor_is_an_error(tmp_path):
     rows = frame(np.arange(6).reshape(2, 3).astype("int32")).astype("Int32")
     folder = save_sums(tmp_path, "int8")

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -178,12 +179,14 @@ def down() -> None:
     for name, pids in reversed(list(state().items())):
         family = with_children(pids)
         for pid in pids:
-            os.killpg(pid, signal.SIGINT if name == "postgresql" else signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGINT if name == "postgresql" else signal.SIGTERM)
         deadline = time.monotonic() + 20
         while (family := family & processes().keys() | with_children(pids)) and time.monotonic() < deadline:
             time.sleep(0.1)
         for pid in family:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         print(f"   {name} is down")
     STATE.unlink(missing_ok=True)
 

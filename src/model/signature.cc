@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <set>
 
 #include "base/format.h"
 #include "base/json.h"
@@ -39,9 +40,9 @@ Result<> AddTensor(const JsonObject& column, bool inputs, const std::vector<std:
   if (inputs && !names.empty()) {
     if (std::ssize(names) != size)
       return Fail(ErrorKind::kInvalid, "slipway.columns names {} columns, but the model's tensor has {}", names.size(), size);
+    std::set<std::string_view> seen;
     for (const auto& one : names) {
-      if (std::ranges::find(columns, one, &ColumnSpec::name) != columns.end())
-        return Fail(ErrorKind::kInvalid, "slipway.columns names '{}' twice", one);
+      if (!seen.insert(one).second) return Fail(ErrorKind::kInvalid, "slipway.columns names '{}' twice", one);
       columns.push_back({one, std::string(type->second), true});
     }
     return {};

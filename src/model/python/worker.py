@@ -133,12 +133,11 @@ def example_of(model, folder: str, schema):
 
 
 def tensor_of(model):
-    """The one tensor that the model takes, where each of its columns is one of the table's (see ParseSignature). None: it takes columns."""
-    schema = model.metadata.get_input_schema()
-    if schema is None or not schema.is_tensor_spec() or len(schema.inputs) != 1:
+    """The one tensor that the model takes, where its metadata names the columns of the table that it is made of (see ParseSignature). None: it takes columns."""
+    if not (getattr(model.metadata, "metadata", None) or {}).get("slipway.columns"):
         return None
-    (tensor,) = schema.inputs
-    return tensor if tensor.name is None or tuple(tensor.shape[1:]) not in ((), (1,)) else None
+    (tensor,) = model.metadata.get_input_schema().inputs
+    return tensor
 
 
 def as_tensor(rows, tensor):
