@@ -35,7 +35,8 @@ Result<Identity> Authenticator::FromKey(std::string_view key) {
   Identity who{Identity::Kind::kUserKey, owner->subject, owner->username, owner->roles, false};
   if (oidc_ != nullptr && oidc_->HasServiceAccount()) {
     auto state = oidc_->LookUp(owner->subject);
-    if (!state && state.error().kind == ErrorKind::kNotFound) return Fail(ErrorKind::kDenied, "the key's owner is gone");
+    if (!state && state.error().kind == ErrorKind::kNotFound)
+      return Fail(ErrorKind::kDenied, "the key's owner is gone");
     TRY(state);
     if (!state->enabled) return Fail(ErrorKind::kDenied, "the key's owner is disabled");
     who.roles = state->roles;

@@ -22,8 +22,8 @@ class Authenticator {
   struct Headers {
     std::optional<std::string_view> authorization, psk;
   };
-  /// Who asks; the key says so where both are sent and valid. No credentials: nobody. kDenied: not valid, and why; kUnavailable: it
-  /// cannot be told now.
+  /// Who asks; the key says so where both are sent and valid. No credentials: nobody. kDenied: not valid, and why;
+  /// kUnavailable: it cannot be told now.
   Result<Identity> Identify(const Headers& headers);
 
  private:

@@ -17,7 +17,8 @@ constexpr double kTimeout = 5, kPauseWhileDown = 2;
 Result<json::value> Ask(const HttpRequest& request) {
   ASSIGN(auto answer, SendHttp(request));
   if (answer.status == 404) return Fail(ErrorKind::kNotFound, "{} is not there", request.url);
-  if (answer.status < 200 || answer.status > 299) return Fail(ErrorKind::kUnavailable, "{} answered {}", request.url, answer.status);
+  if (answer.status < 200 || answer.status > 299)
+    return Fail(ErrorKind::kUnavailable, "{} answered {}", request.url, answer.status);
   auto value = ParseJson(answer.body);
   if (!value) return Fail(ErrorKind::kUnavailable, "{} answered no JSON", request.url);
   return value;
@@ -48,11 +49,13 @@ struct Oidc::State {
   std::map<std::string, Looked> users;
 
   Result<> FetchKeys() {
-    ASSIGN(auto discovery, Ask({.url = options.rules.issuer + "/.well-known/openid-configuration", .timeout_seconds = kTimeout}));
+    ASSIGN(auto discovery,
+           Ask({.url = options.rules.issuer + "/.well-known/openid-configuration", .timeout_seconds = kTimeout}));
     ASSIGN(auto object, JsonObject::From(discovery, "the issuer's configuration"));
     ASSIGN(auto issuer, object.String("issuer"));
     if (issuer != options.rules.issuer)
-      return Fail(ErrorKind::kInvalid, "the issuer calls itself {}, but is configured as {}", issuer, options.rules.issuer);
+      return Fail(ErrorKind::kInvalid, "the issuer calls itself {}, but is configured as {}", issuer,
+                  options.rules.issuer);
     ASSIGN(auto jwks_url, object.String("jwks_uri"));
     ASSIGN(auto token, object.String("token_endpoint", ""));
     ASSIGN(auto answer, SendHttp({.url = jwks_url, .timeout_seconds = kTimeout}));
@@ -80,16 +83,18 @@ struct Oidc::State {
       reachable = fetched.has_value();
       if (!fetched) Log(LogLevel::kError, "issuer_not_reached", {{"error", fetched.error().message}});
     }
-    if (!reachable) return Fail(ErrorKind::kUnavailable, "the token's key is not known, and the issuer cannot be asked for it now");
+    if (!reachable)
+      return Fail(ErrorKind::kUnavailable, "the token's key is not known, and the issuer cannot be asked for it now");
     return {};
   }
 
   Result<std::string> ServiceToken() {
     if (!service_token.empty() && MonotonicSeconds() < service_token_until) return service_token;
     if (token_url.empty()) TRY(FetchKeys());
-    auto body = fmt::format("grant_type=client_credentials&client_id={}&client_secret={}", UrlEncode(options.service_client),
-                            UrlEncode(options.service_secret));
-    ASSIGN(auto answer, Ask({"POST", token_url, {{"Content-Type", "application/x-www-form-urlencoded"}}, body, kTimeout}));
+    auto body = fmt::format("grant_type=client_credentials&client_id={}&client_secret={}",
+                            UrlEncode(options.service_client), UrlEncode(options.service_secret));
+    ASSIGN(auto answer,
+           Ask({"POST", token_url, {{"Content-Type", "application/x-www-form-urlencoded"}}, body, kTimeout}));
     ASSIGN(auto object, JsonObject::From(answer, "the token answer"));
     ASSIGN(service_token, object.String("access_token"));
     ASSIGN(auto seconds, object.Int("expires_in", 60));
@@ -100,7 +105,8 @@ struct Oidc::State {
   Result<json::value> Admin(const std::string& path) {
     ASSIGN(auto base, AdminUrl(options.rules.issuer));
     ASSIGN(auto token, ServiceToken());
-    auto answer = Ask({.url = base + path, .headers = {{"Authorization", "Bearer " + token}}, .timeout_seconds = kTimeout});
+    auto answer =
+        Ask({.url = base + path, .headers = {{"Authorization", "Bearer " + token}}, .timeout_seconds = kTimeout});
     if (!answer) service_token.clear();  // it may have been revoked
     return answer;
   }
@@ -131,7 +137,8 @@ struct Oidc::State {
           ASSIGN(client_uuid, client.String("id"));
         }
       }
-      if (!client_uuid.empty()) TRY(AddRoles(user_path + "/role-mappings/clients/" + client_uuid + "/composite", state.roles));
+      if (!client_uuid.empty())
+        TRY(AddRoles(user_path + "/role-mappings/clients/" + client_uuid + "/composite", state.roles));
     }
     return state;
   }
@@ -148,9 +155,10 @@ Result<TokenClaims> Oidc::Verify(std::string_view token, Timestamp now) {
     std::lock_guard lock(state_->mutex);
     keys = state_->keys;
   }
-  auto claims =
-      keys ? VerifyToken(token, *keys, state_->options.rules, now) : Result<TokenClaims>(Fail(ErrorKind::kUnavailable, "no keys"));
-  if (!claims && claims.error().kind == ErrorKind::kNotFound) return Fail(ErrorKind::kDenied, "{}", claims.error().message);
+  auto claims = keys ? VerifyToken(token, *keys, state_->options.rules, now)
+                     : Result<TokenClaims>(Fail(ErrorKind::kUnavailable, "no keys"));
+  if (!claims && claims.error().kind == ErrorKind::kNotFound)
+    return Fail(ErrorKind::kDenied, "{}", claims.error().message);
   return claims;
 }
 
@@ -160,7 +168,8 @@ Result<UserState> Oidc::LookUp(const std::string& subject) {
   std::lock_guard lock(state_->fetch_mutex);
   double now = MonotonicSeconds();
   auto found = state_->users.find(subject);
-  if (found != state_->users.end() && now - found->second.at < state_->options.refresh_seconds) return found->second.state;
+  if (found != state_->users.end() && now - found->second.at < state_->options.refresh_seconds)
+    return found->second.state;
   auto state = state_->AskForUser(subject);
   if (!state && state.error().kind != ErrorKind::kNotFound) {
     Log(LogLevel::kError, "user_not_looked_up", {{"error", state.error().message}});

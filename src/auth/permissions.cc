@@ -33,7 +33,8 @@ bool Fits(Cell cell, const Identity& who, const Guarded* deployment) {
     case Cell::kYes: return true;
     case Cell::kRole: return HasRole(who, deployment);
     case Cell::kRoleOrCreator:
-      return who.admin || HasRole(who, deployment) || (token && deployment != nullptr && deployment->created_by == who.subject);
+      return who.admin || HasRole(who, deployment) ||
+             (token && deployment != nullptr && deployment->created_by == who.subject);
     case Cell::kAdmin: return who.admin;
   }
   return false;
@@ -44,10 +45,12 @@ bool Fits(Cell cell, const Identity& who, const Guarded* deployment) {
 Verdict Decide(Permission permission, const Identity& who, const Guarded* deployment) {
   if (permission == Permission::kAnyone) return Verdict::kAllowed;
   if (who.kind == Identity::Kind::kNobody) return Verdict::kUnauthenticated;
-  if (who.kind == Identity::Kind::kPlatform) return permission == Permission::kOwnKeys ? Verdict::kForbidden : Verdict::kAllowed;
+  if (who.kind == Identity::Kind::kPlatform)
+    return permission == Permission::kOwnKeys ? Verdict::kForbidden : Verdict::kAllowed;
   for (const auto& row : kTable)
     if (row.permission == permission)
-      return Fits(who.kind == Identity::Kind::kToken ? row.token : row.user_key, who, deployment) ? Verdict::kAllowed : Verdict::kForbidden;
+      return Fits(who.kind == Identity::Kind::kToken ? row.token : row.user_key, who, deployment) ? Verdict::kAllowed
+                                                                                                  : Verdict::kForbidden;
   return Verdict::kForbidden;
 }
 

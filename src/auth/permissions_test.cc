@@ -24,7 +24,10 @@ TEST(Permissions, EveryCell) {
       {"bearer without role", {Kind::kToken, "u", "u", {"blue"}}, true, {kAnyone, kCreate, kList, kSee, kOwnKeys}},
       {"bearer with role", {Kind::kToken, "u", "u", {"red"}}, true, {kAnyone, kCreate, kList, kSee, kManage, kOwnKeys}},
       {"creator", {Kind::kToken, "creator", "c", {}}, false, {kAnyone, kCreate, kList, kSee, kManage, kOwnKeys}},
-      {"admin role", {Kind::kToken, "u", "u", {}, true}, false, {kAnyone, kCreate, kList, kSee, kManage, kOwnKeys, kPlatform}},
+      {"admin role",
+       {Kind::kToken, "u", "u", {}, true},
+       false,
+       {kAnyone, kCreate, kList, kSee, kManage, kOwnKeys, kPlatform}},
       {"user PSK, no roles set", {Kind::kUserKey, "creator", "c", {"red"}}, false, {kAnyone, kList}},
       {"user PSK without the role", {Kind::kUserKey, "creator", "c", {"blue"}}, true, {kAnyone, kList}},
       {"user PSK with the role", {Kind::kUserKey, "u", "u", {"red"}}, true, {kAnyone, kList, kSee, kManage}},
@@ -35,7 +38,8 @@ TEST(Permissions, EveryCell) {
     if (caller.roles_set) deployment.allowed_roles = {"red"};
     for (auto permission : {kAnyone, kCreate, kList, kSee, kManage, kOwnKeys, kCallback, kPlatform}) {
       auto refused = caller.who.kind == Kind::kNobody ? Verdict::kUnauthenticated : Verdict::kForbidden;
-      EXPECT_EQ(Decide(permission, caller.who, &deployment), caller.allowed.contains(permission) ? Verdict::kAllowed : refused)
+      EXPECT_EQ(Decide(permission, caller.who, &deployment),
+                caller.allowed.contains(permission) ? Verdict::kAllowed : refused)
           << caller.name << ", permission " << static_cast<int>(permission);
     }
   }

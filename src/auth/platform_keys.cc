@@ -16,7 +16,8 @@ Result<std::vector<std::string>> ReadKeys(const std::filesystem::path& file) {
   struct stat about{};
   if (::stat(file.c_str(), &about) != 0 || (about.st_mode & 037) != 0)
     return Fail(ErrorKind::kDenied,
-                "{} can be read by others: chmod 600 it (640 where a group is given it), and rotate the key if it may have been seen",
+                "{} can be read by others: chmod 600 it (640 where a group is given it), and rotate the key if it may "
+                "have been seen",
                 file.string());
   ASSIGN(auto text, ReadFile(file, 4096));
   std::vector<std::string> keys;
@@ -54,7 +55,8 @@ bool PlatformKeys::Accepts(std::string_view key) {
   std::lock_guard lock(mutex_);
   std::error_code code;
   if (auto changed = std::filesystem::last_write_time(file_, code); !code && changed != read_at_)
-    if (auto loaded = Load(); !loaded) Log(LogLevel::kError, "platform_keys_not_read", {{"error", loaded.error().message}});
+    if (auto loaded = Load(); !loaded)
+      Log(LogLevel::kError, "platform_keys_not_read", {{"error", loaded.error().message}});
   bool found = false;
   for (const auto& known : keys_) found |= ConstantTimeEqual(key, known);
   return found;
@@ -72,7 +74,8 @@ bool HasScheme(std::string_view authorization, std::string_view scheme) {
 }
 
 std::string_view BearerIn(std::string_view authorization) {
-  return HasScheme(authorization, "bearer") ? authorization.substr(std::string_view("Bearer ").size()) : std::string_view{};
+  return HasScheme(authorization, "bearer") ? authorization.substr(std::string_view("Bearer ").size())
+                                            : std::string_view{};
 }
 
 }  // namespace slipway::auth

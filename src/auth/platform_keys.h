@@ -11,8 +11,9 @@
 
 namespace slipway::auth {
 
-/// The platform's pre-shared keys: 256 random bits as hexadecimal each, a line each, in a file that only its owner may read. The
-/// first line is the current key; a second one is the key before, which goes on working until the next rotation. Thread-safe.
+/// The platform's pre-shared keys: 256 random bits as hexadecimal each, a line each, in a file that only its owner may
+/// read. The first line is the current key; a second one is the key before, which goes on working until the next
+/// rotation. Thread-safe.
 class PlatformKeys {
  public:
   /// Makes the file at the first start. kDenied: it can be read by others; kInvalid: it holds no key.

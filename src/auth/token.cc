@@ -15,7 +15,8 @@ namespace {
 
 constexpr size_t kLongest = 16 << 10;
 
-/// RFC 7515: base64url without padding. libcjose ends the process on text that no encoder can have made, so none reaches it.
+/// RFC 7515: base64url without padding. libcjose ends the process on text that no encoder can have made, so none
+/// reaches it.
 bool IsBase64Url(std::string_view text) {
   auto allowed = [](unsigned char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -45,7 +46,8 @@ Result<TokenHeader> HeaderOf(cjose_jws_t* jws) {
     return std::string(value == nullptr ? "" : value);
   };
   TokenHeader read{text("alg"), text("kid")};
-  if (std::unique_ptr<char, decltype(&std::free)> raw(header == nullptr ? nullptr : cjose_header_get_raw(header, "kid", &error), std::free);
+  if (std::unique_ptr<char, decltype(&std::free)> raw(
+          header == nullptr ? nullptr : cjose_header_get_raw(header, "kid", &error), std::free);
       raw && read.kid.empty())
     return Fail(ErrorKind::kDenied, "the token's key id is no text");
   if (read.algorithm != "RS256" && read.algorithm != "ES256")
@@ -59,7 +61,9 @@ Result<TokenHeader> HeaderOf(cjose_jws_t* jws) {
 Result<std::optional<Timestamp>> Instant(const JsonObject& claims, std::string_view name) {
   const auto* value = claims.Find(name);
   if (value == nullptr) return std::nullopt;
-  double seconds = value->is_int64() ? static_cast<double>(value->get_int64()) : value->is_double() ? value->get_double() : NAN;
+  double seconds = value->is_int64()    ? static_cast<double>(value->get_int64())
+                   : value->is_double() ? value->get_double()
+                                        : NAN;
   if (!(std::abs(seconds) < 1e11)) return Fail(ErrorKind::kDenied, "the token's '{}' is no time", name);
   return Timestamp{std::chrono::microseconds{static_cast<int64_t>(seconds * 1e6)}};
 }
@@ -81,7 +85,8 @@ bool HasAudience(const JsonObject& claims, std::string_view wanted) {
   if (audience == nullptr) return false;
   if (audience->is_string()) return audience->get_string() == wanted;
   if (!audience->is_array()) return false;
-  return std::ranges::any_of(audience->get_array(), [&](const json::value& one) { return one.is_string() && one.get_string() == wanted; });
+  return std::ranges::any_of(audience->get_array(),
+                             [&](const json::value& one) { return one.is_string() && one.get_string() == wanted; });
 }
 
 /// The strings of `roles` in an object such as `realm_access`; anything else gives none.
@@ -104,7 +109,8 @@ class TokenReader {
       cjose_err error{};
       uint8_t* text = nullptr;
       size_t size = 0;
-      if (cjose_jws_verify(jws, static_cast<cjose_jwk_t*>(key.jwk.get()), &error) && cjose_jws_get_plaintext(jws, &text, &size, &error))
+      if (cjose_jws_verify(jws, static_cast<cjose_jwk_t*>(key.jwk.get()), &error) &&
+          cjose_jws_get_plaintext(jws, &text, &size, &error))
         return std::string(reinterpret_cast<const char*>(text), size);
     }
     if (known) return Fail(ErrorKind::kDenied, "the token's signature is wrong");
@@ -147,7 +153,8 @@ class TokenReader {
 Result<KeySet> KeySet::Parse(std::string_view jwks) { return TokenReader::Parse(jwks); }
 
 bool KeySet::Has(std::string_view kid, std::string_view algorithm) const {
-  return std::ranges::any_of(keys_, [&](const Key& key) { return key.algorithm == algorithm && (kid.empty() || key.kid == kid); });
+  return std::ranges::any_of(
+      keys_, [&](const Key& key) { return key.algorithm == algorithm && (kid.empty() || key.kid == kid); });
 }
 
 bool LooksLikeToken(std::string_view credential) { return std::ranges::count(credential, '.') == 2; }
@@ -174,8 +181,10 @@ Result<TokenClaims> VerifyToken(std::string_view token, const KeySet& keys, cons
   for (const auto* read : {&issuer, &subject, &type, &username})
     if (!*read) return denied(read->error());
   if (*issuer != rules.issuer) return Fail(ErrorKind::kDenied, "the token is of another issuer");
-  if (!HasAudience(*claims, rules.audience)) return Fail(ErrorKind::kDenied, "the token is not for '{}'", rules.audience);
-  if (*type != "Bearer") return Fail(ErrorKind::kDenied, "the token is a token of type '{}', not an access token", *type);
+  if (!HasAudience(*claims, rules.audience))
+    return Fail(ErrorKind::kDenied, "the token is not for '{}'", rules.audience);
+  if (*type != "Bearer")
+    return Fail(ErrorKind::kDenied, "the token is a token of type '{}', not an access token", *type);
   if (subject->empty()) return Fail(ErrorKind::kDenied, "the token names no subject");
   TRY(CheckTimes(*claims, rules.leeway_seconds, now));
   ASSIGN(auto issued, Instant(*claims, "iat"));

@@ -49,8 +49,8 @@ struct TokenHeader {
 /// Reads the header. kDenied: no JWS, longer than 16 KiB, or an algorithm other than RS256 and ES256.
 Result<TokenHeader> ReadTokenHeader(std::string_view token);
 
-/// Verifies signature, issuer, audience, times and kind of a Keycloak access token (RFC 7515, RFC 7519, RFC 9068). kDenied says why;
-/// kNotFound: the key set has no such key.
+/// Verifies signature, issuer, audience, times and kind of a Keycloak access token (RFC 7515, RFC 7519, RFC 9068).
+/// kDenied says why; kNotFound: the key set has no such key.
 Result<TokenClaims> VerifyToken(std::string_view token, const KeySet& keys, const TokenRules& rules, Timestamp now);
 
 /// Whether a credential has the form of a token (three parts) rather than of a key.

@@ -33,8 +33,9 @@ Result<> UserKeys::Remember(const Person& person, Timestamp issued_at) {
   bool known = false;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    auto query = fmt::format("SELECT subject FROM people WHERE subject = {} AND ((username = {} AND roles = {}) OR token_issued_at > {})",
-                             v(person.subject), v(person.username), v(roles), v(issued_at));
+    auto query = fmt::format(
+        "SELECT subject FROM people WHERE subject = {} AND ((username = {} AND roles = {}) OR token_issued_at > {})",
+        v(person.subject), v(person.username), v(roles), v(issued_at));
     ASSIGN(auto found, v.Select<std::string>(session, query, [](const soci::row& row) { return *sql::Text(row, 0); }));
     known = !found.empty();
     return {};
@@ -42,22 +43,26 @@ Result<> UserKeys::Remember(const Person& person, Timestamp issued_at) {
   if (known) return {};
   return database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    v.Execute(session,
-              fmt::format("INSERT INTO people (subject, username, roles, token_issued_at) VALUES ({}, {}, {}, {}) ON CONFLICT (subject) DO "
-                          "UPDATE SET username = excluded.username, roles = excluded.roles, token_issued_at = excluded.token_issued_at "
-                          "WHERE people.token_issued_at <= excluded.token_issued_at",
-                          v(person.subject), v(person.username), v(roles), v(issued_at)));
+    v.Execute(session, fmt::format("INSERT INTO people (subject, username, roles, token_issued_at) VALUES ({}, {}, {}, "
+                                   "{}) ON CONFLICT (subject) DO "
+                                   "UPDATE SET username = excluded.username, roles = excluded.roles, token_issued_at = "
+                                   "excluded.token_issued_at "
+                                   "WHERE people.token_issued_at <= excluded.token_issued_at",
+                                   v(person.subject), v(person.username), v(roles), v(issued_at)));
     return {};
   });
 }
 
-Result<std::pair<UserKey, std::string>> UserKeys::Create(const std::string& subject, const std::string& description, Timestamp now) {
+Result<std::pair<UserKey, std::string>> UserKeys::Create(const std::string& subject, const std::string& description,
+                                                         Timestamp now) {
   UserKey key{NewUuid(), subject, description, now};
   auto secret = NewSecret();
   TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    v.Execute(session, fmt::format("INSERT INTO user_keys (id, subject, hash, description, created_at) VALUES ({}, {}, {}, {}, {})",
-                                   v(key.id), v(subject), v(Sha256(secret)), v(description), v(now)));
+    v.Execute(
+        session,
+        fmt::format("INSERT INTO user_keys (id, subject, hash, description, created_at) VALUES ({}, {}, {}, {}, {})",
+                    v(key.id), v(subject), v(Sha256(secret)), v(description), v(now)));
     return {};
   }));
   return std::pair{key, secret};
@@ -68,10 +73,12 @@ Result<std::pair<UserKey, std::string>> UserKeys::Regenerate(const std::string& 
   std::vector<UserKey> found;
   TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    v.Execute(session, fmt::format("UPDATE user_keys SET hash = {} WHERE id = {} AND subject = {} AND revoked_at IS NULL",
-                                   v(Sha256(secret)), v(id), v(subject)));
+    v.Execute(session,
+              fmt::format("UPDATE user_keys SET hash = {} WHERE id = {} AND subject = {} AND revoked_at IS NULL",
+                          v(Sha256(secret)), v(id), v(subject)));
     sql::Values key;
-    ASSIGN(found, key.Select<UserKey>(session, kKey + fmt::format("id = {} AND subject = {}", key(id), key(subject)), ReadKey));
+    ASSIGN(found, key.Select<UserKey>(session, kKey + fmt::format("id = {} AND subject = {}", key(id), key(subject)),
+                                      ReadKey));
     return {};
   }));
   if (found.empty()) return Fail(ErrorKind::kNotFound, "you have no key {}", id);
@@ -82,8 +89,10 @@ Result<> UserKeys::Revoke(const std::string& subject, const std::string& id, Tim
   int64_t revoked = 0;
   TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    revoked = v.Execute(session, fmt::format("UPDATE user_keys SET revoked_at = {} WHERE id = {} AND subject = {} AND revoked_at IS NULL",
-                                             v(now), v(id), v(subject)));
+    revoked = v.Execute(
+        session,
+        fmt::format("UPDATE user_keys SET revoked_at = {} WHERE id = {} AND subject = {} AND revoked_at IS NULL",
+                    v(now), v(id), v(subject)));
     return {};
   }));
   if (revoked == 0) return Fail(ErrorKind::kNotFound, "you have no key {}", id);
@@ -106,7 +115,8 @@ Result<std::optional<Person>> UserKeys::FindOwner(std::string_view secret) {
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
     auto query = fmt::format(
-        "SELECT p.subject, p.username, p.roles FROM user_keys k JOIN people p ON p.subject = k.subject WHERE k.revoked_at IS NULL AND "
+        "SELECT p.subject, p.username, p.roles FROM user_keys k JOIN people p ON p.subject = k.subject WHERE "
+        "k.revoked_at IS NULL AND "
         "k.hash = {}",
         v(Sha256(secret)));
     ASSIGN(found, v.Select<Person>(session, query, ReadPerson));

@@ -32,7 +32,8 @@ class UserKeys {
   Result<> Remember(const Person& person, Timestamp token_issued_at);
 
   /// A new key of a person who is remembered; the secret is shown this once.
-  Result<std::pair<UserKey, std::string>> Create(const std::string& subject, const std::string& description, Timestamp now);
+  Result<std::pair<UserKey, std::string>> Create(const std::string& subject, const std::string& description,
+                                                 Timestamp now);
   /// A new secret for a key; the old one stops working. kNotFound: the person has no such key.
   Result<std::pair<UserKey, std::string>> Regenerate(const std::string& subject, const std::string& id);
   Result<> Revoke(const std::string& subject, const std::string& id, Timestamp now);

@@ -7,8 +7,8 @@
 
 namespace slipway {
 
-/// Arrow's status as ours: IOError and disk full are kIo, Invalid and SerializationError kCorrupt (Arrow says so of bytes
-/// that it cannot read), TypeError kInvalid, NotImplemented kUnsupported, Cancelled kCancelled.
+/// Arrow's status as ours: IOError and disk full are kIo, Invalid and SerializationError kCorrupt (Arrow says so of
+/// bytes that it cannot read), TypeError kInvalid, NotImplemented kUnsupported, Cancelled kCancelled.
 Error FromArrow(const arrow::Status& status);
 
 template <typename T>

@@ -60,7 +60,8 @@ Result<T> Wrap(Result<T> result, std::string_view context) {
   } while (false)
 
 /// `ASSIGN(auto table, catalog.Load(id));`: the value of `expr`, or its error returned from this function.
-#define ASSIGN(declaration, ...) SLIPWAY_ASSIGN_INNER(SLIPWAY_CONCAT(slipway_result_, __LINE__), declaration, __VA_ARGS__)
+#define ASSIGN(declaration, ...) \
+  SLIPWAY_ASSIGN_INNER(SLIPWAY_CONCAT(slipway_result_, __LINE__), declaration, __VA_ARGS__)
 #define SLIPWAY_ASSIGN_INNER(name, declaration, ...)  \
   auto name = (__VA_ARGS__);                          \
   if (!name) return ::slipway::Failure(name.error()); \

@@ -28,7 +28,8 @@ std::string_view S3Path(std::string_view location) {
 Result<std::string> LocalPath(std::string_view location) {
   if (location.starts_with('/')) return std::string(location);
   if (!location.starts_with("file:"))
-    return Fail(ErrorKind::kUnsupported, "the location '{}' is neither on a local disk (file:) nor in S3 (s3:)", location);
+    return Fail(ErrorKind::kUnsupported, "the location '{}' is neither on a local disk (file:) nor in S3 (s3:)",
+                location);
   location.remove_prefix(5);
   if (location.starts_with("//")) location.remove_prefix(location.substr(2).find('/') == 0 ? 2 : 0);
   if (!location.starts_with('/')) return Fail(ErrorKind::kInvalid, "the location 'file:{}' is not absolute", location);
@@ -69,7 +70,8 @@ Result<std::string> FileIo::Read(std::string_view location) {
   ASSIGN(auto input, OpenInput(location));
   auto size = input->GetSize();
   if (!size.ok()) return Named(size.status(), "read", location);
-  if (*size > kLargestFile) return Fail(ErrorKind::kCorrupt, "{} has {} bytes, more than {}", location, *size, kLargestFile);
+  if (*size > kLargestFile)
+    return Fail(ErrorKind::kCorrupt, "{} has {} bytes, more than {}", location, *size, kLargestFile);
   auto bytes = input->ReadAt(0, *size);
   if (!bytes.ok()) return Named(bytes.status(), "read", location);
   return (*bytes)->ToString();

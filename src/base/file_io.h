@@ -31,8 +31,8 @@ class FileIo {
   /// The whole file. kNotFound, kIo, kUnavailable; kCorrupt above 2 GiB.
   Result<std::string> Read(std::string_view location);
 
-  /// Creates a file that must not exist yet, with its folders, synced to the disk. On a disk an existing one is kConflict; in S3 the
-  /// caller's names are new ones.
+  /// Creates a file that must not exist yet, with its folders, synced to the disk. On a disk an existing one is
+  /// kConflict; in S3 the caller's names are new ones.
   Result<> WriteNew(std::string_view location, std::string_view bytes);
 
   /// Replaces a file, whole: readers see the old one or the new one.

@@ -37,7 +37,8 @@ size_t Take(char* bytes, size_t size, size_t count, void* target) {
     }
   } else {
     if (arriving.answer.body.size() + text.size() > arriving.request.most_bytes) {
-      arriving.refused = Error{ErrorKind::kInvalid, fmt::format("the answer is longer than {} bytes", arriving.request.most_bytes)};
+      arriving.refused =
+          Error{ErrorKind::kInvalid, fmt::format("the answer is longer than {} bytes", arriving.request.most_bytes)};
       return 0;
     }
     arriving.answer.body.append(text);
@@ -79,10 +80,12 @@ Result<HttpAnswer> SendHttp(const HttpRequest& request) {
   }
   auto code = curl_easy_perform(curl);
   if (arriving.refused) return Failure(arriving.refused->Wrap(request.method + " " + request.url));
-  if (code != CURLE_OK) return Fail(ErrorKind::kUnavailable, "{} {}: {}", request.method, request.url, curl_easy_strerror(code));
+  if (code != CURLE_OK)
+    return Fail(ErrorKind::kUnavailable, "{} {}: {}", request.method, request.url, curl_easy_strerror(code));
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &arriving.answer.status);
   curl_off_t later = 0;
-  if (curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &later) == CURLE_OK) arriving.answer.retry_after_seconds = static_cast<double>(later);
+  if (curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &later) == CURLE_OK)
+    arriving.answer.retry_after_seconds = static_cast<double>(later);
   return std::move(arriving.answer);
 }
 
@@ -90,8 +93,8 @@ Result<HttpAnswer> SendHttpPatiently(const HttpRequest& request) {
   double pause = kFirstPause;
   for (int attempt = 1;; ++attempt) {
     auto answer = SendHttp(request);
-    bool later =
-        answer ? answer->status == 429 || (answer->status >= 502 && answer->status <= 504) : answer.error().kind == ErrorKind::kUnavailable;
+    bool later = answer ? answer->status == 429 || (answer->status >= 502 && answer->status <= 504)
+                        : answer.error().kind == ErrorKind::kUnavailable;
     if (!later || attempt == kAttempts) return answer;
     double wanted = answer ? std::max(pause, answer->retry_after_seconds) : pause;
     std::this_thread::sleep_for(std::chrono::duration<double>(std::min(wanted, kLongestPause)));

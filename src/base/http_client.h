@@ -26,12 +26,12 @@ struct HttpAnswer {
   double retry_after_seconds = 0;  ///< of the header Retry-After, where it gives seconds
 };
 
-/// One request by libcurl; redirects are not followed. Connections are kept for the next request of the same thread. kUnavailable
-/// when no answer came, or none in time; kInvalid for one that is too long; any status is an answer.
+/// One request by libcurl; redirects are not followed. Connections are kept for the next request of the same thread.
+/// kUnavailable when no answer came, or none in time; kInvalid for one that is too long; any status is an answer.
 Result<HttpAnswer> SendHttp(const HttpRequest& request);
 
-/// Sends a request that may be sent again: up to four times while no answer comes, or one that says "later" (429, 502, 503, 504),
-/// with growing pauses. Not for a request whose sink keeps what it was given.
+/// Sends a request that may be sent again: up to four times while no answer comes, or one that says "later" (429, 502,
+/// 503, 504), with growing pauses. Not for a request whose sink keeps what it was given.
 Result<HttpAnswer> SendHttpPatiently(const HttpRequest& request);
 
 }  // namespace slipway

@@ -48,7 +48,8 @@ Result<int64_t> JsonObject::Int(std::string_view key) const {
 
 Result<int32_t> JsonObject::Int32(std::string_view key) const {
   ASSIGN(auto value, Int(key));
-  if (value < std::numeric_limits<int32_t>::min() || value > std::numeric_limits<int32_t>::max()) return Wrong(key, "a 32-bit integer");
+  if (value < std::numeric_limits<int32_t>::min() || value > std::numeric_limits<int32_t>::max())
+    return Wrong(key, "a 32-bit integer");
   return static_cast<int32_t>(value);
 }
 

@@ -23,7 +23,8 @@ spdlog::logger& Logger() {
 
 }  // namespace
 
-void Log(LogLevel level, std::string_view event, std::initializer_list<std::pair<std::string_view, std::string>> fields) {
+void Log(LogLevel level, std::string_view event,
+         std::initializer_list<std::pair<std::string_view, std::string>> fields) {
   boost::json::object line;
   line["time"] = FormatTimestamp(SystemClock().Now());
   line["level"] = level == LogLevel::kInfo ? "info" : level == LogLevel::kWarning ? "warning" : "error";

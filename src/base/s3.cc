@@ -23,11 +23,13 @@ std::string Environment(std::initializer_list<const char*> names) {
 Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3(const S3Access& access) {
   ARROW_TRY(arrow::fs::EnsureS3Initialized());
   auto options = arrow::fs::S3Options::Defaults();
-  if (!access.access_key.empty()) options.ConfigureAccessKey(access.access_key, access.secret_key, access.session_token);
+  if (!access.access_key.empty())
+    options.ConfigureAccessKey(access.access_key, access.secret_key, access.session_token);
   options.region = access.region.empty() ? Environment({"AWS_REGION", "AWS_DEFAULT_REGION"}) : access.region;
   if (options.region.empty()) options.region = "us-east-1";
-  auto endpoint =
-      access.endpoint.empty() ? Environment({"MLFLOW_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}) : access.endpoint;
+  auto endpoint = access.endpoint.empty()
+                      ? Environment({"MLFLOW_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"})
+                      : access.endpoint;
   if (auto scheme = endpoint.find("://"); scheme != std::string::npos) {
     options.scheme = endpoint.substr(0, scheme);
     endpoint = endpoint.substr(scheme + 3);

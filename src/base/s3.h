@@ -18,8 +18,8 @@ struct S3Access {
   std::string endpoint, region, access_key, secret_key, session_token;
 };
 
-/// S3, by Arrow: the usual chain of AWS credentials; the endpoint by MLFLOW_S3_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL;
-/// the region by AWS_REGION or AWS_DEFAULT_REGION, else us-east-1. Retries with growing pauses.
+/// S3, by Arrow: the usual chain of AWS credentials; the endpoint by MLFLOW_S3_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 or
+/// AWS_ENDPOINT_URL; the region by AWS_REGION or AWS_DEFAULT_REGION, else us-east-1. Retries with growing pauses.
 Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3(const S3Access& access = {});
 
 /// An error of S3 in our kinds: no such bucket or key is kNotFound, anything else kUnavailable.

@@ -105,7 +105,8 @@ std::string FormatDate(sys_days day) {
 std::string FormatTimestamp(Timestamp t) {
   auto day = floor<days>(t);
   hh_mm_ss time{t - day};
-  auto text = fmt::format("{}T{:02}:{:02}:{:02}", FormatDate(day), time.hours().count(), time.minutes().count(), time.seconds().count());
+  auto text = fmt::format("{}T{:02}:{:02}:{:02}", FormatDate(day), time.hours().count(), time.minutes().count(),
+                          time.seconds().count());
   if (time.subseconds().count() != 0) text += fmt::format(".{:06}", time.subseconds().count());
   return text + "Z";
 }
@@ -121,7 +122,8 @@ Result<Timestamp> ParseTimestamp(std::string_view text) {
 Result<sys_days> ParseDate(std::string_view text) {
   auto rest = text;
   sys_days day;
-  if (!TakeDate(rest, day) || !rest.empty()) return Fail(ErrorKind::kInvalid, "'{}' is not a date such as 2024-01-31", text);
+  if (!TakeDate(rest, day) || !rest.empty())
+    return Fail(ErrorKind::kInvalid, "'{}' is not a date such as 2024-01-31", text);
   return day;
 }
 

@@ -17,9 +17,11 @@ Result<std::string> ReadPsk(const std::string& file) {
   return psk.substr(0, psk.find_first_of(" \r\n"));  // the first line is the current key
 }
 
-/// The credential's header: $SLIPWAY_TOKEN, $SLIPWAY_PSK, --psk-file, an earlier `slipway login`, or the data directory's platform PSK.
+/// The credential's header: $SLIPWAY_TOKEN, $SLIPWAY_PSK, --psk-file, an earlier `slipway login`, or the data
+/// directory's platform PSK.
 Result<std::pair<std::string, std::string>> Credential(const Context& context) {
-  if (const char* token = std::getenv("SLIPWAY_TOKEN")) return std::pair("Authorization", "Bearer " + std::string(token));
+  if (const char* token = std::getenv("SLIPWAY_TOKEN"))
+    return std::pair("Authorization", "Bearer " + std::string(token));
   if (const char* psk = std::getenv("SLIPWAY_PSK")) return std::pair("Authorization-PSK", std::string(psk));
   if (!context.psk_file.empty()) {
     ASSIGN(auto psk, ReadPsk(context.psk_file));
@@ -29,9 +31,10 @@ Result<std::pair<std::string, std::string>> Credential(const Context& context) {
   if (token) return std::pair("Authorization", "Bearer " + *token);
   auto psk = ReadPsk(context.data_dir + "/platform.psk");
   if (!psk)
-    return Fail(psk.error().kind,
-                "{}. Sign in with: slipway login. Or say where a key is: --psk-file, --data-dir, $SLIPWAY_PSK, $SLIPWAY_TOKEN",
-                psk.error().message);
+    return Fail(
+        psk.error().kind,
+        "{}. Sign in with: slipway login. Or say where a key is: --psk-file, --data-dir, $SLIPWAY_PSK, $SLIPWAY_TOKEN",
+        psk.error().message);
   return std::pair("Authorization-PSK", *psk);
 }
 
@@ -54,7 +57,8 @@ std::string DetailText(const json::value& answer) {
 
 }  // namespace
 
-Result<json::value> CallApi(const Context& context, const std::string& method, const std::string& path, const std::string& body) {
+Result<json::value> CallApi(const Context& context, const std::string& method, const std::string& path,
+                            const std::string& body) {
   ASSIGN(auto credential, Credential(context));
   HttpRequest request{.method = method,
                       .url = context.server + path,
@@ -63,12 +67,15 @@ Result<json::value> CallApi(const Context& context, const std::string& method, c
                       .timeout_seconds = 120,
                       .ca_file = context.ca_file};
   auto answer = SendHttp(request);
-  if (!answer) return Fail(answer.error().kind, "{}. Is the server running? Start it with: slipway serve", answer.error().message);
+  if (!answer)
+    return Fail(answer.error().kind, "{}. Is the server running? Start it with: slipway serve", answer.error().message);
   if (answer->status == 204) return json::value(json::object());
   auto value = ParseJson(answer->body);
   if (answer->status < 400) return value;
   auto text = value ? DetailText(*value) : answer->body.substr(0, 200);
-  auto kind = answer->status == 404 ? ErrorKind::kNotFound : answer->status == 422 ? ErrorKind::kInvalid : ErrorKind::kDenied;
+  auto kind = answer->status == 404   ? ErrorKind::kNotFound
+              : answer->status == 422 ? ErrorKind::kInvalid
+                                      : ErrorKind::kDenied;
   return Fail(kind, "{} {} answered {}:\n  {}", method, path, answer->status, text);
 }
 

@@ -34,7 +34,8 @@ int Main(int argc, char** argv) {
   app.add_option("--data-dir", context.data_dir, "the server's data directory, for commands that work on it directly")
       ->envname("SLIPWAY_DATA_DIR")
       ->capture_default_str();
-  app.add_option("--psk-file", context.psk_file, "the file with the platform PSK (default: platform.psk in the data directory)");
+  app.add_option("--psk-file", context.psk_file,
+                 "the file with the platform PSK (default: platform.psk in the data directory)");
   app.add_option("--ca-file", context.ca_file, "a PEM file with the certificates to trust")->envname("SLIPWAY_CA_FILE");
   app.add_flag("--json", context.json, "print JSON, for programs");
   app.fallthrough();

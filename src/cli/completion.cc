@@ -33,7 +33,9 @@ void Complete(CLI::App& root, const std::vector<std::string>& words) {
 void AddCompletion(CLI::App& app, Context& context) {
   auto shell = std::make_shared<std::string>();
   auto* completion = app.add_subcommand("completion", "print a shell's completion script");
-  completion->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->add_option("shell", *shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   completion->footer("Example:\n  source <(slipway completion bash)");
   completion->callback([&context, shell] {
     context.chosen = [shell]() -> Result<> {

@@ -18,7 +18,8 @@ std::shared_ptr<ConfigFlags> AddConfigFlags(CLI::App& command) {
 std::shared_ptr<ConfigFlags> AddServerFlags(CLI::App& command) {
   auto flags = AddConfigFlags(command);
   command.add_option("--listen", flags->listen, "HOST:PORT; short for --set server.listen=HOST:PORT");
-  command.add_option("--registry", flags->registry, "mlflow+http://…, or a folder; short for --set registry.location=…");
+  command.add_option("--registry", flags->registry,
+                     "mlflow+http://…, or a folder; short for --set registry.location=…");
   return flags;
 }
 

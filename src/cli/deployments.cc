@@ -38,7 +38,8 @@ json::value FromYaml(const YAML::Node& node) {
 
 Result<std::string> ReadBody(const std::string& file) {
   ASSIGN(auto text, ReadFile(file, size_t{1} << 20));
-  if (text.find_first_not_of(" \t\r\n") != std::string::npos && text[text.find_first_not_of(" \t\r\n")] == '{') return text;
+  if (text.find_first_not_of(" \t\r\n") != std::string::npos && text[text.find_first_not_of(" \t\r\n")] == '{')
+    return text;
   try {
     return json::serialize(FromYaml(YAML::Load(text)));
   } catch (const YAML::Exception& error) {
@@ -72,7 +73,9 @@ void PrintList(const Context& context, const json::value& answer, const std::vec
     std::vector<std::string> row;
     for (const auto& column : columns) {
       const auto* value = item.as_object().if_contains(column);
-      row.push_back(value == nullptr ? "-" : column == "last_run" && value->is_object() ? Cell(value->at("status")) : Cell(*value));
+      row.push_back(value == nullptr                             ? "-"
+                    : column == "last_run" && value->is_object() ? Cell(value->at("status"))
+                                                                 : Cell(*value));
     }
     rows.push_back(std::move(row));
   }
@@ -123,10 +126,12 @@ void AddDeployments(CLI::App& app, Context& context) {
       ASSIGN(auto body, ReadBody(args->file));
       ASSIGN(auto value, Wrap(ParseJson(body), args->file));
       const auto* model = value.is_object() ? value.get_object().if_contains("model") : nullptr;
-      const auto* name = model != nullptr && model->is_object() ? model->get_object().if_contains("model_name") : nullptr;
-      if (name == nullptr || !name->is_string()) return Fail(ErrorKind::kInvalid, "{}: model.model_name is missing", args->file);
-      auto path =
-          "/api/models/" + UrlEncode(std::string(name->get_string())) + "/deployments" + (args->validate_only ? "?validate_only=true" : "");
+      const auto* name =
+          model != nullptr && model->is_object() ? model->get_object().if_contains("model_name") : nullptr;
+      if (name == nullptr || !name->is_string())
+        return Fail(ErrorKind::kInvalid, "{}: model.model_name is missing", args->file);
+      auto path = "/api/models/" + UrlEncode(std::string(name->get_string())) + "/deployments" +
+                  (args->validate_only ? "?validate_only=true" : "");
       ASSIGN(auto answer, CallApi(context, "POST", path, body));
       Print(context, answer);
       return {};
@@ -142,14 +147,16 @@ void AddDeployments(CLI::App& app, Context& context) {
                                        : Path(args->model, args->name);
       ASSIGN(auto answer, CallApi(context, "GET", path));
       if (!args->name.empty()) return Print(context, answer), Result<>();
-      PrintList(context, answer, {"model", "name", "status", "schedule", "resolved_model_version", "last_run", "owner"});
+      PrintList(context, answer,
+                {"model", "name", "status", "schedule", "resolved_model_version", "last_run", "owner"});
       return {};
     };
   });
   auto* trigger = app.add_subcommand("trigger", "start a run now");
   trigger->add_option("model", args->model, "the model")->required();
   trigger->add_option("name", args->name, "the deployment")->required();
-  trigger->add_option("--logical-date", args->logical_date, "the instant the run stands for (RFC 3339); a rerun repeats it");
+  trigger->add_option("--logical-date", args->logical_date,
+                      "the instant the run stands for (RFC 3339); a rerun repeats it");
   trigger->add_flag("--wait", args->wait, "show progress until the run is over; fails when it fails");
   trigger->footer("Example:\n  slipway trigger churn churn-daily --wait");
   trigger->callback([&context, args] {
@@ -158,10 +165,12 @@ void AddDeployments(CLI::App& app, Context& context) {
       if (!args->logical_date.empty()) body["logical_date"] = args->logical_date;
       ASSIGN(auto run, CallApi(context, "POST", Path(args->model, args->name) + "/trigger", json::serialize(body)));
       if (args->wait) {
-        ASSIGN(run, WaitFor(context, Path(args->model, args->name) + "/runs/" + std::string(run.at("run_id").as_string())));
+        ASSIGN(run,
+               WaitFor(context, Path(args->model, args->name) + "/runs/" + std::string(run.at("run_id").as_string())));
       }
       Print(context, run);
-      if (run.at("status") == "failed") return Fail(ErrorKind::kInternal, "the run failed: {}", Cell(run.at("error_message")));
+      if (run.at("status") == "failed")
+        return Fail(ErrorKind::kInternal, "the run failed: {}", Cell(run.at("error_message")));
       return {};
     };
   });
@@ -174,7 +183,8 @@ void AddDeployments(CLI::App& app, Context& context) {
       auto path = Path(args->model, args->name) + "/runs" + (args->run_id.empty() ? "" : "/" + UrlEncode(args->run_id));
       ASSIGN(auto answer, CallApi(context, "GET", path));
       if (!args->run_id.empty()) return Print(context, answer), Result<>();
-      PrintList(context, answer, {"run_id", "status", "logical_date", "rows_scored", "model_version", "finished_at", "error_message"});
+      PrintList(context, answer,
+                {"run_id", "status", "logical_date", "rows_scored", "model_version", "finished_at", "error_message"});
       return {};
     };
   });

@@ -12,7 +12,8 @@ std::map<std::string, std::string> Environment(const std::string& prefix) {
   for (char** item = environ; *item != nullptr; ++item) {
     std::string_view text = *item;
     auto equals = text.find('=');
-    if (equals != std::string_view::npos && text.starts_with(prefix)) found[std::string(text.substr(0, equals))] = text.substr(equals + 1);
+    if (equals != std::string_view::npos && text.starts_with(prefix))
+      found[std::string(text.substr(0, equals))] = text.substr(equals + 1);
   }
   return found;
 }
@@ -21,7 +22,8 @@ model::PythonEngine EngineOf(const Context& context) {
   auto found = Environment("SLIPWAY_PYTHON_ENVIRONMENT");
   return {.interpreter = PythonInterpreter(),
           .cache = (std::filesystem::absolute(context.data_dir) / "engines").string(),
-          .environment_of_model = found.contains("SLIPWAY_PYTHON_ENVIRONMENT") && found["SLIPWAY_PYTHON_ENVIRONMENT"] == "model"};
+          .environment_of_model =
+              found.contains("SLIPWAY_PYTHON_ENVIRONMENT") && found["SLIPWAY_PYTHON_ENVIRONMENT"] == "model"};
 }
 
 std::string PythonInterpreter() {

@@ -22,13 +22,16 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kEarly = 30;  // seconds before its end that a token is renewed
 
-int64_t Now() { return std::chrono::duration_cast<std::chrono::seconds>(SystemClock().Now().time_since_epoch()).count(); }
+int64_t Now() {
+  return std::chrono::duration_cast<std::chrono::seconds>(SystemClock().Now().time_since_epoch()).count();
+}
 
 /// `$XDG_CONFIG_HOME/slipway/logins.json`: tokens by server, for their owner's eyes.
 fs::path LoginsFile() {
   const char* config = std::getenv("XDG_CONFIG_HOME");
   const char* home = std::getenv("HOME");
-  auto root = config != nullptr && *config != '\0' ? fs::path(config) : fs::path(home == nullptr ? "." : home) / ".config";
+  auto root =
+      config != nullptr && *config != '\0' ? fs::path(config) : fs::path(home == nullptr ? "." : home) / ".config";
   return root / "slipway" / "logins.json";
 }
 
@@ -63,7 +66,8 @@ Result<json::value> PostForm(const Context& context, const std::string& url, con
 }
 
 /// Keeps what the token endpoint gave, for the next command.
-Result<> Keep(const Context& context, const JsonObject& answer, const std::string& token_url, const std::string& client) {
+Result<> Keep(const Context& context, const JsonObject& answer, const std::string& token_url,
+              const std::string& client) {
   json::object login{{"token_endpoint", token_url}, {"client_id", client}};
   ASSIGN(login["access_token"], answer.String("access_token"));
   ASSIGN(login["refresh_token"], answer.String("refresh_token", ""));
@@ -83,7 +87,8 @@ Result<Issuer> FindIssuer(const Context& context) {
   ASSIGN(auto document, GetJson(context, context.server + "/openapi.json"));
   boost::system::error_code missing;
   const auto* scheme = document.find_pointer("/components/securitySchemes/oidc", missing);
-  if (scheme == nullptr) return Fail(ErrorKind::kUnsupported, "{} has no sign-in configured: use a pre-shared key", context.server);
+  if (scheme == nullptr)
+    return Fail(ErrorKind::kUnsupported, "{} has no sign-in configured: use a pre-shared key", context.server);
   ASSIGN(auto oidc, JsonObject::From(*scheme, "the server's sign-in"));
   Issuer issuer;
   ASSIGN(issuer.client, oidc.String("x-client-id"));
@@ -111,7 +116,8 @@ Result<> Login(const Context& context) {
   ASSIGN(auto lifetime, device.Int("expires_in", 600));
   fmt::print("To sign in, open {}\nor go to {} and enter the code {}\n", whole_page, page, user_code);
   std::fflush(stdout);
-  auto form = client + "&grant_type=" + UrlEncode("urn:ietf:params:oauth:grant-type:device_code") + "&device_code=" + UrlEncode(code);
+  auto form = client + "&grant_type=" + UrlEncode("urn:ietf:params:oauth:grant-type:device_code") +
+              "&device_code=" + UrlEncode(code);
   for (auto until = Now() + lifetime; Now() < until;) {
     std::this_thread::sleep_for(std::chrono::seconds(interval));
     ASSIGN(auto answer, PostForm(context, issuer.token_url, form));
@@ -152,9 +158,11 @@ Result<std::optional<std::string>> StoredToken(const Context& context) {
   ASSIGN(auto token_url, login.String("token_endpoint"));
   ASSIGN(auto client, login.String("client_id"));
   ASSIGN(auto answer,
-         PostForm(context, token_url, "grant_type=refresh_token&client_id=" + UrlEncode(client) + "&refresh_token=" + UrlEncode(refresh)));
+         PostForm(context, token_url,
+                  "grant_type=refresh_token&client_id=" + UrlEncode(client) + "&refresh_token=" + UrlEncode(refresh)));
   ASSIGN(auto said, JsonObject::From(answer, "the issuer's answer"));
-  if (said.Find("access_token") == nullptr) return Fail(ErrorKind::kDenied, "the sign-in at {} has run out: slipway login", context.server);
+  if (said.Find("access_token") == nullptr)
+    return Fail(ErrorKind::kDenied, "the sign-in at {} has run out: slipway login", context.server);
   TRY(Keep(context, said, token_url, client));
   ASSIGN(token, said.String("access_token"));
   return token;

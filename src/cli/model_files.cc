@@ -17,7 +17,8 @@ namespace {
 
 /// What a column is, whichever way it is laid out: pandas writes large strings, and categories as dictionaries.
 std::shared_ptr<arrow::DataType> PlainType(const std::shared_ptr<arrow::DataType>& type) {
-  if (type->id() == arrow::Type::DICTIONARY) return PlainType(static_cast<const arrow::DictionaryType&>(*type).value_type());
+  if (type->id() == arrow::Type::DICTIONARY)
+    return PlainType(static_cast<const arrow::DictionaryType&>(*type).value_type());
   if (type->id() == arrow::Type::LARGE_STRING) return arrow::utf8();
   if (type->id() == arrow::Type::LARGE_BINARY) return arrow::binary();
   return type;
@@ -35,7 +36,8 @@ Result<registry::ModelVersion> FindModel(const Context& context, const std::stri
     ASSIGN(auto models, registry.List());
     for (const auto& model : models)
       if (model.name == reference.name && !model.versions.empty()) reference.version = model.versions.back();
-    if (!reference.version) return Fail(ErrorKind::kNotFound, "no folder with an MLmodel file, and no registered model, '" + named + "'");
+    if (!reference.version)
+      return Fail(ErrorKind::kNotFound, "no folder with an MLmodel file, and no registered model, '" + named + "'");
   }
   ASSIGN(auto version, registry.Resolve(reference));
   TRY(registry.Fetch(version));
@@ -51,10 +53,11 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadRowsFor(const model::Model& mode
   for (const auto& column : model.inputs()) {
     int index = schema->GetFieldIndex(column.name);
     if (index < 0 && !column.required) continue;
-    if (index < 0) return Fail(ErrorKind::kInvalid, "{} lacks the column '{}', which the model needs", file.string(), column.name);
+    if (index < 0)
+      return Fail(ErrorKind::kInvalid, "{} lacks the column '{}', which the model needs", file.string(), column.name);
     if (!model::Feeds(*PlainType(schema->field(index)->type()), column.type))
-      return Fail(ErrorKind::kInvalid, "{}: the model needs '{}' as {}, but it is {}, which would lose values", file.string(), column.name,
-                  column.type, schema->field(index)->type()->ToString());
+      return Fail(ErrorKind::kInvalid, "{}: the model needs '{}' as {}, but it is {}, which would lose values",
+                  file.string(), column.name, column.type, schema->field(index)->type()->ToString());
     columns.push_back(index);
   }
   ARROW_ASSIGN(auto table, reader->ReadTable(columns));
@@ -75,7 +78,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> RowsMadeFor(const model::Model& mode
   auto rows = *made;
   if (rows->num_rows() == 0 || rows->num_rows() >= count) return rows;
   ARROW_ASSIGN(auto once, arrow::Table::FromRecordBatches({rows}));
-  ARROW_ASSIGN(auto all, arrow::ConcatenateTables(std::vector(static_cast<size_t>(count / rows->num_rows() + 1), once)));
+  ARROW_ASSIGN(auto all,
+               arrow::ConcatenateTables(std::vector(static_cast<size_t>(count / rows->num_rows() + 1), once)));
   ARROW_ASSIGN(rows, all->Slice(0, count)->CombineChunksToBatch());
   return rows;
 }

@@ -39,7 +39,8 @@ struct Size {
 Result<Size> SizeOf(const std::filesystem::path& folder) {
   Size size;
   std::error_code code;
-  for (std::filesystem::recursive_directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
+  for (std::filesystem::recursive_directory_iterator entry(folder, code), end; !code && entry != end;
+       entry.increment(code)) {
     if (!entry->is_regular_file(code) || code) continue;
     size.bytes += entry->file_size(code);
     ++size.files;
@@ -91,9 +92,11 @@ Result<> InspectModel(const Context& context, const std::string& named) {
     rows.push_back({"input", fmt::format("{} {}{}", column.name, column.type, column.required ? "" : " (optional)")});
     inputs.push_back(json::object{{"name", column.name}, {"type", column.type}, {"required", column.required}});
   }
-  for (const auto& parameter : mlmodel.signature ? mlmodel.signature->parameters : std::vector<model::ParameterSpec>()) {
+  for (const auto& parameter :
+       mlmodel.signature ? mlmodel.signature->parameters : std::vector<model::ParameterSpec>()) {
     rows.push_back({"parameter", fmt::format("{} {} = {}", parameter.name, parameter.type, parameter.fallback)});
-    parameters.push_back(json::object{{"name", parameter.name}, {"type", parameter.type}, {"default", parameter.fallback}});
+    parameters.push_back(
+        json::object{{"name", parameter.name}, {"type", parameter.type}, {"default", parameter.fallback}});
   }
   for (const auto& field : model->outputs()->fields()) {
     rows.push_back({"output", fmt::format("{} {}", field->name(), field->type()->ToString())});

@@ -61,7 +61,8 @@ Result<> Predict(const Context& context, const Arguments& args) {
 }
 
 /// Calls of `rows` rows each from `threads` threads until the time is over; seconds for one call.
-Result<double> TimeCalls(const model::Model& model, const arrow::RecordBatch& all, int64_t rows, int threads, double seconds) {
+Result<double> TimeCalls(const model::Model& model, const arrow::RecordBatch& all, int64_t rows, int threads,
+                         double seconds) {
   rows = std::min(rows, all.num_rows());
   std::atomic<int64_t> calls = 0;
   std::atomic<bool> failed = false;
@@ -94,10 +95,12 @@ Result<> Bench(const Context& context, const Arguments& args) {
     ASSIGN(double seconds, TimeCalls(*model, *rows, count, threads, args.seconds));
     auto size = std::min(count, rows->num_rows());
     double rate = static_cast<double>(size) / seconds;
-    all.push_back(
-        json::object{{"rows", size}, {"threads", threads}, {"rows_per_second", rate}, {"microseconds_per_call", seconds * threads * 1e6}});
-    table.push_back(
-        {fmt::to_string(size), fmt::to_string(threads), fmt::format("{:.0f}", rate), fmt::format("{:.1f}", seconds * threads * 1e6)});
+    all.push_back(json::object{{"rows", size},
+                               {"threads", threads},
+                               {"rows_per_second", rate},
+                               {"microseconds_per_call", seconds * threads * 1e6}});
+    table.push_back({fmt::to_string(size), fmt::to_string(threads), fmt::format("{:.0f}", rate),
+                     fmt::format("{:.1f}", seconds * threads * 1e6)});
     return {};
   };
   for (int64_t count : {int64_t{1}, int64_t{10}, int64_t{100}}) TRY(measure(count, 1));
@@ -116,8 +119,10 @@ void AddModelTools(CLI::App& models, Context& context) {
   auto args = std::make_shared<Arguments>();
   auto add = [&](const char* name, const char* text, Result<> (*run)(const Context&, const Arguments&)) {
     auto* command = models.add_subcommand(name, text);
-    command->add_option("model", args->model, "name, name/version, name@alias, or the folder of an MLflow model")->required();
-    command->callback([&context, args, run] { context.chosen = [&context, args, run] { return run(context, *args); }; });
+    command->add_option("model", args->model, "name, name/version, name@alias, or the folder of an MLflow model")
+        ->required();
+    command->callback(
+        [&context, args, run] { context.chosen = [&context, args, run] { return run(context, *args); }; });
     return command;
   };
   add("inspect", "a model's flavor, size and signature, and which engine scores it, and why",
@@ -131,13 +136,17 @@ void AddModelTools(CLI::App& models, Context& context) {
   predict->footer("Example:\n  slipway models predict churn/3 -i rows.parquet -o predictions.parquet");
   auto* bench = add("bench", "how fast a model scores, in memory", Bench);
   bench->add_option("-i,--input", args->input,
-                    "a Parquet file with the model's columns (default: rows around all that the model decides by, or its input example)");
+                    "a Parquet file with the model's columns (default: rows around all that the model decides by, or "
+                    "its input example)");
   bench->add_option("--batch", args->batch, "rows of a large call")->check(CLI::PositiveNumber);
   for (auto* command : {predict, bench}) {
-    command->add_flag("--contributions", args->extras.contributions, "SHAP values too: what each feature contributes to the raw score");
-    command->add_flag("--probabilities", args->extras.probabilities, "of a classifier that predicts labels: each label's probability too");
-    command->add_option("--vectors", args->vectors,
-                        "use only AVX3_DL (AVX-512 of Ice Lake and Zen 4 on), AVX3 (AVX-512), AVX2, SSE4, SSSE3 or SCALAR");
+    command->add_flag("--contributions", args->extras.contributions,
+                      "SHAP values too: what each feature contributes to the raw score");
+    command->add_flag("--probabilities", args->extras.probabilities,
+                      "of a classifier that predicts labels: each label's probability too");
+    command->add_option(
+        "--vectors", args->vectors,
+        "use only AVX3_DL (AVX-512 of Ice Lake and Zen 4 on), AVX3 (AVX-512), AVX2, SSE4, SSSE3 or SCALAR");
   }
   bench->add_option("--seconds", args->seconds, "time for each measurement")->check(CLI::PositiveNumber);
   bench->footer("Example:\n  slipway models bench churn@champion");

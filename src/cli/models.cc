@@ -31,8 +31,9 @@ Result<> List(const Context& context) {
       names[alias] = version;
     }
     rows.push_back({model.name, versions, aliases});
-    all.push_back(
-        json::object{{"name", model.name}, {"versions", json::array(model.versions.begin(), model.versions.end())}, {"aliases", names}});
+    all.push_back(json::object{{"name", model.name},
+                               {"versions", json::array(model.versions.begin(), model.versions.end())},
+                               {"aliases", names}});
   }
   if (context.json)
     std::cout << json::serialize(all) << "\n";

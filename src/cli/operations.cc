@@ -15,7 +15,9 @@ struct Arguments {
   int limit = 50;
 };
 
-std::string Path(const Arguments& args) { return "/api/models/" + UrlEncode(args.model) + "/deployments/" + UrlEncode(args.name); }
+std::string Path(const Arguments& args) {
+  return "/api/models/" + UrlEncode(args.model) + "/deployments/" + UrlEncode(args.name);
+}
 
 /// A command on one deployment: what it is called, what it does, and the request that does it.
 struct Operation {
@@ -35,7 +37,8 @@ void AddName(CLI::App& command, const std::shared_ptr<Arguments>& args) {
   command.add_option("name", args->name, "the deployment")->required();
 }
 
-Result<> Call(const Context& context, const std::string& method, const std::string& path, const std::string& body = "") {
+Result<> Call(const Context& context, const std::string& method, const std::string& path,
+              const std::string& body = "") {
   ASSIGN(auto answer, CallApi(context, method, path, body));
   std::cout << json::serialize(answer) << "\n";
   return {};
@@ -55,8 +58,9 @@ void AddKeys(CLI::App& app, Context& context, const std::shared_ptr<Arguments>& 
   });
   auto* revoke = keys->add_subcommand("revoke", "it stops working");
   revoke->add_option("id", args->id, "as the list gives it")->required();
-  revoke->callback(
-      [&context, args] { context.chosen = [&context, args] { return Call(context, "DELETE", "/api/user/psk/" + UrlEncode(args->id)); }; });
+  revoke->callback([&context, args] {
+    context.chosen = [&context, args] { return Call(context, "DELETE", "/api/user/psk/" + UrlEncode(args->id)); };
+  });
 }
 
 }  // namespace
@@ -67,14 +71,18 @@ void AddOperations(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand(operation.name, operation.help);
     AddName(*command, args);
     command->callback([&context, args, operation] {
-      context.chosen = [&context, args, operation] { return Call(context, operation.method, Path(*args) + operation.path); };
+      context.chosen = [&context, args, operation] {
+        return Call(context, operation.method, Path(*args) + operation.path);
+      };
     });
   }
   auto* cancel = app.add_subcommand("cancel", "end a queued or running run; nothing of it reaches the target");
   AddName(*cancel, args);
   cancel->add_option("run_id", args->run_id, "the run")->required();
   cancel->callback([&context, args] {
-    context.chosen = [&context, args] { return Call(context, "POST", Path(*args) + "/runs/" + UrlEncode(args->run_id) + "/cancel"); };
+    context.chosen = [&context, args] {
+      return Call(context, "POST", Path(*args) + "/runs/" + UrlEncode(args->run_id) + "/cancel");
+    };
   });
   auto* backfill = app.add_subcommand("backfill", "one run for each tick of the schedule that has none, oldest first");
   AddName(*backfill, args);
@@ -82,7 +90,8 @@ void AddOperations(CLI::App& app, Context& context) {
   backfill->add_option("--to", args->to, "the last instant (RFC 3339)")->required();
   backfill->callback([&context, args] {
     context.chosen = [&context, args] {
-      return Call(context, "POST", Path(*args) + "/backfill", json::serialize(json::object{{"from", args->from}, {"to", args->to}}));
+      return Call(context, "POST", Path(*args) + "/backfill",
+                  json::serialize(json::object{{"from", args->from}, {"to", args->to}}));
     };
   });
   auto* roles = app.add_subcommand("roles", "say which roles may use a deployment; none: the platform PSK only");

@@ -58,7 +58,10 @@ Result<> Score(const std::string& file, int parent, const std::string& lease) {
   };
   auto outcome = run();
   if (!outcome) {
-    emit({"failed", {}, {{"kind", std::string(ToString(outcome.error().kind))}, {"message", outcome.error().message}}, {}});
+    emit({"failed",
+          {},
+          {{"kind", std::string(ToString(outcome.error().kind))}, {"message", outcome.error().message}},
+          {}});
     return Failure(outcome.error());
   }
   emit({"committed",
@@ -74,7 +77,8 @@ Result<> Score(const std::string& file, int parent, const std::string& lease) {
 }  // namespace
 
 void AddScore(CLI::App& app, Context& context) {
-  auto* score = app.add_subcommand("score", "execute one run from its job file; events as JSON lines on standard output");
+  auto* score =
+      app.add_subcommand("score", "execute one run from its job file; events as JSON lines on standard output");
   auto file = std::make_shared<std::string>();
   score->add_option("--job", *file, "the job file")->required();
   auto parent = std::make_shared<int>(0);
@@ -82,7 +86,9 @@ void AddScore(CLI::App& app, Context& context) {
   auto lease = std::make_shared<std::string>();
   score->add_option("--lease", *lease, "a file that says until when this process may commit");
   score->footer("Example:\n  slipway score --job slipway-data/runs/<run id>/job.json");
-  score->callback([&context, file, parent, lease] { context.chosen = [file, parent, lease] { return Score(*file, *parent, *lease); }; });
+  score->callback([&context, file, parent, lease] {
+    context.chosen = [file, parent, lease] { return Score(*file, *parent, *lease); };
+  });
 }
 
 }  // namespace slipway::cli

@@ -25,7 +25,8 @@ void AddServe(CLI::App& app, Context& context) {
     };
   });
 
-  auto* config = app.add_subcommand("config", "print the server's settings and where each comes from; secrets are masked");
+  auto* config =
+      app.add_subcommand("config", "print the server's settings and where each comes from; secrets are masked");
   auto config_flags = AddServerFlags(*config);
   config->footer("Example:\n  SLIPWAY_DISPATCH_TIME_ZONE=Europe/Paris slipway config");
   config->callback([&context, config_flags] {
@@ -37,7 +38,8 @@ void AddServe(CLI::App& app, Context& context) {
     };
   });
 
-  auto* rotate = app.add_subcommand("rotate-psk", "make a new platform PSK; the one before goes on working until the next rotation");
+  auto* rotate = app.add_subcommand("rotate-psk",
+                                    "make a new platform PSK; the one before goes on working until the next rotation");
   auto only = std::make_shared<bool>(false);
   rotate->add_flag("--only", *only, "the one before stops working at once");
   rotate->callback([&context, only] {

@@ -30,7 +30,8 @@ struct Chosen {
 
 Result<std::unique_ptr<iceberg::Catalog>> Open(const Context& context, const Chosen& chosen) {
   auto data_dir = std::filesystem::absolute(context.data_dir).lexically_normal().string();
-  if (!std::filesystem::exists(data_dir)) return Fail(ErrorKind::kNotFound, "no data directory {}; give one with --data-dir", data_dir);
+  if (!std::filesystem::exists(data_dir))
+    return Fail(ErrorKind::kNotFound, "no data directory {}; give one with --data-dir", data_dir);
   ASSIGN(auto config, LoadConfig(context, *chosen.flags));
   ASSIGN(auto places, server::PlacesOf(config, data_dir));
   TRY(scoring::Catalogs(places.catalogs, {}).Check(chosen.catalog));
@@ -76,7 +77,8 @@ Result<> Show(const Context& context, const Chosen& chosen, const std::string& n
       auto f = snapshot.summary.find(key);
       return f == snapshot.summary.end() ? std::string("-") : f->second;
     };
-    snapshots.push_back({std::to_string(snapshot.snapshot_id), FormatTimestamp(Timestamp{std::chrono::milliseconds{snapshot.timestamp_ms}}),
+    snapshots.push_back({std::to_string(snapshot.snapshot_id),
+                         FormatTimestamp(Timestamp{std::chrono::milliseconds{snapshot.timestamp_ms}}),
                          text("operation"), text("total-records"), text("slipway.run-id")});
   }
   fmt::print("\n");
@@ -84,7 +86,8 @@ Result<> Show(const Context& context, const Chosen& chosen, const std::string& n
   return {};
 }
 
-Result<> Preview(const Context& context, const Chosen& chosen, const std::string& name, const std::string& filter_sql, int rows) {
+Result<> Preview(const Context& context, const Chosen& chosen, const std::string& name, const std::string& filter_sql,
+                 int rows) {
   ASSIGN(auto table, Load(context, chosen, name));
   std::vector<iceberg::Field> fields;
   for (const auto& field : table.metadata.schema.fields)
@@ -117,7 +120,8 @@ Result<> Preview(const Context& context, const Chosen& chosen, const std::string
   if (!context.json) return PrintTable(header, cells), Result<>();
   for (const auto& line : cells) {
     json::object object;
-    for (size_t i = 0; i < header.size(); ++i) object[header[i]] = line[i] == "-" ? json::value(nullptr) : json::value(line[i]);
+    for (size_t i = 0; i < header.size(); ++i)
+      object[header[i]] = line[i] == "-" ? json::value(nullptr) : json::value(line[i]);
     std::cout << json::serialize(object) << "\n";
   }
   return {};
@@ -141,14 +145,18 @@ void AddTables(CLI::App& app, Context& context) {
   });
   auto* show = tables->add_subcommand("show", "columns and snapshots of a table");
   show->add_option("table", args->name, "schema.table")->required();
-  show->callback([&context, chosen, args] { context.chosen = [&context, chosen, args] { return Show(context, *chosen, args->name); }; });
+  show->callback([&context, chosen, args] {
+    context.chosen = [&context, chosen, args] { return Show(context, *chosen, args->name); };
+  });
   auto* preview = tables->add_subcommand("preview", "the first rows of a table");
   preview->add_option("table", args->name, "schema.table")->required();
   preview->add_option("--filter", args->filter, "a condition, as in filter_sql");
   preview->add_option("--rows", args->rows, "how many")->capture_default_str()->check(CLI::Range(1, 10000));
   preview->footer("Example:\n  slipway tables preview ml.churn_scores --filter \"prediction > 0.9\"");
   preview->callback([&context, chosen, args] {
-    context.chosen = [&context, chosen, args] { return Preview(context, *chosen, args->name, args->filter, args->rows); };
+    context.chosen = [&context, chosen, args] {
+      return Preview(context, *chosen, args->name, args->filter, args->rows);
+    };
   });
 }
 

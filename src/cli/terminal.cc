@@ -10,7 +10,8 @@ namespace slipway::cli {
 namespace {
 
 size_t Width(const std::string& text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 /// Control characters from data must not drive the terminal.
@@ -48,6 +49,8 @@ void ProgressBar::Show(int64_t done, int64_t total, const std::string& text) {
   std::fflush(stderr);
 }
 
-void ProgressBar::Finish(const std::string& text) { fmt::print(stderr, "{}{}\n", isatty(STDERR_FILENO) == 0 ? "" : "\r\033[K", text); }
+void ProgressBar::Finish(const std::string& text) {
+  fmt::print(stderr, "{}{}\n", isatty(STDERR_FILENO) == 0 ? "" : "\r\033[K", text);
+}
 
 }  // namespace slipway::cli

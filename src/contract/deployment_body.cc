@@ -10,7 +10,8 @@ namespace {
 const ObjectDescription& ModelBody() {
   static const ObjectDescription kBody{
       "ModelReference",
-      {Text("model_name", "the registered model; the path's model wins"), Nullable("model_version", Kind::kString, "a fixed version"),
+      {Text("model_name", "the registered model; the path's model wins"),
+       Nullable("model_version", Kind::kString, "a fixed version"),
        Nullable("model_alias", Kind::kString, "an alias, looked up when a run starts")},
       [](const json::object& o) -> std::optional<std::string> {
         if (o.at("model_version").is_null() != o.at("model_alias").is_null()) return std::nullopt;
@@ -32,10 +33,11 @@ const ObjectDescription& SourceBody() {
 }
 
 const ObjectDescription& TargetBody() {
-  static const ObjectDescription kBody{"TargetTable",
-                                       {Text("schema", "the namespace"), Text("table", "the predictions table; made where missing"),
-                                        Defaulted("catalog", {}, "iceberg", "the catalog's name")},
-                                       {}};
+  static const ObjectDescription kBody{
+      "TargetTable",
+      {Text("schema", "the namespace"), Text("table", "the predictions table; made where missing"),
+       Defaulted("catalog", {}, "iceberg", "the catalog's name")},
+      {}};
   return kBody;
 }
 
@@ -64,9 +66,10 @@ const ObjectDescription& CreateDeploymentBody() {
        Text("domain", ""),
        Text("owner", ""),
        Defaulted("type", {.kind = Kind::kLiteral, .literals = {"batch"}}, "batch", ""),
-       Nullable("schedule", Kind::kString, "a cron expression, in the server's time zone; null means manual trigger only"),
-       Defaulted("rerun_behavior", {.kind = Kind::kLiteral, .literals = {"overwrite_partition", "append_dedup"}}, "overwrite_partition",
-                 ""),
+       Nullable("schedule", Kind::kString,
+                "a cron expression, in the server's time zone; null means manual trigger only"),
+       Defaulted("rerun_behavior", {.kind = Kind::kLiteral, .literals = {"overwrite_partition", "append_dedup"}},
+                 "overwrite_partition", ""),
        Defaulted("partition_column", {}, "scored_at", "scored_at or a source column"),
        Defaulted("trigger_now", {.kind = Kind::kBoolean}, false, "start a run at once"),
        Nullable("allowed_roles", Kind::kStringList, "null or empty means platform PSK only")},

@@ -16,7 +16,8 @@ using Errors = std::vector<ValidationError>;
 using Kind = TypeDescription::Kind;
 
 size_t CodePoints(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
 }
 
 json::value Refuse(Errors& errors, const Loc& loc, std::string type, std::string msg, const json::value& input,
@@ -29,15 +30,17 @@ json::value ParseString(const TypeDescription& type, const json::value& input, c
   if (!input.is_string()) return Refuse(errors, loc, "string_type", "Input should be a valid string", input);
   std::string_view text = input.get_string();
   if (type.max_length && CodePoints(text) > *type.max_length)
-    return Refuse(errors, loc, "string_too_long", fmt::format("String should have at most {} characters", *type.max_length), input,
+    return Refuse(errors, loc, "string_too_long",
+                  fmt::format("String should have at most {} characters", *type.max_length), input,
                   json::object{{"max_length", *type.max_length}});
   if (type.matches != nullptr && !type.matches(text))
-    return Refuse(errors, loc, "string_pattern_mismatch", fmt::format("String should match pattern '{}'", type.pattern), input,
-                  json::object{{"pattern", type.pattern}});
+    return Refuse(errors, loc, "string_pattern_mismatch", fmt::format("String should match pattern '{}'", type.pattern),
+                  input, json::object{{"pattern", type.pattern}});
   return input;
 }
 
-/// Pydantic's lax integers in text: digits with an optional sign and single underscores, spaces around, zeros behind a point.
+/// Pydantic's lax integers in text: digits with an optional sign and single underscores, spaces around, zeros behind a
+/// point.
 std::expected<int64_t, std::errc> IntegerInText(std::string_view text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
@@ -63,7 +66,8 @@ std::expected<int64_t, std::errc> IntegerInText(std::string_view text) {
 
 /// Python's integers have no end; a snapshot id has 64 bits.
 json::value BeyondInt64(Errors& errors, const Loc& loc, const json::value& input) {
-  return Refuse(errors, loc, "value_error", "Value error, the number is beyond 64 bits", input, json::object{{"error", json::object{}}});
+  return Refuse(errors, loc, "value_error", "Value error, the number is beyond 64 bits", input,
+                json::object{{"error", json::object{}}});
 }
 
 json::value ParseInteger(const json::value& input, const Loc& loc, Errors& errors) {
@@ -74,31 +78,38 @@ json::value ParseInteger(const json::value& input, const Loc& loc, Errors& error
     double value = input.get_double();
     if (!std::isfinite(value)) return Refuse(errors, loc, "finite_number", "Input should be a finite number", input);
     if (value != std::trunc(value))
-      return Refuse(errors, loc, "int_from_float", "Input should be a valid integer, got a number with a fractional part", input);
+      return Refuse(errors, loc, "int_from_float",
+                    "Input should be a valid integer, got a number with a fractional part", input);
     if (std::fabs(value) < 9.2e18) return static_cast<int64_t>(value);
-    return Refuse(errors, loc, "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size", input);
+    return Refuse(errors, loc, "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size",
+                  input);
   }
   if (!input.is_string()) return Refuse(errors, loc, "int_type", "Input should be a valid integer", input);
   auto value = IntegerInText(input.get_string());
   if (value) return *value;
   if (value.error() == std::errc::result_out_of_range) return BeyondInt64(errors, loc, input);
-  return Refuse(errors, loc, "int_parsing", "Input should be a valid integer, unable to parse string as an integer", input);
+  return Refuse(errors, loc, "int_parsing", "Input should be a valid integer, unable to parse string as an integer",
+                input);
 }
 
-json::value WithinBounds(const TypeDescription& type, const json::value& value, const json::value& input, const Loc& loc, Errors& errors) {
+json::value WithinBounds(const TypeDescription& type, const json::value& value, const json::value& input,
+                         const Loc& loc, Errors& errors) {
   if (!value.is_int64()) return value;
   if (type.least && value.get_int64() < *type.least)
-    return Refuse(errors, loc, "greater_than_equal", fmt::format("Input should be greater than or equal to {}", *type.least), input,
+    return Refuse(errors, loc, "greater_than_equal",
+                  fmt::format("Input should be greater than or equal to {}", *type.least), input,
                   json::object{{"ge", *type.least}});
   if (type.most && value.get_int64() > *type.most)
-    return Refuse(errors, loc, "less_than_equal", fmt::format("Input should be less than or equal to {}", *type.most), input,
-                  json::object{{"le", *type.most}});
+    return Refuse(errors, loc, "less_than_equal", fmt::format("Input should be less than or equal to {}", *type.most),
+                  input, json::object{{"le", *type.most}});
   return value;
 }
 
 json::value ParseBoolean(const json::value& input, const Loc& loc, Errors& errors) {
   if (input.is_bool()) return input;
-  auto unclear = [&] { return Refuse(errors, loc, "bool_parsing", "Input should be a valid boolean, unable to interpret input", input); };
+  auto unclear = [&] {
+    return Refuse(errors, loc, "bool_parsing", "Input should be a valid boolean, unable to interpret input", input);
+  };
   if (input.is_string()) {
     std::string word(input.get_string());
     std::ranges::transform(word, word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -113,7 +124,8 @@ json::value ParseBoolean(const json::value& input, const Loc& loc, Errors& error
     return unclear();
   }
   // Pydantic reads a float here as the integer it stands for, where there is one in 64 bits.
-  if (input.is_double() && std::trunc(input.get_double()) == input.get_double() && std::fabs(input.get_double()) < 9.2e18) {
+  if (input.is_double() && std::trunc(input.get_double()) == input.get_double() &&
+      std::fabs(input.get_double()) < 9.2e18) {
     if (input.get_double() == 0 || input.get_double() == 1) return input.get_double() == 1;
     return unclear();
   }
@@ -142,7 +154,8 @@ json::value ParseLiteral(const TypeDescription& type, const json::value& input, 
   for (const auto& literal : type.literals)
     if (input.is_string() && input.get_string() == literal) return input;
   auto expected = Alternatives(type.literals);
-  return Refuse(errors, loc, "literal_error", "Input should be " + expected, input, json::object{{"expected", expected}});
+  return Refuse(errors, loc, "literal_error", "Input should be " + expected, input,
+                json::object{{"expected", expected}});
 }
 
 json::value ParseType(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors) {
@@ -172,7 +185,9 @@ json::object TypeSchema(const TypeDescription& type) {
       schema = {{"type", "array"}, {"items", json::object{{"type", "string"}}}};
       if (type.least_items) schema["minItems"] = *type.least_items;
       break;
-    case Kind::kLiteral: schema = {{"type", "string"}, {"enum", json::array(type.literals.begin(), type.literals.end())}}; break;
+    case Kind::kLiteral:
+      schema = {{"type", "string"}, {"enum", json::array(type.literals.begin(), type.literals.end())}};
+      break;
     case Kind::kObject: schema["$ref"] = "#/components/schemas/" + type.object->name; break;
   }
   if (type.max_length) schema["maxLength"] = *type.max_length;
@@ -198,14 +213,17 @@ json::value Sendable(json::value value) {
 }  // namespace
 
 json::value ToJson(const ValidationError& error) {
-  json::object object{
-      {"type", error.type}, {"loc", json::array(error.loc.begin(), error.loc.end())}, {"msg", error.msg}, {"input", Sendable(error.input)}};
+  json::object object{{"type", error.type},
+                      {"loc", json::array(error.loc.begin(), error.loc.end())},
+                      {"msg", error.msg},
+                      {"input", Sendable(error.input)}};
   if (error.ctx) object["ctx"] = *error.ctx;
   return object;
 }
 
 ValidationError ValueError(std::vector<std::string> loc, std::string message, json::value input) {
-  ValidationError error{"value_error", {"body"}, "Value error, " + message, std::move(input), json::object{{"error", json::object{}}}};
+  ValidationError error{
+      "value_error", {"body"}, "Value error, " + message, std::move(input), json::object{{"error", json::object{}}}};
   for (auto& part : loc) error.loc.emplace_back(std::move(part));
   return error;
 }
@@ -214,7 +232,8 @@ json::object Parse(const ObjectDescription& description, const json::value& inpu
                    std::vector<std::string>* ignored) {
   json::object result;
   if (!input.is_object()) {
-    Refuse(errors, loc, "model_attributes_type", "Input should be a valid dictionary or object to extract fields from", input);
+    Refuse(errors, loc, "model_attributes_type", "Input should be a valid dictionary or object to extract fields from",
+           input);
     return result;
   }
   const auto& object = input.get_object();
@@ -255,8 +274,10 @@ json::object ToSchema(const ObjectDescription& description) {
     if (!field.text.empty()) schema["description"] = field.text;
     properties[field.name] = std::move(schema);
   }
-  json::object schema{
-      {"type", "object"}, {"title", description.name}, {"properties", std::move(properties)}, {"required", std::move(required)}};
+  json::object schema{{"type", "object"},
+                      {"title", description.name},
+                      {"properties", std::move(properties)},
+                      {"required", std::move(required)}};
   for (const auto& member : description.schema) schema[member.key()] = member.value();
   return schema;
 }

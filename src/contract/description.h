@@ -54,8 +54,8 @@ struct ObjectDescription {
   json::object schema;  ///< the same rule as JSON Schema keywords
 };
 
-/// `input` as the description has it: every field present, values in their own type ("12" for an integer becomes 12). All
-/// errors are appended; `ignored` collects the names of unknown top-level fields.
+/// `input` as the description has it: every field present, values in their own type ("12" for an integer becomes 12).
+/// All errors are appended; `ignored` collects the names of unknown top-level fields.
 json::object Parse(const ObjectDescription& description, const json::value& input, std::vector<json::value> loc,
                    std::vector<ValidationError>& errors, std::vector<std::string>* ignored = nullptr);
 

@@ -9,7 +9,9 @@ namespace slipway::contract {
 
 using Kind = TypeDescription::Kind;
 
-inline FieldDescription Text(std::string name, std::string text) { return {std::move(name), {}, std::nullopt, std::move(text)}; }
+inline FieldDescription Text(std::string name, std::string text) {
+  return {std::move(name), {}, std::nullopt, std::move(text)};
+}
 
 inline FieldDescription Defaulted(std::string name, TypeDescription type, json::value fallback, std::string text) {
   return {std::move(name), std::move(type), std::move(fallback), std::move(text)};
@@ -27,7 +29,8 @@ inline FieldDescription Optional(std::string name, TypeDescription type, std::st
 inline json::array OneOfBoth(const char* one, const char* other) {
   auto with = [](const char* given, const char* absent) {
     return json::object{{"type", "object"},
-                        {"properties", json::object{{given, json::object{{"type", "string"}}}, {absent, json::object{{"type", "null"}}}}},
+                        {"properties", json::object{{given, json::object{{"type", "string"}}},
+                                                    {absent, json::object{{"type", "null"}}}}},
                         {"required", json::array{given}}};
   };
   return {with(one, other), with(other, one)};

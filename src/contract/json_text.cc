@@ -87,11 +87,16 @@ class Parser {
     }
     at_ = at;
     auto word = text_.substr(start, at - start);
-    if (int64_t number = 0; integer && std::from_chars(word.data(), word.data() + word.size(), number).ec == std::errc{}) return number;
-    if (uint64_t number = 0; integer && std::from_chars(word.data(), word.data() + word.size(), number).ec == std::errc{}) return number;
+    if (int64_t number = 0;
+        integer && std::from_chars(word.data(), word.data() + word.size(), number).ec == std::errc{})
+      return number;
+    if (uint64_t number = 0;
+        integer && std::from_chars(word.data(), word.data() + word.size(), number).ec == std::errc{})
+      return number;
     double real = 0;
     auto code = std::from_chars(word.data(), word.data() + word.size(), real).ec;
-    if (code != std::errc{}) real = word.find("e-") != std::string_view::npos ? 0.0 : word.front() == '-' ? -HUGE_VAL : HUGE_VAL;
+    if (code != std::errc{})
+      real = word.find("e-") != std::string_view::npos ? 0.0 : word.front() == '-' ? -HUGE_VAL : HUGE_VAL;
     return real;
   }
 
@@ -110,10 +115,11 @@ class Parser {
     else if (c < 0x800)
       out += {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
     else if (c < 0x10000)
-      out += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
-    else
-      out += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
+      out += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
               static_cast<char>(0x80 | (c & 0x3f))};
+    else
+      out += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)),
+              static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
   }
 
   void Escape(std::string& out) {

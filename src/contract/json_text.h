@@ -13,8 +13,8 @@ struct JsonTextError {
   std::string message;
 };
 
-/// Reads a body as the reference does: NaN and Infinity are numbers, the last of repeated keys counts, integers beyond 64 bits
-/// become doubles. Nesting is limited to 100.
+/// Reads a body as the reference does: NaN and Infinity are numbers, the last of repeated keys counts, integers beyond
+/// 64 bits become doubles. Nesting is limited to 100.
 std::expected<boost::json::value, JsonTextError> ParseJsonText(std::string_view text);
 
 }  // namespace slipway::contract

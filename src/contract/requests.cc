@@ -6,7 +6,8 @@
 namespace slipway::contract {
 namespace {
 
-const std::vector<std::string> kDeploymentStatuses = {"pending", "deploying", "active", "failed", "stopped", "archived"};
+const std::vector<std::string> kDeploymentStatuses = {"pending", "deploying", "active",
+                                                      "failed",  "stopped",   "archived"};
 const TypeDescription kLimit{.kind = Kind::kInteger, .least = 1, .most = 500};
 
 FieldDescription Limit() { return Defaulted("limit", kLimit, 50, "items of a page, at most"); }
@@ -26,20 +27,23 @@ const ObjectDescription& PatchBody() {
        Optional("model_version", {.nullable = true}, "pins a version, and drops the alias"),
        Optional("model_alias", {.nullable = true}, "follows an alias, and drops the pin"),
        Optional("filter_sql", {.nullable = true}, "a condition over the source's columns"),
-       Optional("snapshot_id", {.kind = Kind::kInteger, .nullable = true}, "a fixed snapshot; null reads the current one"),
+       Optional("snapshot_id", {.kind = Kind::kInteger, .nullable = true},
+                "a fixed snapshot; null reads the current one"),
        Optional("rerun_behavior", {.kind = Kind::kLiteral, .literals = {"overwrite_partition", "append_dedup"}}, ""),
        Optional("owner", {}, ""), Optional("domain", {}, "")},
       [](const json::object& o) -> std::optional<std::string> {
         auto given = [&](const char* name) { return o.contains(name) && !o.at(name).is_null(); };
         if (given("model_version") && given("model_alias")) return "only one of model_version / model_alias can be set";
         bool named = o.contains("model_version") || o.contains("model_alias");
-        if (named && !given("model_version") && !given("model_alias")) return "one of model_version / model_alias must stay set";
+        if (named && !given("model_version") && !given("model_alias"))
+          return "one of model_version / model_alias must stay set";
         return std::nullopt;
       },
       {{"oneOf", [] {
           auto cases = OneOfBoth("model_version", "model_alias");
           auto named = [](const char* name) { return json::object{{"required", json::array{name}}}; };
-          cases.push_back(json::object{{"not", json::object{{"anyOf", json::array{named("model_version"), named("model_alias")}}}}});
+          cases.push_back(json::object{
+              {"not", json::object{{"anyOf", json::array{named("model_version"), named("model_alias")}}}}});
           return cases;
         }()}}};
   return kBody;
@@ -47,13 +51,17 @@ const ObjectDescription& PatchBody() {
 
 const ObjectDescription& AllowedRolesBody() {
   static const ObjectDescription kBody{
-      "AllowedRoles", {{"allowed_roles", {.kind = Kind::kStringList}, std::nullopt, "empty means platform PSK only"}}, {}};
+      "AllowedRoles",
+      {{"allowed_roles", {.kind = Kind::kStringList}, std::nullopt, "empty means platform PSK only"}},
+      {}};
   return kBody;
 }
 
 const ObjectDescription& TriggerBody() {
   static const ObjectDescription kBody{
-      "Trigger", {Nullable("logical_date", Kind::kString, "the instant the run stands for (RFC 3339); null means now")}, {}};
+      "Trigger",
+      {Nullable("logical_date", Kind::kString, "the instant the run stands for (RFC 3339); null means now")},
+      {}};
   return kBody;
 }
 
@@ -68,7 +76,8 @@ namespace {
 const ObjectDescription& RunDetails() {
   static const ObjectDescription kBody{
       "RunDetails",
-      {Nullable("run_id", Kind::kString, "which run it is, where its DAG knows: a run that was cleared and done again is another one"),
+      {Nullable("run_id", Kind::kString,
+                "which run it is, where its DAG knows: a run that was cleared and done again is another one"),
        Nullable("logical_date", Kind::kString, "of a run that the server does not know yet"),
        Nullable("model_version", Kind::kString, "that was resolved"),
        Defaulted("snapshot_id", {.kind = Kind::kInteger, .nullable = true}, nullptr, "that the run made in the target"),
@@ -95,22 +104,25 @@ const ObjectDescription& CallbackBody() {
 }
 
 const ObjectDescription& UserKeyBody() {
-  static const ObjectDescription kBody{"NewUserKey", {{"description", {.max_length = 500}, std::nullopt, "what the key is for"}}, {}};
+  static const ObjectDescription kBody{
+      "NewUserKey", {{"description", {.max_length = 500}, std::nullopt, "what the key is for"}}, {}};
   return kBody;
 }
 
 const ObjectDescription& CreateQuery() {
   static const ObjectDescription kQuery{
-      "CreateQuery", {Defaulted("validate_only", {.kind = Kind::kBoolean}, false, "check everything and store nothing")}, {}};
+      "CreateQuery",
+      {Defaulted("validate_only", {.kind = Kind::kBoolean}, false, "check everything and store nothing")},
+      {}};
   return kQuery;
 }
 
 const ObjectDescription& DeploymentsQuery() {
-  static const ObjectDescription kQuery{
-      "DeploymentsQuery",
-      {Optional("status", {.kind = Kind::kLiteral, .literals = kDeploymentStatuses}, "archived ones come only when asked for"),
-       Optional("owner", {}, ""), Optional("domain", {}, ""), Limit(), Cursor()},
-      {}};
+  static const ObjectDescription kQuery{"DeploymentsQuery",
+                                        {Optional("status", {.kind = Kind::kLiteral, .literals = kDeploymentStatuses},
+                                                  "archived ones come only when asked for"),
+                                         Optional("owner", {}, ""), Optional("domain", {}, ""), Limit(), Cursor()},
+                                        {}};
   return kQuery;
 }
 
@@ -120,21 +132,25 @@ const ObjectDescription& PageQuery() {
 }
 
 const ObjectDescription& AuditQuery() {
-  static const ObjectDescription kQuery{
-      "AuditQuery", {Optional("model", {}, ""), Optional("deployment", {}, ""), Optional("actor", {}, "a subject"), Limit(), Cursor()}, {}};
+  static const ObjectDescription kQuery{"AuditQuery",
+                                        {Optional("model", {}, ""), Optional("deployment", {}, ""),
+                                         Optional("actor", {}, "a subject"), Limit(), Cursor()},
+                                        {}};
   return kQuery;
 }
 
 const ObjectDescription& UserKeyView() {
-  static const ObjectDescription kView{"UserKey", {Text("id", "a UUID"), Text("description", ""), Text("created_at", "RFC 3339, UTC")}, {}};
+  static const ObjectDescription kView{
+      "UserKey", {Text("id", "a UUID"), Text("description", ""), Text("created_at", "RFC 3339, UTC")}, {}};
   return kView;
 }
 
 const ObjectDescription& NewUserKeyView() {
-  static const ObjectDescription kView{"CreatedUserKey",
-                                       {Text("id", "a UUID"), Text("psk", "the key; shown this once"), Text("created_at", "RFC 3339, UTC"),
-                                        Text("message", ""), Text("description", "")},
-                                       {}};
+  static const ObjectDescription kView{
+      "CreatedUserKey",
+      {Text("id", "a UUID"), Text("psk", "the key; shown this once"), Text("created_at", "RFC 3339, UTC"),
+       Text("message", ""), Text("description", "")},
+      {}};
   return kView;
 }
 

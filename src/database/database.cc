@@ -45,8 +45,9 @@ Result<> Guarded(const Database::Work& work, sql::Session& session) {
   } catch (const soci::postgresql_soci_error& error) {
     return FromPostgresql(error);
   } catch (const soci::soci_error& error) {
-    return Fail(error.get_error_category() == soci::soci_error::connection_error ? ErrorKind::kUnavailable : ErrorKind::kIo,
-                "the store: {}", error.what());
+    return Fail(
+        error.get_error_category() == soci::soci_error::connection_error ? ErrorKind::kUnavailable : ErrorKind::kIo,
+        "the store: {}", error.what());
   } catch (const std::exception& error) {
     return Fail(ErrorKind::kInternal, "the store: {}", error.what());
   }
@@ -88,7 +89,8 @@ class Pool {
 class Sqlite final : public Database {
  public:
   explicit Sqlite(const std::string& file)
-      : Database({false, "INTEGER PRIMARY KEY AUTOINCREMENT", "", "CAST((julianday('now') - 2440587.5) * 86400000 AS BIGINT) * 1000"}),
+      : Database({false, "INTEGER PRIMARY KEY AUTOINCREMENT", "",
+                  "CAST((julianday('now') - 2440587.5) * 86400000 AS BIGINT) * 1000"}),
         readers_(kConnections),
         options_("dbname=" + file + " timeout=30") {}
 
@@ -169,7 +171,8 @@ class Sqlite final : public Database {
             return {};
           },
           writer_);
-      if (!committed) (void)Guarded([](sql::Session& session) -> Result<> { return session << "ROLLBACK", Result<>(); }, writer_);
+      if (!committed)
+        (void)Guarded([](sql::Session& session) -> Result<> { return session << "ROLLBACK", Result<>(); }, writer_);
       for (size_t i = 0; i < group.size(); ++i) group[i]->done.set_value(committed ? results[i] : committed);
     }
   }
@@ -221,8 +224,8 @@ class Postgresql final : public Database {
       transaction.commit();
       return {};
     };
-    // A deadlock or a lost connection before the commit changes nothing, so that once more is safe. A commit whose answer was
-    // lost is told as unavailable: the caller looks.
+    // A deadlock or a lost connection before the commit changes nothing, so that once more is safe. A commit whose
+    // answer was lost is told as unavailable: the caller looks.
     return pool_.Lend([&](sql::Session& session) {
       auto result = Connected(session, transaction);
       for (int i = 0; i < 3 && !result && result.error().kind == ErrorKind::kUnavailable && !committing; ++i)
@@ -277,7 +280,8 @@ Result<std::unique_ptr<Database>> Database::Open(const std::string& location) {
   if (location.starts_with("postgresql://") || location.starts_with("postgres://")) {
     // A server that does not answer is noticed; SOCI also takes a URI without any `=` for a key.
     auto option = location.find('?') == std::string::npos ? "?connect_timeout=5" : "&connect_timeout=5";
-    return Started(std::make_unique<Postgresql>(location.find("connect_timeout") == std::string::npos ? location + option : location));
+    return Started(std::make_unique<Postgresql>(
+        location.find("connect_timeout") == std::string::npos ? location + option : location));
   }
   return Started(std::make_unique<Sqlite>(location));
 }

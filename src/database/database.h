@@ -20,15 +20,16 @@ struct Dialect {
   std::string now;         ///< an expression: microseconds since 1970 by the database's own clock, one for all servers
 };
 
-/// SQLite in a file, or a PostgreSQL database, migrated at open. Thread-safe. Errors: kConflict for a broken constraint,
-/// kUnavailable when the database cannot be reached or is busy, kIo else.
+/// SQLite in a file, or a PostgreSQL database, migrated at open. Thread-safe. Errors: kConflict for a broken
+/// constraint, kUnavailable when the database cannot be reached or is busy, kIo else.
 class Database {
  public:
   using Work = std::function<Result<>(sql::Session&)>;
 
   /// `location`: "postgresql://user@host/name" (libpq's URI or key=value form), or the path of a SQLite file.
   static Result<std::unique_ptr<Database>> Open(const std::string& location);
-  /// Settings of SQLite for the whole process: no locks around what only one thread uses at a time. Before anything opens a database.
+  /// Settings of SQLite for the whole process: no locks around what only one thread uses at a time. Before anything
+  /// opens a database.
   static void PrepareProcess();
   virtual ~Database() = default;
 
@@ -36,7 +37,8 @@ class Database {
 
   /// Runs `work` on a connection outside any transaction. It may run twice when a connection was lost.
   virtual Result<> Read(const Work& work) = 0;
-  /// Runs `work` in a transaction that is durable when this returns; an error rolls back what it did. It may run more than once.
+  /// Runs `work` in a transaction that is durable when this returns; an error rolls back what it did. It may run more
+  /// than once.
   virtual Result<> Write(const Work& work) = 0;
 
  protected:

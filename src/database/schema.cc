@@ -6,8 +6,8 @@
 namespace slipway {
 namespace {
 
-/// Each is applied once, in order; `schema_version` counts them. Never edit one that was released: add another. `{identity}`
-/// stands for the dialect's. Instants are microseconds since 1970.
+/// Each is applied once, in order; `schema_version` counts them. Never edit one that was released: add another.
+/// `{identity}` stands for the dialect's. Instants are microseconds since 1970.
 constexpr const char* kMigrations[] = {
     R"(CREATE TABLE deployments (
          sequence {identity}, deployment_id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL,
@@ -57,13 +57,15 @@ constexpr const char* kMigrations[] = {
 
 Result<> Migrate(sql::Session& session, const Dialect& dialect) {
   std::string none;
-  if (dialect.postgresql) session << "SELECT CAST(pg_advisory_xact_lock(7017491) AS TEXT)", soci::into(none);  // one migrates at a time
+  if (dialect.postgresql)
+    session << "SELECT CAST(pg_advisory_xact_lock(7017491) AS TEXT)", soci::into(none);  // one migrates at a time
   session << "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";
   long long version = 0;
   session << "SELECT COALESCE(MAX(version), 0) FROM schema_version", soci::into(version);
   constexpr auto kNewest = static_cast<long long>(std::size(kMigrations));
   if (version > kNewest)
-    return Fail(ErrorKind::kUnsupported, "the database has schema version {}, this Slipway knows {}: start a newer one", version, kNewest);
+    return Fail(ErrorKind::kUnsupported, "the database has schema version {}, this Slipway knows {}: start a newer one",
+                version, kNewest);
   if (version == kNewest) return {};
   for (auto i = version; i < kNewest; ++i) {
     std::string statement = kMigrations[i];

@@ -34,8 +34,8 @@ struct Deployment {
   std::optional<std::string> resolved_model_version, error_message;
   Timestamp created_at, updated_at;
   std::optional<Timestamp> stopped_at;
-  /// Of a deployment that Airflow runs: its DAG and the DAG's file; the digest of the file that was last written (empty before
-  /// the first time, absent when the file is gone for good), and when.
+  /// Of a deployment that Airflow runs: its DAG and the DAG's file; the digest of the file that was last written (empty
+  /// before the first time, absent when the file is gone for good), and when.
   std::optional<std::string> dag_id, dag_location, dag_digest;
   std::optional<Timestamp> dag_written_at;
 };
@@ -56,8 +56,9 @@ struct Run {
   std::optional<std::string> leased_by;     ///< the server that runs it; absent for a run that is Airflow's
 };
 
-/// The deployment state machine. With the local dispatcher a deployment is active at once; one that Airflow runs is pending until
-/// its DAG is uploaded, deploying until Airflow has parsed it; so it is again after a change. Archived is final.
+/// The deployment state machine. With the local dispatcher a deployment is active at once; one that Airflow runs is
+/// pending until its DAG is uploaded, deploying until Airflow has parsed it; so it is again after a change. Archived is
+/// final.
 constexpr bool CanChange(DeploymentStatus from, DeploymentStatus to) {
   using enum DeploymentStatus;
   if (from == to) return from != kArchived;
@@ -74,8 +75,8 @@ constexpr bool CanChange(DeploymentStatus from, DeploymentStatus to) {
 
 constexpr bool IsFinal(RunStatus status) { return status == RunStatus::kSucceeded || status == RunStatus::kFailed; }
 
-/// The run state machine: a queued run starts or ends (Airflow's word of its end may come first); a running one goes on, ends, or
-/// is queued again after its process was lost. What is final stays.
+/// The run state machine: a queued run starts or ends (Airflow's word of its end may come first); a running one goes
+/// on, ends, or is queued again after its process was lost. What is final stays.
 constexpr bool CanChange(RunStatus from, RunStatus) { return !IsFinal(from); }
 
 }  // namespace slipway::deployments

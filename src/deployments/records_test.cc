@@ -24,7 +24,8 @@ TEST(RunStateMachine, EveryChange) {
   };
   for (int from = 0; from < 4; ++from)
     for (int to = 0; to < 4; ++to)
-      EXPECT_EQ(CanChange(static_cast<RunStatus>(from), static_cast<RunStatus>(to)), allowed[from][to]) << from << " to " << to;
+      EXPECT_EQ(CanChange(static_cast<RunStatus>(from), static_cast<RunStatus>(to)), allowed[from][to])
+          << from << " to " << to;
 }
 
 TEST(DeploymentStateMachine, EveryChange) {
@@ -56,7 +57,8 @@ struct StoreTest : testing::TestWithParam<std::string> {
     auto opened = Database::Open(location);
     ASSERT_TRUE(opened) << opened.error().message;
     database = std::move(*opened);
-    store = std::make_unique<Store>(*database, Subscriptions{{"pager", {"run.queued", "run.running", "run.succeeded", "run.failed"}}});
+    store = std::make_unique<Store>(
+        *database, Subscriptions{{"pager", {"run.queued", "run.running", "run.succeeded", "run.failed"}}});
   }
 
   Deployment Make(std::string name, std::vector<std::string> roles = {}) {
@@ -72,7 +74,8 @@ struct StoreTest : testing::TestWithParam<std::string> {
     return d;
   }
   RunRecord RunOf(const Deployment& d, RunCause cause = RunCause::kManual) {
-    return {.run_id = NewUuid(), .deployment_id = d.deployment_id, .cause = cause, .logical_date = now, .queued_at = now};
+    return {
+        .run_id = NewUuid(), .deployment_id = d.deployment_id, .cause = cause, .logical_date = now, .queued_at = now};
   }
   DeploymentFilter Mine() { return {.model = model}; }
 };
@@ -83,12 +86,12 @@ TEST_P(StoreTest, NamesAreUniqueAmongThoseNotArchived) {
   auto again = store->CreateDeployment(Make("a"));
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().kind, ErrorKind::kConflict);
-  ASSERT_TRUE(
-      store->ChangeDeployment(first.deployment_id, [](Deployment& d) { return d.status = DeploymentStatus::kArchived, Result<>(); }));
+  ASSERT_TRUE(store->ChangeDeployment(
+      first.deployment_id, [](Deployment& d) { return d.status = DeploymentStatus::kArchived, Result<>(); }));
   EXPECT_FALSE(store->FindDeployment(model, "a"));
   EXPECT_TRUE(store->CreateDeployment(Make("a")));
-  auto revived =
-      store->ChangeDeployment(first.deployment_id, [](Deployment& d) { return d.status = DeploymentStatus::kActive, Result<>(); });
+  auto revived = store->ChangeDeployment(
+      first.deployment_id, [](Deployment& d) { return d.status = DeploymentStatus::kActive, Result<>(); });
   ASSERT_FALSE(revived);
   EXPECT_EQ(revived.error().kind, ErrorKind::kConflict);
 }
@@ -163,7 +166,8 @@ TEST_P(StoreTest, ATickFiresOnce) {
   auto run = RunOf(d, RunCause::kSchedule);
   auto next = now + std::chrono::minutes{1};
   EXPECT_TRUE(store->FireTick(d, next, {run}).value());
-  EXPECT_FALSE(store->FireTick(d, next, {RunOf(d, RunCause::kSchedule)}).value()) << "another server read the same tick";
+  EXPECT_FALSE(store->FireTick(d, next, {RunOf(d, RunCause::kSchedule)}).value())
+      << "another server read the same tick";
   EXPECT_EQ(store->ListRuns(d.deployment_id, 9, std::nullopt)->items.size(), 1u);
 }
 

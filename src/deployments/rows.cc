@@ -14,7 +14,8 @@ Result<Deployment> ReadDeployment(const soci::row& row) {
   ASSIGN(d.status, ParseDeploymentStatus(*sql::Text(row, 4)));
   d.created_by = *sql::Text(row, 5);
   ASSIGN(auto body, ParseJson(*sql::Text(row, 6)));
-  if (!body.is_object()) return Fail(ErrorKind::kCorrupt, "the store: the body of deployment {} is no object", d.deployment_id);
+  if (!body.is_object())
+    return Fail(ErrorKind::kCorrupt, "the store: the body of deployment {} is no object", d.deployment_id);
   d.body = std::move(body.get_object());
   d.schedule = sql::Text(row, 7);
   d.next_tick = sql::Time(row, 8);
@@ -56,10 +57,12 @@ Result<Run> ReadRun(const soci::row& row, size_t first) {
 bool InsertRun(sql::Session& session, const Run& r) {
   sql::Values v;
   auto statement = fmt::format(
-      "INSERT INTO runs (run_id, deployment_id, cause, logical_date, status, attempt, rows_scored, airflow_run_id, error_message, "
-      "queued_at, started_at, finished_at) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}) ON CONFLICT DO NOTHING",
-      v(r.run_id), v(r.deployment_id), v(ToString(r.cause)), v(r.logical_date), v(ToString(r.status)), v(r.attempt), v(r.rows_scored),
-      v(r.airflow_run_id), v(r.error_message), v(r.queued_at), v(r.started_at), v(r.finished_at));
+      "INSERT INTO runs (run_id, deployment_id, cause, logical_date, status, attempt, rows_scored, airflow_run_id, "
+      "error_message, "
+      "queued_at, started_at, finished_at) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}) ON CONFLICT DO "
+      "NOTHING",
+      v(r.run_id), v(r.deployment_id), v(ToString(r.cause)), v(r.logical_date), v(ToString(r.status)), v(r.attempt),
+      v(r.rows_scored), v(r.airflow_run_id), v(r.error_message), v(r.queued_at), v(r.started_at), v(r.finished_at));
   return v.Execute(session, statement) == 1;
 }
 

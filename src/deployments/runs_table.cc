@@ -13,7 +13,9 @@ namespace {
 
 Result<Run> ReadRunRow(const soci::row& row) { return ReadRun(row); }
 
-std::string SelectRuns(std::string_view where) { return fmt::format("SELECT {} FROM runs r WHERE {}", kRunColumns, where); }
+std::string SelectRuns(std::string_view where) {
+  return fmt::format("SELECT {} FROM runs r WHERE {}", kRunColumns, where);
+}
 
 }  // namespace
 
@@ -27,13 +29,15 @@ Result<> Store::CreateRuns(const std::vector<Run>& runs) {
   });
 }
 
-Result<bool> Store::FireTick(const Deployment& deployment, std::optional<Timestamp> next_tick, const std::vector<Run>& runs) {
+Result<bool> Store::FireTick(const Deployment& deployment, std::optional<Timestamp> next_tick,
+                             const std::vector<Run>& runs) {
   bool fired = false;
   TRY(database_.Write([&](sql::Session& session) -> Result<> {
     fired = false;
     sql::Values v;
     auto statement = fmt::format(
-        "UPDATE deployments SET next_tick = {} WHERE deployment_id = {} AND next_tick = {} AND updated_at = {} AND status = 'active'",
+        "UPDATE deployments SET next_tick = {} WHERE deployment_id = {} AND next_tick = {} AND updated_at = {} AND "
+        "status = 'active'",
         v(next_tick), v(deployment.deployment_id), v(deployment.next_tick), v(deployment.updated_at));
     if (v.Execute(session, statement) != 1) return {};
     for (const auto& run : runs)
@@ -59,8 +63,8 @@ Result<std::optional<Run>> Store::FindAirflowRun(const std::string& deployment_i
   std::vector<Run> found;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    auto where =
-        fmt::format("r.deployment_id = {} AND r.airflow_run_id = {} ORDER BY r.sequence DESC LIMIT 1", v(deployment_id), v(airflow_run_id));
+    auto where = fmt::format("r.deployment_id = {} AND r.airflow_run_id = {} ORDER BY r.sequence DESC LIMIT 1",
+                             v(deployment_id), v(airflow_run_id));
     ASSIGN(found, v.Select<Run>(session, SelectRuns(where), ReadRunRow));
     return {};
   }));
@@ -71,7 +75,8 @@ Result<std::vector<Run>> Store::OpenRuns() {
   std::vector<Run> found;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values none;
-    ASSIGN(found, none.Select<Run>(session, SelectRuns("r.status IN ('queued', 'running') ORDER BY r.sequence"), ReadRunRow));
+    ASSIGN(found,
+           none.Select<Run>(session, SelectRuns("r.status IN ('queued', 'running') ORDER BY r.sequence"), ReadRunRow));
     return {};
   }));
   return found;
@@ -81,8 +86,8 @@ Result<Page<Run>> Store::ListRuns(const std::string& deployment_id, int limit, s
   Page<Run> page;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    auto where = fmt::format("r.deployment_id = {} AND r.sequence < {} ORDER BY r.sequence DESC LIMIT {}", v(deployment_id),
-                             v(cursor.value_or(INT64_MAX)), limit + 1);
+    auto where = fmt::format("r.deployment_id = {} AND r.sequence < {} ORDER BY r.sequence DESC LIMIT {}",
+                             v(deployment_id), v(cursor.value_or(INT64_MAX)), limit + 1);
     ASSIGN(page.items, v.Select<Run>(session, SelectRuns(where), ReadRunRow));
     return {};
   }));
@@ -97,8 +102,9 @@ Result<std::set<Timestamp>> Store::CoveredDates(const std::string& deployment_id
   std::vector<Run> found;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    auto where = fmt::format("r.deployment_id = {} AND r.logical_date >= {} AND r.logical_date <= {} AND r.status <> 'failed'",
-                             v(deployment_id), v(from), v(to));
+    auto where =
+        fmt::format("r.deployment_id = {} AND r.logical_date >= {} AND r.logical_date <= {} AND r.status <> 'failed'",
+                    v(deployment_id), v(from), v(to));
     ASSIGN(found, v.Select<Run>(session, SelectRuns(where), ReadRunRow));
     return {};
   }));
@@ -130,21 +136,25 @@ Result<Run> Store::ChangeRun(const std::string& run_id, const std::function<Resu
   Run changed;
   TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values key;
-    ASSIGN(auto found, key.Select<Run>(session, SelectRuns("r.run_id = " + key(run_id)) + database_.dialect().for_update, ReadRunRow));
+    ASSIGN(
+        auto found,
+        key.Select<Run>(session, SelectRuns("r.run_id = " + key(run_id)) + database_.dialect().for_update, ReadRunRow));
     if (found.empty()) return Fail(ErrorKind::kNotFound, "no run {}", run_id);
     const Run& before = found.front();
     changed = before;
     TRY(change(changed));
     if (!CanChange(before.status, changed.status))
-      return Fail(ErrorKind::kConflict, "a run that has {} stays so", before.status == RunStatus::kSucceeded ? "succeeded" : "failed");
+      return Fail(ErrorKind::kConflict, "a run that has {} stays so",
+                  before.status == RunStatus::kSucceeded ? "succeeded" : "failed");
     if (changed.status != RunStatus::kRunning) changed.leased_by.reset();
     sql::Values v;
     auto statement = fmt::format(
-        "UPDATE runs SET status = {}, attempt = {}, rows_scored = {}, snapshot_id = {}, model_version = {}, airflow_run_id = {}, "
+        "UPDATE runs SET status = {}, attempt = {}, rows_scored = {}, snapshot_id = {}, model_version = {}, "
+        "airflow_run_id = {}, "
         "error_message = {}, started_at = {}, finished_at = {}, cancelled_by = {}, leased_by = {} WHERE run_id = {}",
-        v(ToString(changed.status)), v(changed.attempt), v(changed.rows_scored), v(changed.snapshot_id), v(changed.model_version),
-        v(changed.airflow_run_id), v(changed.error_message), v(changed.started_at), v(changed.finished_at), v(changed.cancelled_by),
-        v(changed.leased_by), v(run_id));
+        v(ToString(changed.status)), v(changed.attempt), v(changed.rows_scored), v(changed.snapshot_id),
+        v(changed.model_version), v(changed.airflow_run_id), v(changed.error_message), v(changed.started_at),
+        v(changed.finished_at), v(changed.cancelled_by), v(changed.leased_by), v(run_id));
     v.Execute(session, statement);
     if (changed.model_version != before.model_version) {
       sql::Values d;
@@ -163,7 +173,8 @@ Result<std::optional<Run>> Store::ClaimRun(const std::string& server, int lease_
     claimed.reset();
     sql::Values none;
     auto where =
-        "r.status = 'queued' AND r.cause <> 'airflow' AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.status = 'running' AND o.deployment_id "
+        "r.status = 'queued' AND r.cause <> 'airflow' AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.status = 'running' "
+        "AND o.deployment_id "
         "= r.deployment_id) ORDER BY r.sequence LIMIT 1";
     ASSIGN(auto found, none.Select<Run>(session, SelectRuns(where), ReadRunRow));
     if (found.empty()) return {};
@@ -174,9 +185,11 @@ Result<std::optional<Run>> Store::ClaimRun(const std::string& server, int lease_
     if (!run.started_at) run.started_at = now;
     sql::Values v;
     auto statement = fmt::format(
-        "UPDATE runs SET status = 'running', attempt = {}, started_at = {}, leased_by = {}, leased_until = {} + {} WHERE run_id = {} AND "
+        "UPDATE runs SET status = 'running', attempt = {}, started_at = {}, leased_by = {}, leased_until = {} + {} "
+        "WHERE run_id = {} AND "
         "status = 'queued'",
-        v(run.attempt), v(run.started_at), v(run.leased_by), database_.dialect().now, int64_t{lease_seconds} * 1'000'000, v(run.run_id));
+        v(run.attempt), v(run.started_at), v(run.leased_by), database_.dialect().now,
+        int64_t{lease_seconds} * 1'000'000, v(run.run_id));
     if (v.Execute(session, statement) != 1) return {};
     TRY(QueueWebhooks(session, run));
     claimed = std::move(run);
@@ -192,8 +205,8 @@ Result<std::vector<Run>> Store::RenewLeases(const std::string& server, int lease
   std::vector<Run> held;
   TRY(database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    v.Execute(session, fmt::format("UPDATE runs SET leased_until = {} + {} WHERE leased_by = {}", database_.dialect().now,
-                                   int64_t{lease_seconds} * 1'000'000, v(server)));
+    v.Execute(session, fmt::format("UPDATE runs SET leased_until = {} + {} WHERE leased_by = {}",
+                                   database_.dialect().now, int64_t{lease_seconds} * 1'000'000, v(server)));
     sql::Values key;
     ASSIGN(held, key.Select<Run>(session, SelectRuns("r.leased_by = " + key(server)), ReadRunRow));
     return {};
@@ -207,14 +220,15 @@ Result<std::vector<Run>> Store::TakeOver(const std::string& server, int lease_se
     taken.clear();
     sql::Values key;
     auto expired = all ? std::string("TRUE") : "r.leased_until < " + database_.dialect().now;
-    auto where =
-        fmt::format("r.leased_by IS NOT NULL AND r.leased_by <> {} AND {}{}", key(server), expired, database_.dialect().for_update);
+    auto where = fmt::format("r.leased_by IS NOT NULL AND r.leased_by <> {} AND {}{}", key(server), expired,
+                             database_.dialect().for_update);
     ASSIGN(taken, key.Select<Run>(session, SelectRuns(where), ReadRunRow));
     for (auto& run : taken) {
       run.leased_by = server;
       sql::Values v;
-      v.Execute(session, fmt::format("UPDATE runs SET leased_by = {}, leased_until = {} + {} WHERE run_id = {}", v(server),
-                                     database_.dialect().now, int64_t{lease_seconds} * 1'000'000, v(run.run_id)));
+      v.Execute(session,
+                fmt::format("UPDATE runs SET leased_by = {}, leased_until = {} + {} WHERE run_id = {}", v(server),
+                            database_.dialect().now, int64_t{lease_seconds} * 1'000'000, v(run.run_id)));
     }
     return {};
   }));
@@ -224,7 +238,8 @@ Result<std::vector<Run>> Store::TakeOver(const std::string& server, int lease_se
 Result<> Store::ReportProgress(const std::string& run_id, int64_t rows_scored) {
   return database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    v.Execute(session, fmt::format("UPDATE runs SET rows_scored = {} WHERE run_id = {} AND status = 'running'", v(rows_scored), v(run_id)));
+    v.Execute(session, fmt::format("UPDATE runs SET rows_scored = {} WHERE run_id = {} AND status = 'running'",
+                                   v(rows_scored), v(run_id)));
     return {};
   });
 }
@@ -234,10 +249,10 @@ Result<> Store::QueueWebhooks(sql::Session& session, const Run& run) {
   auto event = fmt::format("run.{}", ToString(run.status));
   if (std::ranges::none_of(webhooks_, [&](const auto& webhook) { return webhook.second.contains(event); })) return {};
   sql::Values key;
-  ASSIGN(auto found,
-         key.Select<Deployment>(
-             session, fmt::format("SELECT {} FROM deployments d WHERE d.deployment_id = {}", kDeploymentColumns, key(run.deployment_id)),
-             ReadDeployment));
+  ASSIGN(auto found, key.Select<Deployment>(session,
+                                            fmt::format("SELECT {} FROM deployments d WHERE d.deployment_id = {}",
+                                                        kDeploymentColumns, key(run.deployment_id)),
+                                            ReadDeployment));
   if (found.empty()) return {};
   auto at = run.finished_at.value_or(run.started_at.value_or(run.queued_at));
   json::object body{{"event", event},

@@ -36,23 +36,26 @@ struct DeploymentWithRun {
   std::optional<Run> last_run;
 };
 
-/// Deployments and runs in a database. Thread-safe; every change is durable when it returns, and goes through the state machines
-/// of records.h: kConflict where they do not allow it, and then nothing is changed.
+/// Deployments and runs in a database. Thread-safe; every change is durable when it returns, and goes through the state
+/// machines of records.h: kConflict where they do not allow it, and then nothing is changed.
 class Store {
  public:
-  /// `webhooks`: who is told of which events ("run.failed"); a delivery is queued in the transaction that changes a run's state.
+  /// `webhooks`: who is told of which events ("run.failed"); a delivery is queued in the transaction that changes a
+  /// run's state.
   Store(Database& database, Subscriptions webhooks) : database_(database), webhooks_(std::move(webhooks)) {}
 
-  /// With its first run, if one is given; `also` is done in the same transaction. kConflict: the name is taken among the model's
-  /// deployments that are not archived.
+  /// With its first run, if one is given; `also` is done in the same transaction. kConflict: the name is taken among
+  /// the model's deployments that are not archived.
   Result<> CreateDeployment(const Deployment& deployment, const std::optional<Run>& first_run = std::nullopt,
                             const Database::Work& also = {});
   Result<DeploymentWithRun> FindDeployment(const std::string& model, const std::string& name);
   Result<Deployment> FindDeploymentById(const std::string& deployment_id);
   /// Oldest first, after `cursor`.
-  Result<Page<DeploymentWithRun>> ListDeployments(const DeploymentFilter& filter, int limit, std::optional<int64_t> cursor);
+  Result<Page<DeploymentWithRun>> ListDeployments(const DeploymentFilter& filter, int limit,
+                                                  std::optional<int64_t> cursor);
   /// Reads, changes and writes a deployment in one transaction; the new state.
-  Result<Deployment> ChangeDeployment(const std::string& deployment_id, const std::function<Result<>(Deployment&)>& change);
+  Result<Deployment> ChangeDeployment(const std::string& deployment_id,
+                                      const std::function<Result<>(Deployment&)>& change);
   /// Active deployments whose next tick is not after `now`.
   Result<std::vector<Deployment>> DueDeployments(Timestamp now);
 
@@ -64,8 +67,8 @@ class Store {
   Result<bool> Hold(const std::string& what, const std::string& server, int seconds);
 
   Result<> CreateRuns(const std::vector<Run>& runs);
-  /// Moves the deployment's next tick from the one that was read and adds the runs, or does neither: false when another server
-  /// has fired it, or the deployment has changed.
+  /// Moves the deployment's next tick from the one that was read and adds the runs, or does neither: false when another
+  /// server has fired it, or the deployment has changed.
   Result<bool> FireTick(const Deployment& deployment, std::optional<Timestamp> next_tick, const std::vector<Run>& runs);
   Result<Run> FindRun(const std::string& run_id);
   /// The newest with that name: a run that was cleared in Airflow and done again has several.
@@ -82,12 +85,14 @@ class Store {
   /// Reads, changes and writes a run in one transaction; the new state.
   Result<Run> ChangeRun(const std::string& run_id, const std::function<Result<>(Run&)>& change);
 
-  /// A lease keeps a run to one server: it is renewed while the run goes on, and a run whose lease has expired may be taken over.
-  /// Claims the oldest queued run of a deployment that has none running, as running, with one attempt more; or nothing.
+  /// A lease keeps a run to one server: it is renewed while the run goes on, and a run whose lease has expired may be
+  /// taken over. Claims the oldest queued run of a deployment that has none running, as running, with one attempt more;
+  /// or nothing.
   Result<std::optional<Run>> ClaimRun(const std::string& server, int lease_seconds, Timestamp now);
   /// Renews the leases of a server; the runs that it still holds.
   Result<std::vector<Run>> RenewLeases(const std::string& server, int lease_seconds);
-  /// Takes the runs whose lease has expired, or with `all` every run that another server holds; they are `server`'s now.
+  /// Takes the runs whose lease has expired, or with `all` every run that another server holds; they are `server`'s
+  /// now.
   Result<std::vector<Run>> TakeOver(const std::string& server, int lease_seconds, bool all);
   /// Rows so far of a running run.
   Result<> ReportProgress(const std::string& run_id, int64_t rows_scored);

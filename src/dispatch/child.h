@@ -9,8 +9,8 @@
 
 namespace slipway::dispatch {
 
-/// Starts a program with its standard output and error in files, in a session of its own, with an environment that holds
-/// `environment` (NAME=value) and nothing of the server's but PATH, HOME, TZ and LANG. The process id comes back.
+/// Starts a program with its standard output and error in files, in a session of its own, with an environment that
+/// holds `environment` (NAME=value) and nothing of the server's but PATH, HOME, TZ and LANG. The process id comes back.
 Result<int> StartChild(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
                        const std::filesystem::path& output, const std::filesystem::path& error);
 

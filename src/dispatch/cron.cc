@@ -63,7 +63,8 @@ Result<> AddItem(std::string_view item, const FieldRule& rule, uint64_t& bits) {
     if (dash != std::string_view::npos) {
       ASSIGN(to, ParseValue(range.substr(dash + 1), rule));
     }
-    if (to < from) return Fail(ErrorKind::kInvalid, "the {} field has the range {}, which runs backwards", rule.name, range);
+    if (to < from)
+      return Fail(ErrorKind::kInvalid, "the {} field has the range {}, which runs backwards", rule.name, range);
   }
   for (int value = from; value <= to; value = step > rule.high ? to + 1 : value + step) bits |= uint64_t{1} << value;
   return {};
@@ -102,7 +103,8 @@ Result<Cron> Cron::Parse(std::string_view original) {
     at = end + 1;
   }
   if (fields.size() != 5)
-    return Fail(ErrorKind::kInvalid, "'{}' is no cron expression: five fields (minute hour day month weekday) or @daily and the like",
+    return Fail(ErrorKind::kInvalid,
+                "'{}' is no cron expression: five fields (minute hour day month weekday) or @daily and the like",
                 original);
   Cron cron;
   uint64_t* bits[] = {&cron.minutes_, &cron.hours_, &cron.days_, &cron.months_, &cron.weekdays_};
@@ -112,7 +114,8 @@ Result<Cron> Cron::Parse(std::string_view original) {
   if (Has(cron.weekdays_, 7)) cron.weekdays_ |= 1;
   cron.every_hour_ = fields[1].starts_with('*');
   cron.both_days_ = fields[2].starts_with('*') || fields[4].starts_with('*');
-  if (!cron.Find(sys_days{year{2000} / 1 / 1})) return Fail(ErrorKind::kInvalid, "'{}' never comes: no date is like that", original);
+  if (!cron.Find(sys_days{year{2000} / 1 / 1}))
+    return Fail(ErrorKind::kInvalid, "'{}' never comes: no date is like that", original);
   return cron;
 }
 

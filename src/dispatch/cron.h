@@ -25,9 +25,9 @@ class Cron {
   /// kInvalid names the field and what is wrong with it; also an expression that no date ever meets (30 February).
   static Result<Cron> Parse(std::string_view text);
 
-  /// The first tick after `t`, in a time zone (null: UTC). When clocks change, a tick at fixed hours comes exactly once: one that
-  /// the clock skips comes as soon as it has, one that it shows twice comes the first time. Where the hour is `*` or `*/n`, ticks
-  /// follow the time that really passes. That is how Vixie cron has it.
+  /// The first tick after `t`, in a time zone (null: UTC). When clocks change, a tick at fixed hours comes exactly
+  /// once: one that the clock skips comes as soon as it has, one that it shows twice comes the first time. Where the
+  /// hour is `*` or `*/n`, ticks follow the time that really passes. That is how Vixie cron has it.
   Timestamp Next(Timestamp t, const date::time_zone* zone = nullptr) const;
 
  private:

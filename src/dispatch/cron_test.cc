@@ -8,7 +8,9 @@ namespace {
 
 Timestamp At(std::string_view text) { return ParseTimestamp(text).value(); }
 
-std::string NextOf(std::string_view cron, std::string_view from) { return FormatTimestamp(Cron::Parse(cron).value().Next(At(from))); }
+std::string NextOf(std::string_view cron, std::string_view from) {
+  return FormatTimestamp(Cron::Parse(cron).value().Next(At(from)));
+}
 
 // Expected ticks worked out by hand from the calendar and the rules of crontab(5).
 TEST(Cron, NextTick) {
@@ -55,16 +57,19 @@ std::vector<std::string> Ticks(std::string_view cron, const std::string& zone, s
   auto parsed = Cron::Parse(cron).value();
   const auto* found = FindTimeZone(zone).value();
   std::vector<std::string> ticks;
-  for (auto t = ParseTimestamp(from).value(); count > 0; --count) ticks.push_back(FormatTimestamp(t = parsed.Next(t, found)));
+  for (auto t = ParseTimestamp(from).value(); count > 0; --count)
+    ticks.push_back(FormatTimestamp(t = parsed.Next(t, found)));
   return ticks;
 }
 
 using testing::ElementsAre;
 
-// Paris, 2024: on 31 March the clock goes from 02:00 to 03:00 (01:00 UTC), on 27 October from 03:00 to 02:00 (01:00 UTC).
+// Paris, 2024: on 31 March the clock goes from 02:00 to 03:00 (01:00 UTC), on 27 October from 03:00 to 02:00 (01:00
+// UTC).
 TEST(CronTimeZone, ATickThatTheClockSkipsComesAsSoonAsItHas) {
-  EXPECT_THAT(Ticks("30 2 * * *", "Europe/Paris", "2024-03-29T12:00:00Z", 4),
-              ElementsAre("2024-03-30T01:30:00Z", "2024-03-31T01:00:00Z", "2024-04-01T00:30:00Z", "2024-04-02T00:30:00Z"));
+  EXPECT_THAT(
+      Ticks("30 2 * * *", "Europe/Paris", "2024-03-29T12:00:00Z", 4),
+      ElementsAre("2024-03-30T01:30:00Z", "2024-03-31T01:00:00Z", "2024-04-01T00:30:00Z", "2024-04-02T00:30:00Z"));
 }
 
 TEST(CronTimeZone, ATickThatTheClockShowsTwiceComesOnce) {
@@ -76,16 +81,19 @@ TEST(CronTimeZone, ATickThatTheClockShowsTwiceComesOnce) {
 }
 
 TEST(CronTimeZone, EveryHourFollowsTheTimeThatPasses) {
-  EXPECT_THAT(Ticks("0 * * * *", "Europe/Paris", "2024-03-30T23:30:00Z", 4),
-              ElementsAre("2024-03-31T00:00:00Z", "2024-03-31T01:00:00Z", "2024-03-31T02:00:00Z", "2024-03-31T03:00:00Z"));
-  EXPECT_THAT(Ticks("30 * * * *", "Europe/Paris", "2024-10-26T23:00:00Z", 4),
-              ElementsAre("2024-10-26T23:30:00Z", "2024-10-27T00:30:00Z", "2024-10-27T01:30:00Z", "2024-10-27T02:30:00Z"));
+  EXPECT_THAT(
+      Ticks("0 * * * *", "Europe/Paris", "2024-03-30T23:30:00Z", 4),
+      ElementsAre("2024-03-31T00:00:00Z", "2024-03-31T01:00:00Z", "2024-03-31T02:00:00Z", "2024-03-31T03:00:00Z"));
+  EXPECT_THAT(
+      Ticks("30 * * * *", "Europe/Paris", "2024-10-26T23:00:00Z", 4),
+      ElementsAre("2024-10-26T23:30:00Z", "2024-10-27T00:30:00Z", "2024-10-27T01:30:00Z", "2024-10-27T02:30:00Z"));
   EXPECT_THAT(Ticks("*/30 * * * *", "Australia/Lord_Howe", "2024-04-06T14:10:00Z", 3),
               ElementsAre("2024-04-06T14:30:00Z", "2024-04-06T15:00:00Z", "2024-04-06T15:30:00Z"));
 }
 
 TEST(CronTimeZone, AZoneWithoutChangesAndAnUnknownOne) {
-  EXPECT_THAT(Ticks("0 6 * * *", "Asia/Kolkata", "2024-01-01T00:00:00Z", 2), ElementsAre("2024-01-01T00:30:00Z", "2024-01-02T00:30:00Z"));
+  EXPECT_THAT(Ticks("0 6 * * *", "Asia/Kolkata", "2024-01-01T00:00:00Z", 2),
+              ElementsAre("2024-01-01T00:30:00Z", "2024-01-02T00:30:00Z"));
   EXPECT_FALSE(FindTimeZone("Mars/Olympus"));
 }
 

@@ -51,7 +51,9 @@ class LocalDispatcher final : public Dispatcher {
     changed.notify_all();
   }
   double SecondsSinceLastRound() const override { return MonotonicSeconds() - last_round; }
-  void Prepare(deployments::Deployment& deployment) const override { deployment.status = deployments::DeploymentStatus::kActive; }
+  void Prepare(deployments::Deployment& deployment) const override {
+    deployment.status = deployments::DeploymentStatus::kActive;
+  }
   bool Ends(const Run& run) const override { return run.leased_by.has_value(); }
 
  private:
@@ -83,7 +85,8 @@ class LocalDispatcher final : public Dispatcher {
 
   bool Wait() {
     std::unique_lock lock(mutex);
-    changed.wait_for(lock, watched.empty() ? std::chrono::milliseconds(kWhileIdle) : std::chrono::milliseconds(kWhileRunning),
+    changed.wait_for(lock,
+                     watched.empty() ? std::chrono::milliseconds(kWhileIdle) : std::chrono::milliseconds(kWhileRunning),
                      [&] { return stopped || woken; });
     return std::exchange(woken, false);
   }
@@ -111,7 +114,9 @@ class LocalDispatcher final : public Dispatcher {
       if (!fired) continue;
       for (const auto& run : runs)
         Log(LogLevel::kInfo, "tick",
-            {{"deployment", deployment.name}, {"run_id", run.run_id}, {"logical_date", FormatTimestamp(run.logical_date)}});
+            {{"deployment", deployment.name},
+             {"run_id", run.run_id},
+             {"logical_date", FormatTimestamp(run.logical_date)}});
     }
     return {};
   }
@@ -148,7 +153,8 @@ class LocalDispatcher final : public Dispatcher {
     return options.shared ? TakeOver(false) : Result<>();
   }
 
-  /// Until when a scoring process may commit under a lease that was asked for at `asked`: some time before others may take it over.
+  /// Until when a scoring process may commit under a lease that was asked for at `asked`: some time before others may
+  /// take it over.
   double LeaseUntil(double asked) const { return asked + options.lease_seconds * kLeaseForCommits; }
 
   void Abandon() {
@@ -231,7 +237,9 @@ class LocalDispatcher final : public Dispatcher {
     });
     TRY(changed);
     Log(LogLevel::kInfo, IsFinal(end.status) ? "run_ended" : "run_queued_again",
-        {{"run_id", run.run_id}, {"status", std::string(ToString(end.status))}, {"error", end.error_message.value_or("")}});
+        {{"run_id", run.run_id},
+         {"status", std::string(ToString(end.status))},
+         {"error", end.error_message.value_or("")}});
     if (IsFinal(end.status) && options.ended) options.ended(*changed, end.stage_seconds);
     return {};
   }

@@ -31,17 +31,17 @@ struct LocalOptions {
   int lease_seconds = 30;                       ///< after this long without a word, a server's runs are taken over
   bool every_missed_tick = false;               ///< else ticks missed while nothing ran make one run, for the latest
   const date::time_zone* zone = nullptr;        ///< of the schedules; null: UTC
-  std::vector<std::string> environment;         ///< NAME=value for the scoring process: what the registry and the catalog need
+  std::vector<std::string> environment;  ///< NAME=value for the scoring process: what the registry and the catalog need
   RunEnded ended;
 };
 
-/// The local dispatcher: starts a run for every tick of the cron clock and every queued run, each in a child process that
-/// executes `slipway score --job`, and records what its events say. A run is leased to one server, which renews the lease while
-/// the run goes on; the runs of a server that is gone are taken over.
+/// The local dispatcher: starts a run for every tick of the cron clock and every queued run, each in a child process
+/// that executes `slipway score --job`, and records what its events say. A run is leased to one server, which renews
+/// the lease while the run goes on; the runs of a server that is gone are taken over.
 ///
-/// Alone on its store, a server's runs outlive it: the next one finds them by their lock files, and one whose process is gone is
-/// recorded, tried again, or failed. On a shared store a scoring process ends with its server, or when its lease cannot be renewed,
-/// so that no run is ever executed twice at once.
+/// Alone on its store, a server's runs outlive it: the next one finds them by their lock files, and one whose process
+/// is gone is recorded, tried again, or failed. On a shared store a scoring process ends with its server, or when its
+/// lease cannot be renewed, so that no run is ever executed twice at once.
 ///
 /// Stop: alone, running processes go on; shared, they end, and their runs are queued again, for others.
 std::unique_ptr<Dispatcher> MakeLocalDispatcher(deployments::Store& store, const Clock& clock, LocalOptions options);

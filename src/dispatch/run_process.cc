@@ -29,8 +29,10 @@ constexpr double kSecondsToEnd = 10;
 
 fs::path RunProcess::Folder() const { return fs::path(options_->data_dir) / "runs" / run_.run_id; }
 
-Result<RunProcess> RunProcess::Of(deployments::Run run, const deployments::Deployment& deployment, const LocalOptions& options) {
-  scoring::Job job{run.run_id, deployment.model + "/" + deployment.name, run.logical_date, run.attempt, {}, options.places};
+Result<RunProcess> RunProcess::Of(deployments::Run run, const deployments::Deployment& deployment,
+                                  const LocalOptions& options) {
+  scoring::Job job{run.run_id,    deployment.model + "/" + deployment.name, run.logical_date, run.attempt, {},
+                   options.places};
   ASSIGN(job.work, WorkOf(deployment));
   return RunProcess(std::move(run), std::move(job), options);
 }
@@ -42,7 +44,8 @@ Result<> RunProcess::Start(double lease_until) {
   std::vector<std::string> arguments{options_->program, "score", "--job", (folder / "job.json").string()};
   if (options_->shared) {
     TRY(WriteLease(folder / "lease", lease_until));
-    arguments.insert(arguments.end(), {"--while-parent", std::to_string(::getpid()), "--lease", (folder / "lease").string()});
+    arguments.insert(arguments.end(),
+                     {"--while-parent", std::to_string(::getpid()), "--lease", (folder / "lease").string()});
   }
   auto events = folder / fmt::format("events-{}.jsonl", run_.attempt);
   ASSIGN(pid_, StartChild(arguments, options_->environment, events, folder / "stderr.log"));
@@ -116,10 +119,12 @@ Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   ReadEvents();
   if (last_ && last_->name == "committed") {
     auto counts = last_->counts;
-    return RunEnd{RunStatus::kSucceeded, {}, counts["rows"], counts["snapshot_id"], last_->texts.at("model_version"), stages_};
+    return RunEnd{
+        RunStatus::kSucceeded, {}, counts["rows"], counts["snapshot_id"], last_->texts.at("model_version"), stages_};
   }
   if (hand_over && !cancelled_by_)
-    return RunEnd{.status = RunStatus::kQueued, .error_message = "the server was stopped; another one goes on", .counts = false};
+    return RunEnd{
+        .status = RunStatus::kQueued, .error_message = "the server was stopped; another one goes on", .counts = false};
   // Whether it has committed is found out by the next attempt, however many there were.
   if (last_ && last_->name == "failed" && last_->texts["kind"] == ToString(ErrorKind::kPerhapsCommitted))
     return RunEnd{.status = RunStatus::kQueued, .error_message = last_->texts["message"], .counts = false};
@@ -129,9 +134,12 @@ Result<RunEnd> RunProcess::Outcome(bool hand_over) {
     return RunEnd{.status = RunStatus::kQueued, .error_message = "the process was lost; trying again"};
   // The last attempt may have committed and died before it could say so, or left files.
   ASSIGN(auto committed, scoring::CleanUp(job_, *options_->catalogs));
-  if (committed) return RunEnd{RunStatus::kSucceeded, {}, committed->rows, committed->snapshot_id, committed->model_version, stages_};
+  if (committed)
+    return RunEnd{RunStatus::kSucceeded,    {},     committed->rows, committed->snapshot_id,
+                  committed->model_version, stages_};
   if (cancelled_by_) return RunEnd{.error_message = fmt::format("cancelled by {}", *cancelled_by_)};
-  return RunEnd{.error_message = fmt::format("the scoring process was lost {} times; see stderr.log of the run", run_.attempt)};
+  return RunEnd{.error_message =
+                    fmt::format("the scoring process was lost {} times; see stderr.log of the run", run_.attempt)};
 }
 
 }  // namespace slipway::dispatch

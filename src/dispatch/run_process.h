@@ -22,11 +22,13 @@ struct RunEnd {
   bool counts = true;  ///< whether the attempt counts
 };
 
-/// One attempt of a run: the process that executes `slipway score --job`, and the files in `runs/<run id>/` that tell of it.
+/// One attempt of a run: the process that executes `slipway score --job`, and the files in `runs/<run id>/` that tell
+/// of it.
 class RunProcess {
  public:
   /// kInvalid: the deployment's body is no work.
-  static Result<RunProcess> Of(deployments::Run run, const deployments::Deployment& deployment, const LocalOptions& options);
+  static Result<RunProcess> Of(deployments::Run run, const deployments::Deployment& deployment,
+                               const LocalOptions& options);
 
   const deployments::Run& run() const { return run_; }
 

@@ -84,9 +84,10 @@ Result<SqlType> TypeOfColumn(const arrow::DataType& type) {
 }
 
 Expr TimestampConstant(Timestamp t, int position) {
-  return Constant(SqlType::kTimestamp,
-                  std::make_shared<arrow::TimestampScalar>(t.time_since_epoch().count(), arrow::timestamp(arrow::TimeUnit::MICRO)),
-                  position);
+  return Constant(
+      SqlType::kTimestamp,
+      std::make_shared<arrow::TimestampScalar>(t.time_since_epoch().count(), arrow::timestamp(arrow::TimeUnit::MICRO)),
+      position);
 }
 
 Result<Expr> BindColumn(const json::object& node, const Scope& scope) {
@@ -98,7 +99,8 @@ Result<Expr> BindColumn(const json::object& node, const Scope& scope) {
   if (field == nullptr && name == "logical_date") return TimestampConstant(scope.logical_date, position);
   if (field == nullptr) return FailAt(position, fmt::format("no column '{}'", name));
   auto type = TypeOfColumn(*field->type());
-  if (!type) return FailAt(position, fmt::format("column '{}': {}", name, type.error().message), ErrorKind::kUnsupported);
+  if (!type)
+    return FailAt(position, fmt::format("column '{}': {}", name, type.error().message), ErrorKind::kUnsupported);
   return Expr{Op::kColumn, *type, {}, name, nullptr, {}, position};
 }
 
@@ -135,7 +137,8 @@ Result<Expr> BindConstant(const json::object& node, const Scope& scope) {
   }
   if (const auto* v = node.if_contains("sval")) {
     const auto* text = v->get_object().if_contains("sval");
-    return Constant(SqlType::kString, arrow::MakeScalar(text == nullptr ? std::string() : std::string(text->get_string())), position);
+    return Constant(SqlType::kString,
+                    arrow::MakeScalar(text == nullptr ? std::string() : std::string(text->get_string())), position);
   }
   return FailAt(position, "bit strings are not supported", ErrorKind::kUnsupported);
 }
@@ -145,7 +148,8 @@ Result<Expr> BindLike(const json::object& node, Op op, const std::string& name, 
   ASSIGN(auto right, BindChild(node, "rexpr", scope));
   auto position = PositionOf(node, scope);
   ASSIGN(left, Coerce(std::move(left), SqlType::kString));
-  if (right.op != Op::kConstant || right.type != SqlType::kString) return FailAt(right.position, "the pattern of LIKE must be quoted text");
+  if (right.op != Op::kConstant || right.type != SqlType::kString)
+    return FailAt(right.position, "the pattern of LIKE must be quoted text");
   Expr like{op,      SqlType::kBool, {std::move(left)},
             {},      nullptr,        std::static_pointer_cast<arrow::StringScalar>(right.constant)->ToString(),
             position};
@@ -155,7 +159,9 @@ Result<Expr> BindLike(const json::object& node, Op op, const std::string& name, 
 
 /// The type that both can silently become, or kNull.
 SqlType CommonType(const Expr& a, const Expr& b) {
-  auto unknown = [](const Expr& e) { return e.type == SqlType::kNull || (e.op == Op::kConstant && e.type == SqlType::kString); };
+  auto unknown = [](const Expr& e) {
+    return e.type == SqlType::kNull || (e.op == Op::kConstant && e.type == SqlType::kString);
+  };
   if (a.type == b.type) return a.type;
   if (unknown(a)) return b.type == SqlType::kNull ? a.type : b.type;
   if (unknown(b)) return a.type;
@@ -170,7 +176,8 @@ Result<SqlType> Unify(std::vector<Expr*> exprs, int position) {
   auto type = exprs.front()->type;
   for (auto* expr : exprs) {
     Expr so_far{.op = exprs.front()->op, .type = type};
-    if (expr != exprs.front()) so_far.op = type == SqlType::kString && exprs.front()->op == Op::kConstant ? Op::kConstant : Op::kColumn;
+    if (expr != exprs.front())
+      so_far.op = type == SqlType::kString && exprs.front()->op == Op::kConstant ? Op::kConstant : Op::kColumn;
     auto common = CommonType(so_far, *expr);
     if (common == SqlType::kNull && (type != SqlType::kNull || expr->type != SqlType::kNull))
       return FailAt(position, fmt::format("{} and {} do not go together", ToString(type), ToString(expr->type)));
@@ -231,15 +238,23 @@ Result<Expr> BindOperation(const json::object& node, const Scope& scope) {
   }
   ASSIGN(auto left, BindChild(node, "lexpr", scope));
   if (kind == "AEXPR_DISTINCT") return BindOperator("IS DISTINCT FROM", std::move(left), std::move(right), position);
-  if (kind == "AEXPR_NOT_DISTINCT") return BindOperator("IS NOT DISTINCT FROM", std::move(left), std::move(right), position);
+  if (kind == "AEXPR_NOT_DISTINCT")
+    return BindOperator("IS NOT DISTINCT FROM", std::move(left), std::move(right), position);
   if (kind == "AEXPR_NULLIF") return BindOperator("NULLIF", std::move(left), std::move(right), position);
   return BindOperator(name, std::move(left), std::move(right), position);
 }
 
 Result<Expr> BindBoolean(const json::object& node, const Scope& scope) {
   std::string_view kind = node.at("boolop").as_string();
-  Expr expr{
-      kind == "AND_EXPR" ? Op::kAnd : kind == "OR_EXPR" ? Op::kOr : Op::kNot, SqlType::kBool, {}, {}, nullptr, {}, PositionOf(node, scope)};
+  Expr expr{kind == "AND_EXPR"  ? Op::kAnd
+            : kind == "OR_EXPR" ? Op::kOr
+                                : Op::kNot,
+            SqlType::kBool,
+            {},
+            {},
+            nullptr,
+            {},
+            PositionOf(node, scope)};
   ASSIGN(auto args, BindList(node, "args", scope));
   for (auto& arg : args) {
     ASSIGN(auto condition, Coerce(std::move(arg), SqlType::kBool));
@@ -279,17 +294,24 @@ Result<Expr> BindCast(const json::object& node, const Scope& scope) {
   ASSIGN(auto arg, BindChild(node, "arg", scope));
   const auto& type_name = node.at("typeName").as_object();
   auto name = LastName(type_name, "names");
-  if (type_name.contains("arrayBounds")) return FailAt(position, "array types are not supported", ErrorKind::kUnsupported);
+  if (type_name.contains("arrayBounds"))
+    return FailAt(position, "array types are not supported", ErrorKind::kUnsupported);
   for (const auto& [text, type] : kTypes) {
     if (text != name) continue;
-    if (arg.op == Op::kConstant && arg.type == SqlType::kString) return ReadText(arg.constant->ToString(), type, arg.position);
+    if (arg.op == Op::kConstant && arg.type == SqlType::kString)
+      return ReadText(arg.constant->ToString(), type, arg.position);
     if (arg.type == type) return arg;
     if (arg.type == SqlType::kNull) return Coerce(std::move(arg), type);
-    bool numbers = (arg.type == SqlType::kInt || arg.type == SqlType::kDouble) && (type == SqlType::kInt || type == SqlType::kDouble);
-    bool days = (arg.type == SqlType::kDate && type == SqlType::kTimestamp) || (arg.type == SqlType::kTimestamp && type == SqlType::kDate);
-    bool flags = (arg.type == SqlType::kBool && type == SqlType::kInt) || (arg.type == SqlType::kInt && type == SqlType::kBool);
-    bool words = type == SqlType::kString && (arg.type == SqlType::kInt || arg.type == SqlType::kDate || arg.type == SqlType::kBool);
-    bool reads = arg.type == SqlType::kString && (type == SqlType::kInt || type == SqlType::kDouble || type == SqlType::kDate);
+    bool numbers = (arg.type == SqlType::kInt || arg.type == SqlType::kDouble) &&
+                   (type == SqlType::kInt || type == SqlType::kDouble);
+    bool days = (arg.type == SqlType::kDate && type == SqlType::kTimestamp) ||
+                (arg.type == SqlType::kTimestamp && type == SqlType::kDate);
+    bool flags =
+        (arg.type == SqlType::kBool && type == SqlType::kInt) || (arg.type == SqlType::kInt && type == SqlType::kBool);
+    bool words = type == SqlType::kString &&
+                 (arg.type == SqlType::kInt || arg.type == SqlType::kDate || arg.type == SqlType::kBool);
+    bool reads =
+        arg.type == SqlType::kString && (type == SqlType::kInt || type == SqlType::kDouble || type == SqlType::kDate);
     if (!numbers && !days && !flags && !words && !reads)
       return FailAt(position, fmt::format("no cast from {} to {}", ToString(arg.type), ToString(type)));
     return Expr{Op::kCast, type, {std::move(arg)}, {}, nullptr, {}, position};
@@ -347,7 +369,8 @@ Result<Expr> BindCall(const json::object& node, const Scope& scope) {
   auto name = LastName(node, "funcname");
   for (auto key : {"over", "agg_order", "agg_filter", "agg_star", "agg_distinct", "agg_within_group"}) {
     if (node.contains(key))
-      return FailAt(position, fmt::format("{}: aggregates and window functions are not supported", name), ErrorKind::kUnsupported);
+      return FailAt(position, fmt::format("{}: aggregates and window functions are not supported", name),
+                    ErrorKind::kUnsupported);
   }
   ASSIGN(auto args, BindList(node, "args", scope));
   return BindFunction(name, std::move(args), position, scope);
@@ -364,7 +387,8 @@ Expr Constant(SqlType type, std::shared_ptr<arrow::Scalar> value, int position) 
 }
 
 std::string_view ToString(SqlType type) {
-  constexpr std::string_view kNames[] = {"null", "boolean", "integer", "double", "text", "date", "timestamp", "interval"};
+  constexpr std::string_view kNames[] = {"null", "boolean", "integer",   "double",
+                                         "text", "date",    "timestamp", "interval"};
   return kNames[static_cast<size_t>(type)];
 }
 
@@ -397,11 +421,12 @@ Result<Expr> Bind(const json::value& value, const Scope& scope) {
 
 Result<Expr> Coerce(Expr expr, SqlType type) {
   if (expr.type == type) return expr;
-  if (expr.op == Op::kConstant && expr.type == SqlType::kString) return ReadText(expr.constant->ToString(), type, expr.position);
+  if (expr.op == Op::kConstant && expr.type == SqlType::kString)
+    return ReadText(expr.constant->ToString(), type, expr.position);
   auto position = expr.position;
   if (expr.op == Op::kConstant && expr.type == SqlType::kNull) return Constant(type, nullptr, position);
-  bool widens = (expr.type == SqlType::kInt && type == SqlType::kDouble) || (expr.type == SqlType::kDate && type == SqlType::kTimestamp) ||
-                expr.type == SqlType::kNull;
+  bool widens = (expr.type == SqlType::kInt && type == SqlType::kDouble) ||
+                (expr.type == SqlType::kDate && type == SqlType::kTimestamp) || expr.type == SqlType::kNull;
   if (!widens) return FailAt(position, fmt::format("{} where {} is needed", ToString(expr.type), ToString(type)));
   return Expr{Op::kCast, type, {std::move(expr)}, {}, nullptr, {}, position};
 }
@@ -422,14 +447,17 @@ Result<Expr> BindOperator(const std::string& name, Expr left, Expr right, int po
     if (text != name) continue;
     ASSIGN(auto type, Unify({&left, &right}, position));
     if (type == SqlType::kInterval) return FailAt(position, "intervals cannot be compared", ErrorKind::kUnsupported);
-    return Expr{op, op == Op::kNullIf ? type : SqlType::kBool, {std::move(left), std::move(right)}, {}, nullptr, {}, position};
+    return Expr{
+        op, op == Op::kNullIf ? type : SqlType::kBool, {std::move(left), std::move(right)}, {}, nullptr, {}, position};
   }
   if (name == "||") {
     ASSIGN(left, Coerce(std::move(left), SqlType::kString));
     ASSIGN(right, Coerce(std::move(right), SqlType::kString));
     return Expr{Op::kConcat, SqlType::kString, {std::move(left), std::move(right)}, {}, nullptr, {}, position};
   }
-  auto made = [&](Op op, SqlType type) { return Expr{op, type, {std::move(left), std::move(right)}, {}, nullptr, {}, position}; };
+  auto made = [&](Op op, SqlType type) {
+    return Expr{op, type, {std::move(left), std::move(right)}, {}, nullptr, {}, position};
+  };
   auto is_day = [](const Expr& e) { return e.type == SqlType::kDate || e.type == SqlType::kTimestamp; };
   if (name == "+" && left.type == SqlType::kInterval) std::swap(left, right);
   if ((name == "+" || name == "-") && is_day(left) && right.type == SqlType::kInterval) {
@@ -440,7 +468,8 @@ Result<Expr> BindOperator(const std::string& name, Expr left, Expr right, int po
     if (name == "-") right = Expr{Op::kNegate, SqlType::kInt, {std::move(right)}, {}, nullptr, {}, position};
     return made(Op::kDaysAdd, SqlType::kDate);
   }
-  if (left.type == SqlType::kDate && right.type == SqlType::kDate && name == "-") return made(Op::kDaysBetween, SqlType::kInt);
+  if (left.type == SqlType::kDate && right.type == SqlType::kDate && name == "-")
+    return made(Op::kDaysBetween, SqlType::kInt);
   for (const auto& [text, op] : kArithmetic) {
     if (text != name) continue;
     ASSIGN(auto type, Unify({&left, &right}, position));

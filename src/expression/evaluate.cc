@@ -36,7 +36,8 @@ std::shared_ptr<arrow::DataType> ArrowType(SqlType type) {
   return arrow::null();
 }
 
-Result<Datum> Call(const std::string& name, const std::vector<Datum>& args, const cp::FunctionOptions* options = nullptr) {
+Result<Datum> Call(const std::string& name, const std::vector<Datum>& args,
+                   const cp::FunctionOptions* options = nullptr) {
   return FromArrow(cp::CallFunction(name, args, options));
 }
 
@@ -92,7 +93,8 @@ class Evaluator {
       args.push_back(std::move(value));
     }
     auto result = Apply(e, args);
-    if (!result) return Fail(ErrorKind::kInvalid, "filter_sql, at character {}: {}", e.position + 1, result.error().message);
+    if (!result)
+      return Fail(ErrorKind::kInvalid, "filter_sql, at character {}: {}", e.position + 1, result.error().message);
     return result;
   }
 
@@ -165,8 +167,8 @@ class Evaluator {
         Interval interval;
         std::memcpy(&interval, scalar.value->data(), sizeof interval);
         int sign = e.op == Op::kDateAdd ? 1 : -1;
-        return Map<arrow::TimestampArray, arrow::TimestampBuilder>(args[0], timestamp,
-                                                                   [&](int64_t micros) { return AddInterval(micros, interval, sign); });
+        return Map<arrow::TimestampArray, arrow::TimestampBuilder>(
+            args[0], timestamp, [&](int64_t micros) { return AddInterval(micros, interval, sign); });
       }
       case Op::kDaysAdd: {
         ASSIGN(auto days, CastTo(args[0], arrow::int32()));
@@ -182,11 +184,11 @@ class Evaluator {
         return CastTo(days, arrow::int64());
       }
       case Op::kDateTrunc:
-        return Map<arrow::TimestampArray, arrow::TimestampBuilder>(args[0], timestamp,
-                                                                   [&](int64_t micros) { return Truncate(micros, e.text); });
+        return Map<arrow::TimestampArray, arrow::TimestampBuilder>(
+            args[0], timestamp, [&](int64_t micros) { return Truncate(micros, e.text); });
       case Op::kExtract:
-        return Map<arrow::TimestampArray, arrow::DoubleBuilder>(args[0], arrow::float64(),
-                                                                [&](int64_t micros) { return Extract(micros, e.text); });
+        return Map<arrow::TimestampArray, arrow::DoubleBuilder>(
+            args[0], arrow::float64(), [&](int64_t micros) { return Extract(micros, e.text); });
       case Op::kLower: return Call("utf8_lower", args);
       case Op::kUpper: return Call("utf8_upper", args);
       case Op::kTrim: return Trim("utf8_trim", args);
@@ -220,7 +222,8 @@ class Evaluator {
   static Result<Datum> Substring(const std::vector<Datum>& args) {
     if (!args[1].is_scalar() || (args.size() > 2 && !args[2].is_scalar()))
       return Fail(ErrorKind::kUnsupported, "substr with a start or length that differs by row");
-    if (!args[1].scalar()->is_valid || (args.size() > 2 && !args[2].scalar()->is_valid)) return Datum(arrow::MakeNullScalar(arrow::utf8()));
+    if (!args[1].scalar()->is_valid || (args.size() > 2 && !args[2].scalar()->is_valid))
+      return Datum(arrow::MakeNullScalar(arrow::utf8()));
     auto from = static_cast<const arrow::Int64Scalar&>(*args[1].scalar()).value;
     int64_t stop = INT64_MAX;
     if (args.size() > 2) {
@@ -239,8 +242,9 @@ class Evaluator {
       return CastTo(rounded, arrow::int64());
     }
     if (from == SqlType::kTimestamp && e.type == SqlType::kDate) {
-      ASSIGN(auto day, Map<arrow::TimestampArray, arrow::TimestampBuilder>(value, ArrowType(SqlType::kTimestamp),
-                                                                           [](int64_t micros) { return Truncate(micros, "day"); }));
+      ASSIGN(auto day,
+             Map<arrow::TimestampArray, arrow::TimestampBuilder>(
+                 value, ArrowType(SqlType::kTimestamp), [](int64_t micros) { return Truncate(micros, "day"); }));
       return CastTo(day, arrow::date32());
     }
     return CastTo(value, ArrowType(e.type), e.type != SqlType::kDouble);

@@ -22,13 +22,16 @@ struct ParseResult {
 };
 
 void CollectColumns(const Expr& expr, std::vector<std::string>& columns) {
-  if (expr.op == Expr::Op::kColumn && std::ranges::find(columns, expr.column) == columns.end()) columns.push_back(expr.column);
+  if (expr.op == Expr::Op::kColumn && std::ranges::find(columns, expr.column) == columns.end())
+    columns.push_back(expr.column);
   for (const auto& arg : expr.args) CollectColumns(arg, columns);
 }
 
 /// The condition of `SELECT WHERE …`, when the statement is nothing but that.
 Result<const json::value*> FindCondition(const json::value& tree) {
-  auto refuse = [](std::string_view what) -> Failure { return Fail(ErrorKind::kUnsupported, "only a condition is allowed, not {}", what); };
+  auto refuse = [](std::string_view what) -> Failure {
+    return Fail(ErrorKind::kUnsupported, "only a condition is allowed, not {}", what);
+  };
   ASSIGN(auto root, JsonObject::From(tree, "parse tree"));
   ASSIGN(auto statements, root.Array("stmts"));
   if (statements->size() != 1) return refuse("several statements");
@@ -36,8 +39,11 @@ Result<const json::value*> FindCondition(const json::value& tree) {
   if (select == nullptr) return refuse("another statement");
   for (const auto& member : select->get_object()) {
     if (member.key() == "whereClause" || member.key() == "limitOption" || member.key() == "op") continue;
-    if (member.key() == "larg" || member.key() == "rarg" || member.key() == "all") return refuse("UNION, INTERSECT or EXCEPT");
-    return refuse(member.key() == "sortClause" ? "ORDER BY" : member.key() == "groupClause" ? "GROUP BY" : std::string_view(member.key()));
+    if (member.key() == "larg" || member.key() == "rarg" || member.key() == "all")
+      return refuse("UNION, INTERSECT or EXCEPT");
+    return refuse(member.key() == "sortClause"    ? "ORDER BY"
+                  : member.key() == "groupClause" ? "GROUP BY"
+                                                  : std::string_view(member.key()));
   }
   const auto* where = select->get_object().if_contains("whereClause");
   if (where == nullptr) return refuse("UNION, INTERSECT or EXCEPT");
@@ -51,8 +57,10 @@ Error AtPosition(int position, std::string_view message) {
 }  // namespace
 
 Result<Filter> Filter::Parse(std::string_view text, const arrow::Schema& schema, Timestamp logical_date) {
-  if (text.size() > kLargestFilter) return Fail(ErrorKind::kInvalid, "the filter is longer than {} bytes", kLargestFilter);
-  if (text.find('\0') != std::string_view::npos) return Failure(AtPosition(static_cast<int>(text.find('\0')) + 1, "a NUL byte"));
+  if (text.size() > kLargestFilter)
+    return Fail(ErrorKind::kInvalid, "the filter is longer than {} bytes", kLargestFilter);
+  if (text.find('\0') != std::string_view::npos)
+    return Failure(AtPosition(static_cast<int>(text.find('\0')) + 1, "a NUL byte"));
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Failure(AtPosition(1, "the filter is empty"));
   auto statement = std::string(kPrefix) + std::string(text);
   ParseResult parsed{pg_query_parse(statement.c_str())};
@@ -65,7 +73,8 @@ Result<Filter> Filter::Parse(std::string_view text, const arrow::Schema& schema,
   ASSIGN(auto bound, Bind(*condition, Scope{&schema, logical_date, statement, static_cast<int>(kPrefix.size())}));
   auto type = bound.type;
   auto position = bound.position;
-  if (type != SqlType::kBool && type != SqlType::kNull && !(bound.op == Expr::Op::kConstant && type == SqlType::kString))
+  if (type != SqlType::kBool && type != SqlType::kNull &&
+      !(bound.op == Expr::Op::kConstant && type == SqlType::kString))
     return FailAt(position, fmt::format("the filter must be a condition (boolean), but is {}", ToString(type)));
   ASSIGN(filter.root_, Coerce(std::move(bound), SqlType::kBool));
   CollectColumns(filter.root_, filter.columns_);

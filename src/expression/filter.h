@@ -13,12 +13,12 @@
 
 namespace slipway::expression {
 
-/// A `filter_sql` bound to the columns of a table: an SQL boolean expression in PostgreSQL's grammar (libpg_query), with
-/// SQL's three-valued logic, in the time zone UTC. `logical_date` is a column; now() and current_date mean it.
+/// A `filter_sql` bound to the columns of a table: an SQL boolean expression in PostgreSQL's grammar (libpg_query),
+/// with SQL's three-valued logic, in the time zone UTC. `logical_date` is a column; now() and current_date mean it.
 class Filter {
  public:
-  /// kInvalid with the position (from 1) for what does not parse, names an unknown column or function, mixes types or is not
-  /// boolean; kUnsupported by name for subqueries, aggregates and windows. Text of at most 64 KiB.
+  /// kInvalid with the position (from 1) for what does not parse, names an unknown column or function, mixes types or
+  /// is not boolean; kUnsupported by name for subqueries, aggregates and windows. Text of at most 64 KiB.
   static Result<Filter> Parse(std::string_view text, const arrow::Schema& schema, Timestamp logical_date);
 
   /// The columns that rows must have, each once.

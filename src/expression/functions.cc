@@ -45,7 +45,8 @@ const std::vector<Signature>& Signatures() {
 }
 
 Result<std::string> UnitOf(const Expr& arg) {
-  if (arg.op != Op::kConstant || arg.type != SqlType::kString) return FailAt(arg.position, "the unit must be quoted text");
+  if (arg.op != Op::kConstant || arg.type != SqlType::kString)
+    return FailAt(arg.position, "the unit must be quoted text");
   auto unit = arg.constant->ToString();
   std::ranges::transform(unit, unit.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return unit;
@@ -85,7 +86,8 @@ std::string Trimmed(const std::string& text) {
 Result<Expr> BindFunction(const std::string& name, std::vector<Expr> args, int position, const Scope& scope) {
   if (name == "now" && args.empty()) {
     auto micros = scope.logical_date.time_since_epoch().count();
-    return Constant(SqlType::kTimestamp, std::make_shared<arrow::TimestampScalar>(micros, arrow::timestamp(arrow::TimeUnit::MICRO)),
+    return Constant(SqlType::kTimestamp,
+                    std::make_shared<arrow::TimestampScalar>(micros, arrow::timestamp(arrow::TimeUnit::MICRO)),
                     position);
   }
   if (name == "date_trunc") return BindUnitFunction(Op::kDateTrunc, std::move(args), position);
@@ -108,7 +110,8 @@ Result<Expr> BindFunction(const std::string& name, std::vector<Expr> args, int p
     return Expr{signature.op, signature.result, std::move(args), {}, nullptr, {}, position};
   }
   if (IsAggregate(name))
-    return FailAt(position, fmt::format("{}: aggregates and window functions are not supported", name), ErrorKind::kUnsupported);
+    return FailAt(position, fmt::format("{}: aggregates and window functions are not supported", name),
+                  ErrorKind::kUnsupported);
   return FailAt(position, fmt::format("no function '{}'", name));
 }
 
@@ -138,14 +141,16 @@ Result<Expr> ReadText(const std::string& text, SqlType type, int position) {
     case SqlType::kDate: {
       auto day = ParseDate(word);
       if (!day) return bad();
-      return Constant(type, std::make_shared<arrow::Date32Scalar>(static_cast<int32_t>(day->time_since_epoch().count())), position);
+      return Constant(
+          type, std::make_shared<arrow::Date32Scalar>(static_cast<int32_t>(day->time_since_epoch().count())), position);
     }
     case SqlType::kTimestamp: {
       auto instant = ParseTimestamp(word);
       if (!instant) return bad();
-      return Constant(
-          type, std::make_shared<arrow::TimestampScalar>(instant->time_since_epoch().count(), arrow::timestamp(arrow::TimeUnit::MICRO)),
-          position);
+      return Constant(type,
+                      std::make_shared<arrow::TimestampScalar>(instant->time_since_epoch().count(),
+                                                               arrow::timestamp(arrow::TimeUnit::MICRO)),
+                      position);
     }
     case SqlType::kInterval: {
       auto interval = ParseInterval(word);

@@ -24,9 +24,12 @@ struct Unit {
   int64_t micros;
 };
 constexpr std::array kUnits = {
-    Unit{"microsecond", 0, 0, 1},  Unit{"millisecond", 0, 0, 1000}, Unit{"second", 0, 0, kSecond}, Unit{"sec", 0, 0, kSecond},
-    Unit{"minute", 0, 0, kMinute}, Unit{"min", 0, 0, kMinute},      Unit{"hour", 0, 0, kHour},     Unit{"day", 0, 1, 0},
-    Unit{"week", 0, 7, 0},         Unit{"month", 1, 0, 0},          Unit{"mon", 1, 0, 0},          Unit{"year", 12, 0, 0},
+    Unit{"microsecond", 0, 0, 1},  Unit{"millisecond", 0, 0, 1000},
+    Unit{"second", 0, 0, kSecond}, Unit{"sec", 0, 0, kSecond},
+    Unit{"minute", 0, 0, kMinute}, Unit{"min", 0, 0, kMinute},
+    Unit{"hour", 0, 0, kHour},     Unit{"day", 0, 1, 0},
+    Unit{"week", 0, 7, 0},         Unit{"month", 1, 0, 0},
+    Unit{"mon", 1, 0, 0},          Unit{"year", 12, 0, 0},
     Unit{"decade", 120, 0, 0},
 };
 
@@ -95,7 +98,9 @@ Result<Interval> ParseInterval(std::string_view text) {
     double count = 0;
     auto begin = words[i].data() + (words[i].starts_with('+') ? 1 : 0);
     auto [end, code] = std::from_chars(begin, words[i].data() + words[i].size(), count);
-    if (code != std::errc{} || end != words[i].data() + words[i].size() || !(std::abs(count) <= 1e6) || ++i == words.size()) return bad();
+    if (code != std::errc{} || end != words[i].data() + words[i].size() || !(std::abs(count) <= 1e6) ||
+        ++i == words.size())
+      return bad();
     const auto* unit = FindUnit(words[i]);
     if (unit == nullptr) return bad();
     if (unit->micros != 0) {
@@ -122,8 +127,9 @@ int64_t AddInterval(int64_t micros, const Interval& interval, int sign) {
 }
 
 bool IsTruncUnit(std::string_view unit) {
-  static constexpr std::string_view kNames[] = {"microseconds", "milliseconds", "second",  "minute", "hour",   "day",
-                                                "week",         "month",        "quarter", "year",   "decade", "century"};
+  static constexpr std::string_view kNames[] = {"microseconds", "milliseconds", "second", "minute",
+                                                "hour",         "day",          "week",   "month",
+                                                "quarter",      "year",         "decade", "century"};
   return std::ranges::find(kNames, unit) != std::end(kNames);
 }
 
@@ -150,8 +156,9 @@ int64_t Truncate(int64_t micros, std::string_view unit) {
 }
 
 bool IsExtractUnit(std::string_view unit) {
-  static constexpr std::string_view kNames[] = {"year", "month", "day",     "hour",  "minute",  "second",       "dow",         "isodow",
-                                                "doy",  "week",  "quarter", "epoch", "isoyear", "milliseconds", "microseconds"};
+  static constexpr std::string_view kNames[] = {"year",    "month", "day",     "hour",         "minute",
+                                                "second",  "dow",   "isodow",  "doy",          "week",
+                                                "quarter", "epoch", "isoyear", "milliseconds", "microseconds"};
   return std::ranges::find(kNames, unit) != std::end(kNames);
 }
 

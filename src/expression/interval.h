@@ -20,8 +20,8 @@ Result<Interval> ParseInterval(std::string_view text);
 /// `micros` since 1970 moved by `sign` times the interval; a day that the new month lacks becomes its last.
 int64_t AddInterval(int64_t micros, const Interval& interval, int sign);
 
-/// The start of the unit ("year", "quarter", "month", "week", "day", "hour", "minute", "second", …) that holds `micros`.
-/// The unit is known to be one of IsTruncUnit.
+/// The start of the unit ("year", "quarter", "month", "week", "day", "hour", "minute", "second", …) that holds
+/// `micros`. The unit is known to be one of IsTruncUnit.
 int64_t Truncate(int64_t micros, std::string_view unit);
 bool IsTruncUnit(std::string_view unit);
 

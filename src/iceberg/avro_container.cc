@@ -3,7 +3,7 @@
 
 #include "base/format.h"
 #include "base/ids.h"
-#include "iceberg/avro.h"
+#include "iceberg/avro_container.h"
 
 namespace slipway::iceberg::avro {
 namespace {
@@ -94,7 +94,8 @@ Result<ContainerReader::Block> ContainerReader::Next() {
   auto count = decoder.Long();
   auto body = decoder.Bytes();
   auto sync = decoder.Fixed(kSyncSize);
-  if (!decoder.ok() || count <= 0 || sync != sync_) return Fail(ErrorKind::kCorrupt, "Avro: the file is cut off or damaged");
+  if (!decoder.ok() || count <= 0 || sync != sync_)
+    return Fail(ErrorKind::kCorrupt, "Avro: the file is cut off or damaged");
   at_ = static_cast<size_t>(sync.data() + sync.size() - bytes_.data());
   Block block{count, {}};
   const auto& codec = metadata_["avro.codec"];

@@ -42,8 +42,8 @@ class Catalog {
 
   virtual Result<std::vector<TableIdentifier>> List() = 0;
 
-  /// A table that does not exist, as its first commit will create it, with files that can be written already: the location and the
-  /// field ids may be the catalog's. Nobody else sees it.
+  /// A table that does not exist, as its first commit will create it, with files that can be written already: the
+  /// location and the field ids may be the catalog's. Nobody else sees it.
   virtual Result<Table> Stage(const TableIdentifier& id, const TableMetadata& wanted) = 0;
 
   /// Where a table that does not exist would come to be: for finding what a lost run left there.
@@ -53,18 +53,20 @@ class Catalog {
   };
   virtual Result<NewPlace> NewTablePlace(const TableIdentifier& id) = 0;
 
-  /// Compare and swap: makes `update.next` the table's state, or creates the table with its namespace. kConflict: the base is not
-  /// the table's state any more, or the new table exists. kPerhapsCommitted: no answer, or one that leaves it open.
+  /// Compare and swap: makes `update.next` the table's state, or creates the table with its namespace. kConflict: the
+  /// base is not the table's state any more, or the new table exists. kPerhapsCommitted: no answer, or one that leaves
+  /// it open.
   virtual Result<> Publish(const TableUpdate& update) = 0;
 };
 
 /// Where a catalog is; holds no secrets.
 struct CatalogPlace {
-  std::string name = "iceberg";          ///< as the contract's `catalog` field says it
-  std::string kind = "sql";              ///< sql, or rest
-  std::string uri;                       ///< sql: sqlite:///file or postgresql://…; rest: the server's URL, without /v1
-  std::string warehouse;                 ///< sql: the location of new tables; rest: what the server calls its warehouse, or empty
-  std::string oauth2_server_uri, scope;  ///< rest: of the client credentials; empty: the catalog's own endpoint, "catalog"
+  std::string name = "iceberg";  ///< as the contract's `catalog` field says it
+  std::string kind = "sql";      ///< sql, or rest
+  std::string uri;               ///< sql: sqlite:///file or postgresql://…; rest: the server's URL, without /v1
+  std::string warehouse;  ///< sql: the location of new tables; rest: what the server calls its warehouse, or empty
+  std::string oauth2_server_uri,
+      scope;  ///< rest: of the client credentials; empty: the catalog's own endpoint, "catalog"
 };
 
 /// rest: `credential` (client-id:secret) or a bearer `token`; sql: the database's `password`.
@@ -75,12 +77,12 @@ struct CatalogCredentials {
 /// kInvalid: no such kind; kUnavailable, kIo: it cannot be reached.
 Result<std::unique_ptr<Catalog>> OpenCatalog(const CatalogPlace& place, const CatalogCredentials& credentials = {});
 
-/// The tables of PyIceberg's SqlCatalog (and of Java's JdbcCatalog), shared with both, in a SQLite file or in PostgreSQL. They are
-/// made where missing.
+/// The tables of PyIceberg's SqlCatalog (and of Java's JdbcCatalog), shared with both, in a SQLite file or in
+/// PostgreSQL. They are made where missing.
 Result<std::unique_ptr<Catalog>> OpenSqlCatalog(const CatalogPlace& place, const CatalogCredentials& credentials);
 
-/// The Iceberg project's REST protocol (open-api/rest-catalog-open-api.yaml): OAuth2 client credentials or a bearer token, vended
-/// credentials for S3.
+/// The Iceberg project's REST protocol (open-api/rest-catalog-open-api.yaml): OAuth2 client credentials or a bearer
+/// token, vended credentials for S3.
 Result<std::unique_ptr<Catalog>> OpenRestCatalog(const CatalogPlace& place, const CatalogCredentials& credentials);
 
 }  // namespace slipway::iceberg

@@ -26,7 +26,8 @@ struct Changes {
 /// One attempt to put an update onto one state of the table. Remembers the files it made, to delete them.
 class Attempt {
  public:
-  Attempt(const Table& base, const SnapshotUpdate& update, int number, int64_t now_ms) : base_(base), update_(update), number_(number) {
+  Attempt(const Table& base, const SnapshotUpdate& update, int number, int64_t now_ms)
+      : base_(base), update_(update), number_(number) {
     snapshot_.snapshot_id = NewSnapshotId();
     snapshot_.parent_snapshot_id = base.metadata.current_snapshot_id;
     snapshot_.timestamp_ms = now_ms;
@@ -52,8 +53,8 @@ class Attempt {
       all.push_back(std::move(manifest));
     }
     all.insert(all.end(), manifests.begin(), manifests.end());
-    snapshot_.manifest_list =
-        fmt::format("{}/metadata/snap-{}-{}-{}.avro", base_.metadata.location, snapshot_.snapshot_id, number_, update_.run_id);
+    snapshot_.manifest_list = fmt::format("{}/metadata/snap-{}-{}-{}.avro", base_.metadata.location,
+                                          snapshot_.snapshot_id, number_, update_.run_id);
     ManifestListContext context{base_.metadata.format_version, snapshot_.snapshot_id, snapshot_.parent_snapshot_id,
                                 snapshot_.sequence_number};
     TRY(WriteFile(snapshot_.manifest_list, WriteManifestList(context, all)));
@@ -134,11 +135,12 @@ class Attempt {
   }
 
   Result<ManifestFile> Write(int spec_id, const std::vector<ManifestEntry>& entries) {
-    ManifestContext context{base_.metadata.format_version, &base_.metadata.schema, boost::json::serialize(ToJson(base_.metadata.schema)),
-                            base_.metadata.FindSpec(spec_id)};
+    ManifestContext context{base_.metadata.format_version, &base_.metadata.schema,
+                            boost::json::serialize(ToJson(base_.metadata.schema)), base_.metadata.FindSpec(spec_id)};
     ASSIGN(auto bytes, WriteManifest(context, entries));
     auto manifest = Summarize(context, entries);
-    manifest.manifest_path = fmt::format("{}/metadata/{}-{}-m{}.avro", base_.metadata.location, update_.run_id, RandomHex(4), manifests_++);
+    manifest.manifest_path =
+        fmt::format("{}/metadata/{}-{}-m{}.avro", base_.metadata.location, update_.run_id, RandomHex(4), manifests_++);
     manifest.manifest_length = static_cast<int64_t>(bytes.size());
     manifest.added_snapshot_id = snapshot_.snapshot_id;
     manifest.sequence_number = manifest.min_sequence_number = snapshot_.sequence_number;
@@ -165,7 +167,8 @@ class Attempt {
     auto& summary = snapshot_.summary;
     summary = update_.summary;
     summary[std::string(kRunIdProperty)] = update_.run_id;
-    summary["operation"] = update_.replaced_rows && (changes_.deleted_files > 0 || changes_.added_files == 0) ? "overwrite" : "append";
+    summary["operation"] =
+        update_.replaced_rows && (changes_.deleted_files > 0 || changes_.added_files == 0) ? "overwrite" : "append";
     auto count = [&](const char* key, int64_t value) {
       if (value != 0) summary[key] = std::to_string(value);
     };
@@ -210,7 +213,8 @@ class Attempt {
 Result<Table> LoadAfter(const Error& published, Catalog& catalog, const TableIdentifier& id) {
   auto table = catalog.Load(id);
   if (published.kind != ErrorKind::kPerhapsCommitted) return table;
-  for (auto pause = std::chrono::seconds{1}; !table && table.error().kind == ErrorKind::kUnavailable && pause < kLongestPause; pause *= 2) {
+  for (auto pause = std::chrono::seconds{1};
+       !table && table.error().kind == ErrorKind::kUnavailable && pause < kLongestPause; pause *= 2) {
     std::this_thread::sleep_for(pause);
     table = catalog.Load(id);
   }
@@ -219,7 +223,8 @@ Result<Table> LoadAfter(const Error& published, Catalog& catalog, const TableIde
 
 }  // namespace
 
-Result<CommitOutcome> Commit(Catalog& catalog, const Table& first_base, const SnapshotUpdate& update, const Clock& clock) {
+Result<CommitOutcome> Commit(Catalog& catalog, const Table& first_base, const SnapshotUpdate& update,
+                             const Clock& clock) {
   Table base = first_base;
   Error last;
   for (int number = 1; number <= kMaxAttempts; ++number) {
@@ -245,7 +250,8 @@ Result<CommitOutcome> Commit(Catalog& catalog, const Table& first_base, const Sn
       base = std::move(*now);
       continue;
     }
-    // An attempt without an answer may still go through, and needs its files then; a run's clean-up finds what it leaves.
+    // An attempt without an answer may still go through, and needs its files then; a run's clean-up finds what it
+    // leaves.
     if (last.kind != ErrorKind::kPerhapsCommitted) attempt.Undo();
     if (now) base = std::move(*now);
     if (last.kind != ErrorKind::kConflict && last.kind != ErrorKind::kPerhapsCommitted) return Failure(last);
@@ -254,8 +260,8 @@ Result<CommitOutcome> Commit(Catalog& catalog, const Table& first_base, const Sn
 }
 
 std::string NewDataFileLocation(const Table& table, const std::string& partition_path, const std::string& run_id) {
-  return fmt::format("{}/data/{}{}{}-{}.parquet", table.metadata.location, partition_path, partition_path.empty() ? "" : "/", run_id,
-                     RandomHex(6));
+  return fmt::format("{}/data/{}{}{}-{}.parquet", table.metadata.location, partition_path,
+                     partition_path.empty() ? "" : "/", run_id, RandomHex(6));
 }
 
 namespace {
@@ -287,7 +293,8 @@ Result<std::set<std::string>> NamedFiles(const Table& table, const std::string& 
 
 }  // namespace
 
-Result<int> DeleteOrphans(FileIo& io, const std::string& table_location, const Table* table, const std::string& run_id) {
+Result<int> DeleteOrphans(FileIo& io, const std::string& table_location, const Table* table,
+                          const std::string& run_id) {
   std::set<std::string> named;
   if (table != nullptr) {
     ASSIGN(named, NamedFiles(*table, run_id));

@@ -57,7 +57,8 @@ std::optional<std::string> UpperBound(const std::string& text, bool utf8) {
 
 class Writer final : public DataFileWriter {
  public:
-  Writer(FileIo& io, std::string location, std::vector<Field> fields) : io_(io), path_(std::move(location)), fields_(std::move(fields)) {
+  Writer(FileIo& io, std::string location, std::vector<Field> fields)
+      : io_(io), path_(std::move(location)), fields_(std::move(fields)) {
     file_.file_path = path_;
   }
 
@@ -73,8 +74,10 @@ class Writer final : public DataFileWriter {
       const auto& column = *batch.column(static_cast<int>(i));
       if (fields_[i].required && column.null_count() > 0)
         return Fail(ErrorKind::kInvalid, "column '{}' is required, but a row has none", fields_[i].name);
-      if (fields_[i].type.id == TypeId::kFloat) file_.nan_value_counts[fields_[i].id] += CountNaN<arrow::FloatArray>(column);
-      if (fields_[i].type.id == TypeId::kDouble) file_.nan_value_counts[fields_[i].id] += CountNaN<arrow::DoubleArray>(column);
+      if (fields_[i].type.id == TypeId::kFloat)
+        file_.nan_value_counts[fields_[i].id] += CountNaN<arrow::FloatArray>(column);
+      if (fields_[i].type.id == TypeId::kDouble)
+        file_.nan_value_counts[fields_[i].id] += CountNaN<arrow::DoubleArray>(column);
     }
     auto rows = arrow::RecordBatch::Make(schema_, batch.num_rows(), batch.columns());
     if (auto status = writer_->WriteRecordBatch(*rows); !status.ok()) return Named(status);
@@ -90,7 +93,8 @@ class Writer final : public DataFileWriter {
     ASSIGN(file_.file_size_in_bytes, Named(output_->Tell()));
     if (auto status = output_->Close(); !status.ok()) return Named(status);
     TRY(io_.Sync(path_));
-    for (int group = 0; group < writer_->metadata()->num_row_groups(); ++group) TRY(AddStatistics(*writer_->metadata()->RowGroup(group)));
+    for (int group = 0; group < writer_->metadata()->num_row_groups(); ++group)
+      TRY(AddStatistics(*writer_->metadata()->RowGroup(group)));
     TRY(SetBounds());
     return std::move(file_);
   }
@@ -99,18 +103,22 @@ class Writer final : public DataFileWriter {
   /// Columns that come as dictionaries (all batches alike) are written from them; the file is the same.
   Result<> OpenParquet(const arrow::RecordBatch* like) {
     parquet::WriterProperties::Builder properties;
-    properties.compression(parquet::Compression::ZSTD)->compression_level(1)->version(parquet::ParquetVersion::PARQUET_2_6);
+    properties.compression(parquet::Compression::ZSTD)
+        ->compression_level(1)
+        ->version(parquet::ParquetVersion::PARQUET_2_6);
     for (size_t i = 0; i < fields_.size(); ++i) {
       const auto& field = fields_[i];
       auto column = static_cast<int>(i);
       if (like != nullptr && like->column(column)->type_id() == arrow::Type::DICTIONARY) {
-        ARROW_ASSIGN(schema_, schema_->SetField(column, schema_->field(column)->WithType(like->column(column)->type())));
+        ARROW_ASSIGN(schema_,
+                     schema_->SetField(column, schema_->field(column)->WithType(like->column(column)->type())));
       }
       if (field.type.id != TypeId::kFloat && field.type.id != TypeId::kDouble) continue;
       file_.nan_value_counts[field.id] = 0;
       properties.disable_dictionary(field.name);  // scores hardly repeat: looking each up is wasted
     }
-    ASSIGN(writer_, Named(parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), output_, properties.build())));
+    ASSIGN(writer_, Named(parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), output_,
+                                                           properties.build())));
     return {};
   }
 
@@ -174,7 +182,8 @@ class Writer final : public DataFileWriter {
 
 }  // namespace
 
-Result<std::unique_ptr<DataFileWriter>> DataFileWriter::Open(FileIo& io, const std::string& location, std::vector<Field> fields) {
+Result<std::unique_ptr<DataFileWriter>> DataFileWriter::Open(FileIo& io, const std::string& location,
+                                                             std::vector<Field> fields) {
   auto writer = std::make_unique<Writer>(io, location, std::move(fields));
   TRY(writer->Start());
   return writer;

@@ -15,7 +15,8 @@ class DataFileWriter {
  public:
   virtual ~DataFileWriter() = default;
 
-  /// Appends rows with the fields given to Open, in their order; a column may be a dictionary, then in all batches. kIo with the file's name when the disk is full.
+  /// Appends rows with the fields given to Open, in their order; a column may be a dictionary, then in all batches. kIo
+  /// with the file's name when the disk is full.
   virtual Result<> Write(const arrow::RecordBatch& batch) = 0;
 
   /// Bytes written so far, roughly.
@@ -25,7 +26,8 @@ class DataFileWriter {
   virtual Result<DataFile> Finish() = 0;
 
   /// Creates the file, with its folders. `fields` in the order of the batches' columns.
-  static Result<std::unique_ptr<DataFileWriter>> Open(FileIo& io, const std::string& location, std::vector<Field> fields);
+  static Result<std::unique_ptr<DataFileWriter>> Open(FileIo& io, const std::string& location,
+                                                      std::vector<Field> fields);
 };
 
 }  // namespace slipway::iceberg

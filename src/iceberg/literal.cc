@@ -93,11 +93,13 @@ Result<Literal> LiteralAt(const arrow::Array& array, int64_t row) {
     case arrow::Type::INT64: return Literal(static_cast<const arrow::Int64Array&>(array).Value(row));
     case arrow::Type::TIME64: return Literal(static_cast<const arrow::Time64Array&>(array).Value(row));
     case arrow::Type::TIMESTAMP: return Literal(static_cast<const arrow::TimestampArray&>(array).Value(row));
-    case arrow::Type::FLOAT: return Literal(static_cast<double>(static_cast<const arrow::FloatArray&>(array).Value(row)));
+    case arrow::Type::FLOAT:
+      return Literal(static_cast<double>(static_cast<const arrow::FloatArray&>(array).Value(row)));
     case arrow::Type::DOUBLE: return Literal(static_cast<const arrow::DoubleArray&>(array).Value(row));
     case arrow::Type::STRING:
     case arrow::Type::BINARY: return Literal(std::string(static_cast<const arrow::BinaryArray&>(array).GetView(row)));
-    case arrow::Type::FIXED_SIZE_BINARY: return Literal(std::string(static_cast<const arrow::FixedSizeBinaryArray&>(array).GetView(row)));
+    case arrow::Type::FIXED_SIZE_BINARY:
+      return Literal(std::string(static_cast<const arrow::FixedSizeBinaryArray&>(array).GetView(row)));
     case arrow::Type::DICTIONARY: {
       const auto& encoded = static_cast<const arrow::DictionaryArray&>(array);
       return LiteralAt(*encoded.dictionary(), encoded.GetValueIndex(row));

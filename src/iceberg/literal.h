@@ -23,8 +23,8 @@ std::partial_ordering Compare(const Literal& a, const Literal& b);
 /// Single-value serialization (spec, Appendix D), as bounds in manifests hold it. `literal` must not be null.
 std::string ToBytes(const Literal& literal, const Type& type);
 
-/// The inverse. kCorrupt when the length does not fit the type. A value written before a promotion (int to long, float to
-/// double) is accepted in its old length.
+/// The inverse. kCorrupt when the length does not fit the type. A value written before a promotion (int to long, float
+/// to double) is accepted in its old length.
 Result<Literal> FromBytes(std::string_view bytes, const Type& type);
 
 /// The value at `row` of a column read by Slipway. kUnsupported: a decimal or nested column.

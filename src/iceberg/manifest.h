@@ -54,7 +54,8 @@ Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes);
 
 /// Reads the bytes of a manifest; what its entries leave out is inherited from `manifest` (spec, "Sequence Number
 /// Inheritance"). Partition values are in the order of `spec`. kUnsupported: a delete file.
-Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest, const PartitionSpec& spec);
+Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest,
+                                                const PartitionSpec& spec);
 
 /// What a manifest needs to know of its table to be written.
 struct ManifestContext {

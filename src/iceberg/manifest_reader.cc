@@ -1,5 +1,5 @@
 #include "base/format.h"
-#include "iceberg/avro.h"
+#include "iceberg/avro_container.h"
 #include "iceberg/manifest.h"
 
 namespace slipway::iceberg {
@@ -127,7 +127,10 @@ void ReadDataFile(Decoder& in, const avro::Schema& schema, const PartitionSpec& 
       case 137: file.nan_value_counts = ReadCounts(in, type); break;
       case 125: file.lower_bounds = ReadBounds(in, type); break;
       case 128: file.upper_bounds = ReadBounds(in, type); break;
-      case 132: ReadArray(in, type, [&](const avro::Schema& item) { file.split_offsets.push_back(ReadLong(in, item).value_or(0)); }); break;
+      case 132:
+        ReadArray(in, type,
+                  [&](const avro::Schema& item) { file.split_offsets.push_back(ReadLong(in, item).value_or(0)); });
+        break;
       case 140:
         if (auto order = ReadLong(in, type)) file.sort_order_id = static_cast<int>(*order);
         break;
@@ -203,7 +206,8 @@ Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes) {
   }
 }
 
-Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest, const PartitionSpec& spec) {
+Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest,
+                                                const PartitionSpec& spec) {
   ASSIGN(auto reader, avro::ContainerReader::Open(std::move(bytes)));
   std::vector<ManifestEntry> entries;
   while (true) {
@@ -226,13 +230,16 @@ Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const Manifes
           default: in.Skip(type);
         }
       });
-      if (!in.ok() || status < 0 || status > 2 || entry.file.record_count < 0 || entry.file.partition.size() != spec.fields.size())
+      if (!in.ok() || status < 0 || status > 2 || entry.file.record_count < 0 ||
+          entry.file.partition.size() != spec.fields.size())
         return Fail(ErrorKind::kCorrupt, "the manifest is damaged at entry {}", entries.size());
       if (content != 0)
-        return Fail(ErrorKind::kUnsupported, "the table has delete files ({}), which Slipway cannot apply yet; compact it first",
+        return Fail(ErrorKind::kUnsupported,
+                    "the table has delete files ({}), which Slipway cannot apply yet; compact it first",
                     entry.file.file_path);
       if (format != "PARQUET" && format != "parquet")
-        return Fail(ErrorKind::kUnsupported, "{} is a {} file; Slipway reads Parquet only", entry.file.file_path, format);
+        return Fail(ErrorKind::kUnsupported, "{} is a {} file; Slipway reads Parquet only", entry.file.file_path,
+                    format);
       entry.status = static_cast<ManifestEntry::Status>(status);
       Inherit(entry, manifest);
       entries.push_back(std::move(entry));

@@ -3,7 +3,7 @@
 
 #include "base/format.h"
 #include "base/json.h"
-#include "iceberg/avro.h"
+#include "iceberg/avro_container.h"
 #include "iceberg/manifest.h"
 
 namespace slipway::iceberg {
@@ -21,11 +21,12 @@ json::object Optional(std::string_view name, int id, json::value type) {
 
 /// An Iceberg map as Avro holds it: an array of key-value records marked as a logical map.
 json::object MapType(int key_id, int value_id, const char* value) {
-  return {{"type", "array"},
-          {"logicalType", "map"},
-          {"items", json::object{{"type", "record"},
-                                 {"name", fmt::format("k{}_v{}", key_id, value_id)},
-                                 {"fields", json::array{Named("key", key_id, "int"), Named("value", value_id, value)}}}}};
+  return {
+      {"type", "array"},
+      {"logicalType", "map"},
+      {"items", json::object{{"type", "record"},
+                             {"name", fmt::format("k{}_v{}", key_id, value_id)},
+                             {"fields", json::array{Named("key", key_id, "int"), Named("value", value_id, value)}}}}};
 }
 
 /// Spec, Appendix A.
@@ -40,9 +41,12 @@ json::value AvroType(const Type& type) {
     case TypeId::kTime: return json::object{{"type", "long"}, {"logicalType", "time-micros"}};
     case TypeId::kTimestamp:
     case TypeId::kTimestamptz:
-      return json::object{{"type", "long"}, {"logicalType", "timestamp-micros"}, {"adjust-to-utc", type.id == TypeId::kTimestamptz}};
-    case TypeId::kUuid: return json::object{{"type", "fixed"}, {"size", 16}, {"logicalType", "uuid"}, {"name", "uuid_fixed"}};
-    case TypeId::kFixed: return json::object{{"type", "fixed"}, {"size", type.length}, {"name", fmt::format("fixed_{}", type.length)}};
+      return json::object{
+          {"type", "long"}, {"logicalType", "timestamp-micros"}, {"adjust-to-utc", type.id == TypeId::kTimestamptz}};
+    case TypeId::kUuid:
+      return json::object{{"type", "fixed"}, {"size", 16}, {"logicalType", "uuid"}, {"name", "uuid_fixed"}};
+    case TypeId::kFixed:
+      return json::object{{"type", "fixed"}, {"size", type.length}, {"name", fmt::format("fixed_{}", type.length)}};
     case TypeId::kString: return "string";
     default: return "bytes";
   }
@@ -72,9 +76,11 @@ std::string ManifestSchema(const ManifestContext& context) {
   file.push_back(Optional("nan_value_counts", 137, MapType(138, 139, "long")));
   file.push_back(Optional("lower_bounds", 125, MapType(126, 127, "bytes")));
   file.push_back(Optional("upper_bounds", 128, MapType(129, 130, "bytes")));
-  file.push_back(Optional("split_offsets", 132, json::object{{"type", "array"}, {"items", "long"}, {"element-id", 133}}));
+  file.push_back(
+      Optional("split_offsets", 132, json::object{{"type", "array"}, {"items", "long"}, {"element-id", 133}}));
   file.push_back(Optional("sort_order_id", 140, "int"));
-  json::array entry{Named("status", 0, "int"), v2 ? Optional("snapshot_id", 1, "long") : Named("snapshot_id", 1, "long")};
+  json::array entry{Named("status", 0, "int"),
+                    v2 ? Optional("snapshot_id", 1, "long") : Named("snapshot_id", 1, "long")};
   if (v2) {
     entry.push_back(Optional("sequence_number", 3, "long"));
     entry.push_back(Optional("file_sequence_number", 4, "long"));
@@ -153,11 +159,13 @@ void WriteEntry(Encoder& out, const ManifestContext& context, const ManifestEntr
 }
 
 std::string ManifestListSchema(bool v2) {
-  json::object summary{{"type", "record"},
-                       {"name", "r508"},
-                       {"fields", json::array{Named("contains_null", 509, "boolean"), Optional("contains_nan", 518, "boolean"),
-                                              Optional("lower_bound", 510, "bytes"), Optional("upper_bound", 511, "bytes")}}};
-  json::array fields{Named("manifest_path", 500, "string"), Named("manifest_length", 501, "long"), Named("partition_spec_id", 502, "int")};
+  json::object summary{
+      {"type", "record"},
+      {"name", "r508"},
+      {"fields", json::array{Named("contains_null", 509, "boolean"), Optional("contains_nan", 518, "boolean"),
+                             Optional("lower_bound", 510, "bytes"), Optional("upper_bound", 511, "bytes")}}};
+  json::array fields{Named("manifest_path", 500, "string"), Named("manifest_length", 501, "long"),
+                     Named("partition_spec_id", 502, "int")};
   if (v2) {
     fields.push_back(Named("content", 517, "int"));
     fields.push_back(Named("sequence_number", 515, "long"));
@@ -168,7 +176,8 @@ std::string ManifestListSchema(bool v2) {
       {"added_files_count", 504, "int"}, {"existing_files_count", 505, "int"}, {"deleted_files_count", 506, "int"},
       {"added_rows_count", 512, "long"}, {"existing_rows_count", 513, "long"}, {"deleted_rows_count", 514, "long"}};
   for (const auto& [name, id, type] : kCounts) fields.push_back(v2 ? Named(name, id, type) : Optional(name, id, type));
-  fields.push_back(Optional("partitions", 507, json::object{{"type", "array"}, {"items", summary}, {"element-id", 508}}));
+  fields.push_back(
+      Optional("partitions", 507, json::object{{"type", "array"}, {"items", summary}, {"element-id", 508}}));
   return json::serialize(json::object{{"type", "record"}, {"name", "manifest_file"}, {"fields", fields}});
 }
 
@@ -191,12 +200,13 @@ Result<std::string> WriteManifest(const ManifestContext& context, const std::vec
     if (entry.file.partition.size() != context.spec->fields.size())
       return Fail(ErrorKind::kInternal, "{} has another partition spec than its manifest", entry.file.file_path);
   }
-  avro::ContainerWriter writer(ManifestSchema(context), {{"schema", context.schema_json},
-                                                         {"schema-id", std::to_string(context.schema->schema_id)},
-                                                         {"partition-spec", json::serialize(FieldsToJson(*context.spec))},
-                                                         {"partition-spec-id", std::to_string(context.spec->spec_id)},
-                                                         {"format-version", std::to_string(context.format_version)},
-                                                         {"content", "data"}});
+  avro::ContainerWriter writer(ManifestSchema(context),
+                               {{"schema", context.schema_json},
+                                {"schema-id", std::to_string(context.schema->schema_id)},
+                                {"partition-spec", json::serialize(FieldsToJson(*context.spec))},
+                                {"partition-spec-id", std::to_string(context.spec->spec_id)},
+                                {"format-version", std::to_string(context.format_version)},
+                                {"content", "data"}});
   for (const auto& entry : entries) {
     WriteEntry(writer.encoder(), context, entry);
     writer.Added();
@@ -247,7 +257,8 @@ std::string WriteManifestList(const ManifestListContext& context, const std::vec
   bool v2 = context.format_version >= 2;
   std::map<std::string, std::string> metadata{{"snapshot-id", std::to_string(context.snapshot_id)},
                                               {"format-version", std::to_string(context.format_version)}};
-  metadata["parent-snapshot-id"] = context.parent_snapshot_id ? std::to_string(*context.parent_snapshot_id) : std::string("null");
+  metadata["parent-snapshot-id"] =
+      context.parent_snapshot_id ? std::to_string(*context.parent_snapshot_id) : std::string("null");
   if (v2) metadata["sequence-number"] = std::to_string(context.sequence_number);
   avro::ContainerWriter writer(ManifestListSchema(v2), std::move(metadata));
   for (const auto& m : manifests) {
@@ -261,8 +272,8 @@ std::string WriteManifestList(const ManifestListContext& context, const std::vec
       out.Long(m.min_sequence_number);
     }
     out.Long(m.added_snapshot_id);
-    for (int64_t count : {int64_t{m.added_files_count}, int64_t{m.existing_files_count}, int64_t{m.deleted_files_count}, m.added_rows_count,
-                          m.existing_rows_count, m.deleted_rows_count})
+    for (int64_t count : {int64_t{m.added_files_count}, int64_t{m.existing_files_count}, int64_t{m.deleted_files_count},
+                          m.added_rows_count, m.existing_rows_count, m.deleted_rows_count})
       WriteCount(out, v2, count);
     out.Branch(1);
     if (!m.partitions.empty()) {

@@ -83,7 +83,9 @@ const Snapshot* TableMetadata::FindSnapshot(int64_t snapshot_id) const {
   return nullptr;
 }
 
-const Snapshot* TableMetadata::CurrentSnapshot() const { return current_snapshot_id ? FindSnapshot(*current_snapshot_id) : nullptr; }
+const Snapshot* TableMetadata::CurrentSnapshot() const {
+  return current_snapshot_id ? FindSnapshot(*current_snapshot_id) : nullptr;
+}
 
 const Snapshot* TableMetadata::FindRun(std::string_view run_id) const {
   for (const auto& snapshot : snapshots) {
@@ -123,34 +125,37 @@ Result<TableMetadata> ParseMetadata(std::string_view text) {
   return metadata;
 }
 
-Result<TableMetadata> NewMetadata(std::string location, const Schema& schema, const PartitionSpec& spec, int64_t now_ms) {
+Result<TableMetadata> NewMetadata(std::string location, const Schema& schema, const PartitionSpec& spec,
+                                  int64_t now_ms) {
   int last_column = 0, last_partition = 999;
   for (const auto& field : schema.fields) last_column = std::max({last_column, field.id, field.type.element_id});
   for (const auto& field : spec.fields) last_partition = std::max(last_partition, field.field_id);
-  json::object raw{{"format-version", 2},
-                   {"table-uuid", NewUuid()},
-                   {"location", location},
-                   {"last-sequence-number", 0},
-                   {"last-updated-ms", now_ms},
-                   {"last-column-id", last_column},
-                   {"schemas", json::array{ToJson(schema)}},
-                   {"current-schema-id", schema.schema_id},
-                   {"partition-specs", json::array{json::object{{"spec-id", spec.spec_id}, {"fields", FieldsToJson(spec)}}}},
-                   {"default-spec-id", spec.spec_id},
-                   {"last-partition-id", last_partition},
-                   {"sort-orders", json::array{json::object{{"order-id", 0}, {"fields", json::array{}}}}},
-                   {"default-sort-order-id", 0},
-                   {"properties", json::object{{"write.parquet.compression-codec", "zstd"}}},
-                   {"snapshots", json::array{}},
-                   {"snapshot-log", json::array{}},
-                   {"metadata-log", json::array{}},
-                   {"refs", json::object{}},
-                   {"statistics", json::array{}},
-                   {"partition-statistics", json::array{}}};
+  json::object raw{
+      {"format-version", 2},
+      {"table-uuid", NewUuid()},
+      {"location", location},
+      {"last-sequence-number", 0},
+      {"last-updated-ms", now_ms},
+      {"last-column-id", last_column},
+      {"schemas", json::array{ToJson(schema)}},
+      {"current-schema-id", schema.schema_id},
+      {"partition-specs", json::array{json::object{{"spec-id", spec.spec_id}, {"fields", FieldsToJson(spec)}}}},
+      {"default-spec-id", spec.spec_id},
+      {"last-partition-id", last_partition},
+      {"sort-orders", json::array{json::object{{"order-id", 0}, {"fields", json::array{}}}}},
+      {"default-sort-order-id", 0},
+      {"properties", json::object{{"write.parquet.compression-codec", "zstd"}}},
+      {"snapshots", json::array{}},
+      {"snapshot-log", json::array{}},
+      {"metadata-log", json::array{}},
+      {"refs", json::object{}},
+      {"statistics", json::array{}},
+      {"partition-statistics", json::array{}}};
   return ParseMetadata(json::serialize(raw));
 }
 
-Result<TableMetadata> WithSnapshot(const TableMetadata& base, const std::string& base_location, const Snapshot& snapshot) {
+Result<TableMetadata> WithSnapshot(const TableMetadata& base, const std::string& base_location,
+                                   const Snapshot& snapshot) {
   auto raw = base.raw;
   auto array = [&raw](std::string_view key) -> json::array& {
     auto& value = raw[key];
@@ -158,11 +163,13 @@ Result<TableMetadata> WithSnapshot(const TableMetadata& base, const std::string&
     return value.get_array();
   };
   array("snapshots").push_back(ToJson(snapshot, base.format_version, base.schema.schema_id));
-  array("snapshot-log").push_back(json::object{{"timestamp-ms", snapshot.timestamp_ms}, {"snapshot-id", snapshot.snapshot_id}});
+  array("snapshot-log")
+      .push_back(json::object{{"timestamp-ms", snapshot.timestamp_ms}, {"snapshot-id", snapshot.snapshot_id}});
   if (!base_location.empty()) {
     auto& log = array("metadata-log");
     const auto* written = base.raw.if_contains("last-updated-ms");
-    log.push_back(json::object{{"timestamp-ms", written == nullptr ? json::value(0) : *written}, {"metadata-file", base_location}});
+    log.push_back(json::object{{"timestamp-ms", written == nullptr ? json::value(0) : *written},
+                               {"metadata-file", base_location}});
     while (log.size() > 100) log.erase(log.begin());  // write.metadata.previous-versions-max
   }
   raw["current-snapshot-id"] = snapshot.snapshot_id;

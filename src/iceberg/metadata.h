@@ -20,8 +20,8 @@ struct Snapshot {
   std::map<std::string, std::string> summary;  ///< with "operation"
 };
 
-/// Table metadata (spec, "Table Metadata"), versions 1 and 2. `raw` is the file as it was read: what Slipway does not know
-/// goes through a commit unchanged.
+/// Table metadata (spec, "Table Metadata"), versions 1 and 2. `raw` is the file as it was read: what Slipway does not
+/// know goes through a commit unchanged.
 struct TableMetadata {
   boost::json::object raw;
   int format_version = 2;
@@ -48,11 +48,13 @@ inline constexpr std::string_view kRunIdProperty = "slipway.run-id";
 Result<TableMetadata> ParseMetadata(std::string_view text);
 
 /// Metadata of a new table without snapshots, format version 2.
-Result<TableMetadata> NewMetadata(std::string location, const Schema& schema, const PartitionSpec& spec, int64_t now_ms);
+Result<TableMetadata> NewMetadata(std::string location, const Schema& schema, const PartitionSpec& spec,
+                                  int64_t now_ms);
 
-/// `base` with `snapshot` as its current one, as a commit writes it. `base_location` goes into the metadata log; empty for
-/// a new table. The main branch moves.
-Result<TableMetadata> WithSnapshot(const TableMetadata& base, const std::string& base_location, const Snapshot& snapshot);
+/// `base` with `snapshot` as its current one, as a commit writes it. `base_location` goes into the metadata log; empty
+/// for a new table. The main branch moves.
+Result<TableMetadata> WithSnapshot(const TableMetadata& base, const std::string& base_location,
+                                   const Snapshot& snapshot);
 
 std::string Serialize(const TableMetadata& metadata);
 

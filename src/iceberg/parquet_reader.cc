@@ -60,7 +60,8 @@ struct Shared {
 
 class Reader final : public ParquetReader {
  public:
-  Reader(std::shared_ptr<const Shared> shared, std::unique_ptr<parquet::arrow::FileReader> reader, std::vector<Field> columns)
+  Reader(std::shared_ptr<const Shared> shared, std::unique_ptr<parquet::arrow::FileReader> reader,
+         std::vector<Field> columns)
       : shared_(std::move(shared)), path_(shared_->path), reader_(std::move(reader)), columns_(std::move(columns)) {}
 
   Result<std::unique_ptr<ParquetReader>> Again(std::vector<Field> columns) const override {
@@ -77,7 +78,9 @@ class Reader final : public ParquetReader {
     const auto* parquet_schema = reader_->parquet_reader()->metadata()->schema();
     bool any_id = parquet_schema->num_columns() == 0;
     for (int i = 0; i < parquet_schema->num_columns(); ++i) any_id |= parquet_schema->GetColumnRoot(i)->field_id() >= 0;
-    if (!any_id) return Fail(ErrorKind::kUnsupported, "{}: the Parquet file has no field ids (name mapping is not supported)", path_);
+    if (!any_id)
+      return Fail(ErrorKind::kUnsupported, "{}: the Parquet file has no field ids (name mapping is not supported)",
+                  path_);
     for (const auto& column : columns_) {
       Source source;
       for (int i = 0; i < parquet_schema->num_columns(); ++i)
@@ -140,8 +143,8 @@ class Reader final : public ParquetReader {
       if (!array->type()->Equals(type)) {
         auto cast = arrow::compute::Cast(*array, type);
         if (!cast.ok())
-          return Fail(ErrorKind::kCorrupt, "read {}: column '{}' is {} in the file, but {} in the table", path_, columns_[i].name,
-                      array->type()->ToString(), type->ToString());
+          return Fail(ErrorKind::kCorrupt, "read {}: column '{}' is {} in the file, but {} in the table", path_,
+                      columns_[i].name, array->type()->ToString(), type->ToString());
         array = *cast;
       }
       arrays.push_back(std::move(array));
@@ -166,8 +169,8 @@ Result<std::unique_ptr<ParquetReader>> ParquetReader::Open(FileIo& io, const Dat
   ASSIGN(auto input, io.OpenInput(path, file.file_size_in_bytes));
   ASSIGN(auto made, OpenFile(path, input, nullptr));
   try {
-    auto reader =
-        std::make_unique<Reader>(std::make_shared<const Shared>(path, file.partition, spec, input), std::move(made), std::move(columns));
+    auto reader = std::make_unique<Reader>(std::make_shared<const Shared>(path, file.partition, spec, input),
+                                           std::move(made), std::move(columns));
     TRY(reader->Bind());
     return reader;
   } catch (const std::exception& error) {

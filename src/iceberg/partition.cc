@@ -61,7 +61,8 @@ std::string Prefix(const std::string& text, int count, const Type& source) {
 }
 
 Result<Literal> Truncate(int width, const Type& source, const Literal& value) {
-  if (const auto* number = std::get_if<int64_t>(&value)) return Literal(*number - (((*number % width) + width) % width));
+  if (const auto* number = std::get_if<int64_t>(&value))
+    return Literal(*number - (((*number % width) + width) % width));
   if (const auto* text = std::get_if<std::string>(&value); text != nullptr && source.id != TypeId::kDecimal)
     return Literal(Prefix(*text, width, source));
   return Fail(ErrorKind::kUnsupported, "truncate of a {} column", ToString(source));
@@ -201,8 +202,10 @@ Result<PartitionSpec> ParsePartitionSpec(const json::value& value) {
 json::array FieldsToJson(const PartitionSpec& spec) {
   json::array fields;
   for (const auto& field : spec.fields) {
-    fields.push_back(json::object{
-        {"source-id", field.source_id}, {"field-id", field.field_id}, {"name", field.name}, {"transform", ToString(field.transform)}});
+    fields.push_back(json::object{{"source-id", field.source_id},
+                                  {"field-id", field.field_id},
+                                  {"name", field.name},
+                                  {"transform", ToString(field.transform)}});
   }
   return fields;
 }
@@ -213,12 +216,14 @@ std::string PartitionPath(const PartitionSpec& spec, const Schema& schema, const
     const auto& field = spec.fields[i];
     const auto* source = schema.Find(field.source_id);
     if (!path.empty()) path += '/';
-    path += UrlQuotePlus(field.name) + "=" + UrlQuotePlus(ToPathText(field.transform, source == nullptr ? Type{} : source->type, tuple[i]));
+    path += UrlQuotePlus(field.name) + "=" +
+            UrlQuotePlus(ToPathText(field.transform, source == nullptr ? Type{} : source->type, tuple[i]));
   }
   return path;
 }
 
-SourceRange InvertTransform(const Transform& transform, const Type& source, const Literal& lower, const Literal& upper) {
+SourceRange InvertTransform(const Transform& transform, const Type& source, const Literal& lower,
+                            const Literal& upper) {
   const auto* low = std::get_if<int64_t>(&lower);
   const auto* high = std::get_if<int64_t>(&upper);
   bool is_date = source.id == TypeId::kDate;
@@ -232,7 +237,8 @@ SourceRange InvertTransform(const Transform& transform, const Type& source, cons
     case TransformKind::kDay:
     case TransformKind::kHour:
       if (low == nullptr || high == nullptr) return {};
-      return {Literal(StartOf(transform.kind, is_date, *low)), Literal(StartOf(transform.kind, is_date, *high + 1) - 1)};
+      return {Literal(StartOf(transform.kind, is_date, *low)),
+              Literal(StartOf(transform.kind, is_date, *high + 1) - 1)};
     default: return {};
   }
 }

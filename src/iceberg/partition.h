@@ -48,8 +48,8 @@ using PartitionTuple = std::vector<Literal>;
 /// `scored_at_day=2024-01-31/region=eu+west`, empty for no fields; what engines expect below data/.
 std::string PartitionPath(const PartitionSpec& spec, const Schema& schema, const PartitionTuple& tuple);
 
-/// The smallest and largest source values whose partition value lies in [lower, upper]; a side is absent where the transform
-/// says nothing (bucket, void, the upper end of a truncated string).
+/// The smallest and largest source values whose partition value lies in [lower, upper]; a side is absent where the
+/// transform says nothing (bucket, void, the upper end of a truncated string).
 struct SourceRange {
   std::optional<Literal> lower, upper;
 };

@@ -15,7 +15,11 @@
 namespace slipway::iceberg {
 
 PartitionedWriter::PartitionedWriter(const Table& table, std::string run_id, size_t open_files, int64_t file_bytes)
-    : table_(table), spec_(table.metadata.DefaultSpec()), run_id_(std::move(run_id)), open_files_(open_files), file_bytes_(file_bytes) {}
+    : table_(table),
+      spec_(table.metadata.DefaultSpec()),
+      run_id_(std::move(run_id)),
+      open_files_(open_files),
+      file_bytes_(file_bytes) {}
 
 Result<PartitionTuple> PartitionedWriter::PartitionOf(const arrow::RecordBatch& batch, int64_t row) const {
   PartitionTuple tuple;
@@ -32,14 +36,16 @@ Result<PartitionTuple> PartitionedWriter::PartitionOf(const arrow::RecordBatch& 
   return tuple;
 }
 
-/// Whether each row has its neighbour's values in all columns that partitions are made of: so it is for a whole run, by default.
+/// Whether each row has its neighbour's values in all columns that partitions are made of: so it is for a whole run, by
+/// default.
 bool PartitionedWriter::IsOnePartition(const arrow::RecordBatch& batch) const {
   const auto& fields = table_.metadata.schema.fields;
   for (const auto& partition : spec_.fields) {
     auto found = std::ranges::find(fields, partition.source_id, &Field::id);
     if (found == fields.end()) continue;
     const auto& column = *batch.column(static_cast<int>(found - fields.begin()));
-    if (!column.RangeEquals(column, 0, column.length() - 1, 1, arrow::EqualOptions::Defaults().nans_equal(true))) return false;
+    if (!column.RangeEquals(column, 0, column.length() - 1, 1, arrow::EqualOptions::Defaults().nans_equal(true)))
+      return false;
   }
   return true;
 }

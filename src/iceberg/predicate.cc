@@ -41,7 +41,8 @@ bool SomeValue(Op op, const Literal& literal, const ColumnRange& range) {
   if (!range.lower || !range.upper) {
     // One known side still decides comparisons that only look at it.
     if (range.lower && (op == Op::kLess || op == Op::kLessEqual)) return Holds(op, Order(*range.lower, literal), true);
-    if (range.upper && (op == Op::kGreater || op == Op::kGreaterEqual)) return Holds(op, Order(*range.upper, literal), true);
+    if (range.upper && (op == Op::kGreater || op == Op::kGreaterEqual))
+      return Holds(op, Order(*range.upper, literal), true);
     return true;
   }
   auto low = Order(*range.lower, literal), high = Order(*range.upper, literal);
@@ -120,7 +121,8 @@ bool Matches(const Predicate& p, const std::function<Literal(int)>& value) {
   auto row = value(p.field_id);
   if (IsNull(row)) return false;
   auto op = p.op == Op::kIn ? Op::kEqual : p.op;
-  return std::ranges::any_of(p.literals, [&](const Literal& l) { return !IsNull(l) && Holds(op, Order(row, l), false); });
+  return std::ranges::any_of(p.literals,
+                             [&](const Literal& l) { return !IsNull(l) && Holds(op, Order(row, l), false); });
 }
 
 }  // namespace slipway::iceberg

@@ -11,7 +11,21 @@ namespace slipway::iceberg {
 /// A condition on rows, over field ids: what can be decided from partition values and column statistics. A comparison
 /// with a null is false; NaN is equal to itself and above all other numbers, as in PostgreSQL.
 struct Predicate {
-  enum class Op { kAlways, kNever, kAnd, kOr, kLess, kLessEqual, kGreater, kGreaterEqual, kEqual, kNotEqual, kIn, kIsNull, kNotNull };
+  enum class Op {
+    kAlways,
+    kNever,
+    kAnd,
+    kOr,
+    kLess,
+    kLessEqual,
+    kGreater,
+    kGreaterEqual,
+    kEqual,
+    kNotEqual,
+    kIn,
+    kIsNull,
+    kNotNull
+  };
   Op op = Op::kAlways;
   int field_id = 0;                 ///< the column, for comparisons
   std::vector<Literal> literals;    ///< one for a comparison, any number for kIn; sorted or not

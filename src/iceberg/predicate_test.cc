@@ -54,7 +54,9 @@ TEST(Predicate, RangesNeverContradictRows) {
 // Values of the spec, "Appendix B: 32-bit Hash Requirements", bucketed by 2^31 - 1.
 TEST(Transform, BucketHashesAreTheSpecs) {
   Transform bucket{TransformKind::kBucket, 0x7fffffff};
-  auto hash = [&](const Literal& value, TypeId type) { return std::get<int64_t>(Apply(bucket, {type}, value).value()); };
+  auto hash = [&](const Literal& value, TypeId type) {
+    return std::get<int64_t>(Apply(bucket, {type}, value).value());
+  };
   EXPECT_EQ(hash(Literal(int64_t{34}), TypeId::kInt), 2017239379);
   EXPECT_EQ(hash(Literal(std::string("iceberg")), TypeId::kString), 1210000089);
   EXPECT_EQ(hash(Literal(int64_t{17486}), TypeId::kDate), (-653330422 & 0x7fffffff));

@@ -23,7 +23,8 @@ json::array Levels(const std::string& schema) {
 
 std::string NamespacePath(const std::string& schema) {
   std::string joined;
-  for (const auto& level : Levels(schema)) joined += (joined.empty() ? "" : "%1F") + UrlEncode(std::string_view(level.as_string()));
+  for (const auto& level : Levels(schema))
+    joined += (joined.empty() ? "" : "%1F") + UrlEncode(std::string_view(level.as_string()));
   return "/namespaces/" + joined;
 }
 
@@ -34,11 +35,12 @@ std::string TextIn(const json::object& object, std::string_view key) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
 }
 
-/// The access to S3 that comes with a table: of the storage credentials the one for the longest prefix of its location, else what
-/// its config says.
+/// The access to S3 that comes with a table: of the storage credentials the one for the longest prefix of its location,
+/// else what its config says.
 S3Access AccessOf(const json::object& answer, const std::string& location) {
   json::object config;
-  if (const auto* given = answer.if_contains("config"); given != nullptr && given->is_object()) config = given->get_object();
+  if (const auto* given = answer.if_contains("config"); given != nullptr && given->is_object())
+    config = given->get_object();
   const json::object* best = nullptr;
   size_t longest = 0;
   if (const auto* list = answer.if_contains("storage-credentials"); list != nullptr && list->is_array()) {
@@ -46,7 +48,8 @@ S3Access AccessOf(const json::object& answer, const std::string& location) {
       if (!item.is_object()) continue;
       auto prefix = TextIn(item.get_object(), "prefix");
       const auto* given = item.get_object().if_contains("config");
-      if (given == nullptr || !given->is_object() || !location.starts_with(prefix) || (best != nullptr && prefix.size() <= longest))
+      if (given == nullptr || !given->is_object() || !location.starts_with(prefix) ||
+          (best != nullptr && prefix.size() <= longest))
         continue;
       best = &given->get_object();
       longest = prefix.size();
@@ -55,8 +58,9 @@ S3Access AccessOf(const json::object& answer, const std::string& location) {
   if (best != nullptr)
     for (const auto& [key, value] : *best) config[key] = value;
   auto region = TextIn(config, "s3.region");
-  return {TextIn(config, "s3.endpoint"), region.empty() ? TextIn(config, "client.region") : region, TextIn(config, "s3.access-key-id"),
-          TextIn(config, "s3.secret-access-key"), TextIn(config, "s3.session-token")};
+  return {TextIn(config, "s3.endpoint"), region.empty() ? TextIn(config, "client.region") : region,
+          TextIn(config, "s3.access-key-id"), TextIn(config, "s3.secret-access-key"),
+          TextIn(config, "s3.session-token")};
 }
 
 json::object Action(const char* name, json::object fields) {
@@ -98,7 +102,8 @@ class RestCatalog final : public Catalog {
     std::vector<TableIdentifier> tables;
     TRY(Pages("/namespaces", "namespaces", [&](const json::value& levels) -> Result<> {
       std::string schema;
-      if (!levels.is_array()) return Fail(ErrorKind::kCorrupt, "catalog '{}': a namespace is no list", client_.place().name);
+      if (!levels.is_array())
+        return Fail(ErrorKind::kCorrupt, "catalog '{}': a namespace is no list", client_.place().name);
       for (const auto& level : levels.get_array())
         schema += (schema.empty() ? "" : ".") + (level.is_string() ? std::string(level.get_string()) : "?");
       return Pages(NamespacePath(schema) + "/tables", "identifiers", [&](const json::value& item) -> Result<> {
@@ -139,8 +144,8 @@ class RestCatalog final : public Catalog {
     try {
       body = BodyOf(update);
     } catch (const std::exception& error) {  // a member is missing, or of another kind
-      return Fail(ErrorKind::kCorrupt, "catalog '{}': the metadata of {}: {}", client_.place().name, ToString(update.base.id),
-                  error.what());
+      return Fail(ErrorKind::kCorrupt, "catalog '{}': the metadata of {}: {}", client_.place().name,
+                  ToString(update.base.id), error.what());
     }
     TRY(client_.Send("POST", TablePath(update.base.id), body, Kind::kChange));
     return {};
@@ -158,12 +163,14 @@ class RestCatalog final : public Catalog {
       if (const auto* uuid = raw.if_contains("table-uuid"))  // version 1 may have none
         requirements.push_back(json::object{{"type", "assert-table-uuid"}, {"uuid", *uuid}});
       const auto& parent = update.base.metadata.current_snapshot_id;
-      requirements.push_back(json::object{
-          {"type", "assert-ref-snapshot-id"}, {"ref", "main"}, {"snapshot-id", parent ? json::value(*parent) : json::value(nullptr)}});
+      requirements.push_back(json::object{{"type", "assert-ref-snapshot-id"},
+                                          {"ref", "main"},
+                                          {"snapshot-id", parent ? json::value(*parent) : json::value(nullptr)}});
     }
     const auto& snapshots = update.next.raw.at("snapshots").as_array();
     updates.push_back(Action("add-snapshot", {{"snapshot", snapshots.back()}}));
-    updates.push_back(Action("set-snapshot-ref", {{"ref-name", "main"}, {"type", "branch"}, {"snapshot-id", update.snapshot.snapshot_id}}));
+    updates.push_back(Action("set-snapshot-ref",
+                             {{"ref-name", "main"}, {"type", "branch"}, {"snapshot-id", update.snapshot.snapshot_id}}));
     return {{"identifier", json::object{{"namespace", Levels(update.base.id.schema)}, {"name", update.base.id.table}}},
             {"requirements", std::move(requirements)},
             {"updates", std::move(updates)}};
@@ -183,8 +190,8 @@ class RestCatalog final : public Catalog {
   Result<> MakeNamespace(const std::string& schema) {
     auto there = client_.Send("GET", NamespacePath(schema), nullptr, Kind::kRead);
     if (there || there.error().kind != ErrorKind::kNotFound) return there ? Result<>() : Failure(there.error());
-    auto made =
-        client_.Send("POST", "/namespaces", json::object{{"namespace", Levels(schema)}, {"properties", json::object{}}}, Kind::kRead);
+    auto made = client_.Send("POST", "/namespaces",
+                             json::object{{"namespace", Levels(schema)}, {"properties", json::object{}}}, Kind::kRead);
     if (!made && made.error().kind != ErrorKind::kConflict) return Failure(made.error());
     return {};
   }
@@ -194,7 +201,8 @@ class RestCatalog final : public Catalog {
   Result<> Pages(const std::string& path, std::string_view key, F&& take) {
     std::string token;
     do {
-      ASSIGN(auto answer, client_.Send("GET", token.empty() ? path : path + "?pageToken=" + UrlEncode(token), nullptr, Kind::kRead));
+      ASSIGN(auto answer,
+             client_.Send("GET", token.empty() ? path : path + "?pageToken=" + UrlEncode(token), nullptr, Kind::kRead));
       ASSIGN(auto object, JsonObject::From(answer, path));
       ASSIGN(auto items, object.Array(key));
       for (const auto& item : *items) TRY(take(item));
@@ -210,7 +218,8 @@ class RestCatalog final : public Catalog {
 
 Result<std::unique_ptr<Catalog>> OpenRestCatalog(const CatalogPlace& place, const CatalogCredentials& credentials) {
   if (!place.uri.starts_with("http://") && !place.uri.starts_with("https://"))
-    return Fail(ErrorKind::kInvalid, "catalog '{}': a rest catalog is at http(s)://…, not at '{}'", place.name, place.uri);
+    return Fail(ErrorKind::kInvalid, "catalog '{}': a rest catalog is at http(s)://…, not at '{}'", place.name,
+                place.uri);
   return std::make_unique<RestCatalog>(place, credentials);
 }
 

@@ -63,7 +63,8 @@ Result<std::string> RestClient::Token(bool renew) {
   if (credentials_.credential.empty()) return std::string();
   if (!renew && !token_.empty() && MonotonicSeconds() < token_until_) return token_;
   auto colon = credentials_.credential.find(':');
-  std::string form = "grant_type=client_credentials&client_secret=" + UrlEncode(credentials_.credential.substr(colon + 1));
+  std::string form =
+      "grant_type=client_credentials&client_secret=" + UrlEncode(credentials_.credential.substr(colon + 1));
   if (colon != std::string::npos) form += "&client_id=" + UrlEncode(credentials_.credential.substr(0, colon));
   form += "&scope=" + UrlEncode(place_.scope.empty() ? "catalog" : place_.scope);
   HttpRequest request{.method = "POST",
@@ -106,9 +107,12 @@ Result<> RestClient::Configure() {
   return {};
 }
 
-Result<json::value> RestClient::Send(const std::string& method, const std::string& path, const json::value& body, Kind kind) {
+Result<json::value> RestClient::Send(const std::string& method, const std::string& path, const json::value& body,
+                                     Kind kind) {
   for (bool renewed = false;; renewed = true) {
-    HttpRequest request{.method = method, .headers = {{"X-Iceberg-Access-Delegation", "vended-credentials"}}, .most_bytes = kLargestAnswer};
+    HttpRequest request{.method = method,
+                        .headers = {{"X-Iceberg-Access-Delegation", "vended-credentials"}},
+                        .most_bytes = kLargestAnswer};
     if (!body.is_null()) {
       request.headers["Content-Type"] = "application/json";
       request.body = json::serialize(body);
@@ -128,7 +132,8 @@ Result<json::value> RestClient::Send(const std::string& method, const std::strin
     if (stale && !renewed && !credentials_.credential.empty()) continue;
     if (answer->status >= 200 && answer->status < 300)
       return answer->body.empty() ? json::value(nullptr) : Wrap(ParseJson(answer->body), where);
-    Error error{KindOf(answer->status), fmt::format("{}: {} {}: {} {}", where, method, path, answer->status, MessageOf(*answer))};
+    Error error{KindOf(answer->status),
+                fmt::format("{}: {} {}: {} {}", where, method, path, answer->status, MessageOf(*answer))};
     return Failure(kind == Kind::kRead ? error : OfChange(error));
   }
 }

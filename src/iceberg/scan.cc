@@ -25,7 +25,8 @@ ColumnRange FromStatistics(const DataFile& file, const Field& field) {
   range.lower = Bound(file.lower_bounds, field);
   range.upper = Bound(file.upper_bounds, field);
   range.may_have_nan = IsFloat(field.type);
-  if (auto nans = file.nan_value_counts.find(field.id); nans != file.nan_value_counts.end()) range.may_have_nan = nans->second != 0;
+  if (auto nans = file.nan_value_counts.find(field.id); nans != file.nan_value_counts.end())
+    range.may_have_nan = nans->second != 0;
   auto nulls = file.null_value_counts.find(field.id);
   if (nulls != file.null_value_counts.end()) {
     range.may_have_null = nulls->second != 0;
@@ -47,7 +48,8 @@ RangeOf RangesOf(const ManifestFile& manifest, const PartitionSpec& spec, const 
       if (!summary.lower_bound || !summary.upper_bound) continue;
       auto type = ResultType(field.transform, source->type);
       auto lower = FromBytes(*summary.lower_bound, type), upper = FromBytes(*summary.upper_bound, type);
-      if (lower && upper && type.id != TypeId::kDecimal) Narrow(range, InvertTransform(field.transform, source->type, *lower, *upper));
+      if (lower && upper && type.id != TypeId::kDecimal)
+        Narrow(range, InvertTransform(field.transform, source->type, *lower, *upper));
     }
     range.may_have_nan = source != nullptr && IsFloat(source->type);
     return range;
@@ -63,7 +65,9 @@ RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& 
     auto range = FromStatistics(file, *source);
     for (size_t i = 0; i < spec.fields.size(); ++i) {
       const auto& field = spec.fields[i];
-      if (field.source_id != field_id || field.transform.kind == TransformKind::kVoid || source->type.id == TypeId::kDecimal) continue;
+      if (field.source_id != field_id || field.transform.kind == TransformKind::kVoid ||
+          source->type.id == TypeId::kDecimal)
+        continue;
       const auto& value = file.partition[i];
       const auto* real = std::get_if<double>(&value);
       if (IsNull(value)) {
@@ -81,12 +85,14 @@ RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& 
 
 Result<std::vector<ManifestFile>> LoadManifests(FileIo& io, const Snapshot& snapshot) {
   if (snapshot.manifest_list.empty())
-    return Fail(ErrorKind::kUnsupported, "snapshot {} has no manifest list (written by a very old version 1 writer)", snapshot.snapshot_id);
+    return Fail(ErrorKind::kUnsupported, "snapshot {} has no manifest list (written by a very old version 1 writer)",
+                snapshot.snapshot_id);
   ASSIGN(auto bytes, Wrap(io.Read(snapshot.manifest_list), "manifest list"));
   ASSIGN(auto manifests, Wrap(ReadManifestList(std::move(bytes)), snapshot.manifest_list));
   for (const auto& manifest : manifests) {
     if (manifest.content != 0)
-      return Fail(ErrorKind::kUnsupported, "snapshot {} has delete files ({}), which Slipway cannot apply yet; compact the table first",
+      return Fail(ErrorKind::kUnsupported,
+                  "snapshot {} has delete files ({}), which Slipway cannot apply yet; compact the table first",
                   snapshot.snapshot_id, manifest.manifest_path);
   }
   return manifests;
@@ -95,7 +101,8 @@ Result<std::vector<ManifestFile>> LoadManifests(FileIo& io, const Snapshot& snap
 Result<std::vector<ManifestEntry>> LoadEntries(const Table& table, const ManifestFile& manifest) {
   const auto* spec = table.metadata.FindSpec(manifest.partition_spec_id);
   if (spec == nullptr)
-    return Fail(ErrorKind::kCorrupt, "{}: the table has no partition spec {}", manifest.manifest_path, manifest.partition_spec_id);
+    return Fail(ErrorKind::kCorrupt, "{}: the table has no partition spec {}", manifest.manifest_path,
+                manifest.partition_spec_id);
   ASSIGN(auto bytes, Wrap(table.io->Read(manifest.manifest_path), "manifest"));
   return Wrap(ReadManifest(std::move(bytes), manifest, *spec), manifest.manifest_path);
 }

@@ -23,9 +23,10 @@ namespace slipway::iceberg {
 
 using Batch = std::shared_ptr<arrow::RecordBatch>;
 
-/// Files are the unit of order: within a file the row groups follow each other. Two decoders share a file, each with its part of the columns, for each
-/// column being read takes a few MiB: what both would need for a file each. Each decoder takes the next part and fills its queue; the consumer empties
-/// the queues of a file's parts side by side, in file order.
+/// Files are the unit of order: within a file the row groups follow each other. Two decoders share a file, each with
+/// its part of the columns, for each column being read takes a few MiB: what both would need for a file each. Each
+/// decoder takes the next part and fills its queue; the consumer empties the queues of a file's parts side by side, in
+/// file order.
 struct ScanReader::State {
   static constexpr size_t kMostParts = 2;
 
@@ -57,7 +58,8 @@ struct ScanReader::State {
   std::vector<std::thread> threads;
 
   void DivideColumns() {
-    const auto count = std::clamp<size_t>(std::min(columns.size(), static_cast<size_t>(options.threads)), 1, kMostParts);
+    const auto count =
+        std::clamp<size_t>(std::min(columns.size(), static_cast<size_t>(options.threads)), 1, kMostParts);
     for (size_t part = 0; part < count; ++part)
       parts.emplace_back(columns.begin() + static_cast<std::ptrdiff_t>(part * columns.size() / count),
                          columns.begin() + static_cast<std::ptrdiff_t>((part + 1) * columns.size() / count));
@@ -85,8 +87,9 @@ struct ScanReader::State {
 
   /// The first of a file's decoders opens it.
   Result<std::unique_ptr<ParquetReader>> Open(const DataFile& data_file, File& file, const std::vector<Field>& part) {
-    std::call_once(file.once,
-                   [&] { file.reader = ParquetReader::Open(*table.io, data_file, *table.metadata.FindSpec(data_file.spec_id), columns); });
+    std::call_once(file.once, [&] {
+      file.reader = ParquetReader::Open(*table.io, data_file, *table.metadata.FindSpec(data_file.spec_id), columns);
+    });
     if (!file.reader) return Failure(file.reader.error());
     return (*file.reader)->Again(part);
   }
@@ -98,7 +101,9 @@ struct ScanReader::State {
     if (FileIo::IsRemote(data_file.file_path) && reader->row_groups() > 1) {
       ASSIGN(other, reader->Again(part));  // it fetches the next row group while this one is decoded
     }
-    auto open = [&](int group) { return (other && group % 2 == 1 ? other : reader)->ReadRowGroup(group, options.batch_rows); };
+    auto open = [&](int group) {
+      return (other && group % 2 == 1 ? other : reader)->ReadRowGroup(group, options.batch_rows);
+    };
     std::optional<ParquetReader::BatchSource> ahead;
     for (int group = 0; group < reader->row_groups(); ++group) {
       auto next = std::exchange(ahead, std::nullopt);

@@ -90,10 +90,12 @@ Result<Type> ParseType(const json::value& value, std::string_view where) {
     if (ReadNumbers(text, {&type.length}) && type.length > 0) return type;
   } else {
     for (const auto& name : kNames) {
-      if (name.text == text && name.id < TypeId::kNested && name.id != TypeId::kDecimal && name.id != TypeId::kFixed) return Type{name.id};
+      if (name.text == text && name.id < TypeId::kNested && name.id != TypeId::kDecimal && name.id != TypeId::kFixed)
+        return Type{name.id};
     }
   }
-  return Fail(ErrorKind::kUnsupported, "{}: the type '{}' is not supported (Slipway reads format versions 1 and 2)", where, text);
+  return Fail(ErrorKind::kUnsupported, "{}: the type '{}' is not supported (Slipway reads format versions 1 and 2)",
+              where, text);
 }
 
 }  // namespace
@@ -144,9 +146,13 @@ Result<Schema> ParseSchema(const json::value& value) {
 json::object ToJson(const Schema& schema) {
   json::array fields;
   for (const auto& field : schema.fields) {
-    fields.push_back(json::object{{"id", field.id}, {"name", field.name}, {"required", field.required}, {"type", TypeToJson(field.type)}});
+    fields.push_back(json::object{
+        {"id", field.id}, {"name", field.name}, {"required", field.required}, {"type", TypeToJson(field.type)}});
   }
-  return {{"type", "struct"}, {"schema-id", schema.schema_id}, {"identifier-field-ids", json::array{}}, {"fields", std::move(fields)}};
+  return {{"type", "struct"},
+          {"schema-id", schema.schema_id},
+          {"identifier-field-ids", json::array{}},
+          {"fields", std::move(fields)}};
 }
 
 Result<std::shared_ptr<arrow::DataType>> ToArrow(const Type& type) {
@@ -205,8 +211,8 @@ Result<std::shared_ptr<arrow::Schema>> ToArrow(const std::vector<Field>& fields)
   arrow::FieldVector columns;
   for (const auto& field : fields) {
     ASSIGN(auto type, Wrap(ToArrow(field.type), "column '" + field.name + "'"));
-    columns.push_back(
-        arrow::field(field.name, type, !field.required, arrow::key_value_metadata({"PARQUET:field_id"}, {std::to_string(field.id)})));
+    columns.push_back(arrow::field(field.name, type, !field.required,
+                                   arrow::key_value_metadata({"PARQUET:field_id"}, {std::to_string(field.id)})));
   }
   return arrow::schema(std::move(columns));
 }

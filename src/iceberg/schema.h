@@ -12,8 +12,8 @@
 
 namespace slipway::iceberg {
 
-/// Iceberg spec, "Schemas and Data Types". Lists of such values are kList; structs, maps and other lists are kNested: carried along, neither read
-/// nor written.
+/// Iceberg spec, "Schemas and Data Types". Lists of such values are kList; structs, maps and other lists are kNested:
+/// carried along, neither read nor written.
 enum class TypeId {
   kBoolean,
   kInt,
@@ -45,7 +45,8 @@ struct Type {
 
   /// The same values; ids and whether elements may be missing do not matter.
   bool operator==(const Type& other) const {
-    return id == other.id && precision == other.precision && scale == other.scale && length == other.length && element == other.element;
+    return id == other.id && precision == other.precision && scale == other.scale && length == other.length &&
+           element == other.element;
   }
 };
 

@@ -34,14 +34,17 @@ struct Target {
 
 Result<Target> TargetOf(const CatalogPlace& place, const std::string& password) {
   auto scheme_end = place.uri.find("://");
-  if (scheme_end == std::string::npos) return Fail(ErrorKind::kInvalid, "catalog '{}': the uri '{}' is none", place.name, place.uri);
+  if (scheme_end == std::string::npos)
+    return Fail(ErrorKind::kInvalid, "catalog '{}': the uri '{}' is none", place.name, place.uri);
   auto scheme = place.uri.substr(0, std::min(place.uri.find('+'), scheme_end));
   auto rest = place.uri.substr(scheme_end);
   if (scheme == "sqlite") return Target{false, "dbname=" + rest.substr(4) + " timeout=30"};
   if (scheme != "postgresql")
-    return Fail(ErrorKind::kInvalid, "catalog '{}': a sql catalog is at sqlite:///… or postgresql://…, not at '{}'", place.name, place.uri);
+    return Fail(ErrorKind::kInvalid, "catalog '{}': a sql catalog is at sqlite:///… or postgresql://…, not at '{}'",
+                place.name, place.uri);
   // SOCI takes a URI without any `=` for a key.
-  auto connection = "postgresql" + rest + (rest.find('?') == std::string::npos ? "?connect_timeout=5" : "&connect_timeout=5");
+  auto connection =
+      "postgresql" + rest + (rest.find('?') == std::string::npos ? "?connect_timeout=5" : "&connect_timeout=5");
   if (!password.empty()) connection += "&password=" + UrlEncode(password);
   return Target{true, connection};
 }
@@ -64,7 +67,8 @@ class SqlCatalog final : public Catalog {
     std::string location;
     TRY(Guard([&]() -> Result<> {
       soci::indicator indicator = soci::i_null;
-      sql_ << "SELECT metadata_location FROM iceberg_tables WHERE catalog_name = :c AND table_namespace = :n AND table_name = :t AND "
+      sql_ << "SELECT metadata_location FROM iceberg_tables WHERE catalog_name = :c AND table_namespace = :n AND "
+              "table_name = :t AND "
            << kOnlyTables,
           soci::into(location, indicator), soci::use(name_), soci::use(id.schema), soci::use(id.table);
       if (!sql_.got_data() || indicator != soci::i_ok)
@@ -113,14 +117,17 @@ class SqlCatalog final : public Catalog {
   Result<> Create(const TableIdentifier& id, const std::string& metadata_location) {
     return Change([&]() -> Result<> {
       soci::transaction transaction(sql_);
-      sql_ << "INSERT INTO iceberg_namespace_properties (catalog_name, namespace, property_key, property_value) VALUES (:c, :n, 'exists', "
+      sql_ << "INSERT INTO iceberg_namespace_properties (catalog_name, namespace, property_key, property_value) VALUES "
+              "(:c, :n, 'exists', "
               "'true') ON CONFLICT DO NOTHING",
           soci::use(name_), soci::use(id.schema);
-      soci::statement insert = (sql_.prepare << "INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, "
-                                                "metadata_location, iceberg_type) VALUES (:c, :n, :t, :m, 'TABLE') ON CONFLICT DO NOTHING",
-                                soci::use(name_), soci::use(id.schema), soci::use(id.table), soci::use(metadata_location));
+      soci::statement insert =
+          (sql_.prepare << "INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, "
+                           "metadata_location, iceberg_type) VALUES (:c, :n, :t, :m, 'TABLE') ON CONFLICT DO NOTHING",
+           soci::use(name_), soci::use(id.schema), soci::use(id.table), soci::use(metadata_location));
       insert.execute(true);
-      if (insert.get_affected_rows() != 1) return Fail(ErrorKind::kConflict, "the table {} exists already", ToString(id));
+      if (insert.get_affected_rows() != 1)
+        return Fail(ErrorKind::kConflict, "the table {} exists already", ToString(id));
       transaction.commit();
       return {};
     });
@@ -129,12 +136,14 @@ class SqlCatalog final : public Catalog {
   Result<> Swap(const TableIdentifier& id, const std::string& old_location, const std::string& new_location) {
     return Change([&]() -> Result<> {
       soci::statement update =
-          (sql_.prepare << "UPDATE iceberg_tables SET metadata_location = :new, previous_metadata_location = :old WHERE "
-                           "catalog_name = :c AND table_namespace = :n AND table_name = :t AND metadata_location = :was",
-           soci::use(new_location), soci::use(old_location), soci::use(name_), soci::use(id.schema), soci::use(id.table),
-           soci::use(old_location));
+          (sql_.prepare
+               << "UPDATE iceberg_tables SET metadata_location = :new, previous_metadata_location = :old WHERE "
+                  "catalog_name = :c AND table_namespace = :n AND table_name = :t AND metadata_location = :was",
+           soci::use(new_location), soci::use(old_location), soci::use(name_), soci::use(id.schema),
+           soci::use(id.table), soci::use(old_location));
       update.execute(true);
-      if (update.get_affected_rows() != 1) return Fail(ErrorKind::kConflict, "{} was changed by another writer", ToString(id));
+      if (update.get_affected_rows() != 1)
+        return Fail(ErrorKind::kConflict, "{} was changed by another writer", ToString(id));
       return {};
     });
   }
@@ -143,12 +152,14 @@ class SqlCatalog final : public Catalog {
   template <typename F>
   Result<> Change(F&& work) {
     auto changed = Guard(std::forward<F>(work));
-    bool unclear = !changed && (changed.error().kind == ErrorKind::kIo || (lost_ && changed.error().kind == ErrorKind::kUnavailable));
+    bool unclear = !changed && (changed.error().kind == ErrorKind::kIo ||
+                                (lost_ && changed.error().kind == ErrorKind::kUnavailable));
     if (unclear) return Failure(Error{ErrorKind::kPerhapsCommitted, changed.error().message});
     return changed;
   }
 
-  /// Runs `work` with the session to itself; SOCI's exceptions become errors. A connection that was lost is made again first.
+  /// Runs `work` with the session to itself; SOCI's exceptions become errors. A connection that was lost is made again
+  /// first.
   template <typename F>
   Result<> Guard(F&& work) {
     std::lock_guard lock(mutex_);
@@ -187,8 +198,8 @@ Result<std::unique_ptr<Catalog>> OpenSqlCatalog(const CatalogPlace& place, const
   try {
     return std::make_unique<SqlCatalog>(target, place.name, place.warehouse);
   } catch (const std::exception& error) {
-    return Fail(target.postgresql ? ErrorKind::kUnavailable : ErrorKind::kIo, "open the catalog '{}' at {}: {}", place.name, place.uri,
-                error.what());
+    return Fail(target.postgresql ? ErrorKind::kUnavailable : ErrorKind::kIo, "open the catalog '{}' at {}: {}",
+                place.name, place.uri, error.what());
   }
 }
 

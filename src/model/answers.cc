@@ -45,10 +45,12 @@ void ApplyLink(Link link, const double* sums, size_t outputs, double* out) {
 }
 
 /// `[outputs, rows]` → `[columns, rows]`.
-Result<std::shared_ptr<arrow::Buffer>> Linked(Link link, const std::shared_ptr<arrow::Buffer>& sums, size_t outputs, size_t rows) {
+Result<std::shared_ptr<arrow::Buffer>> Linked(Link link, const std::shared_ptr<arrow::Buffer>& sums, size_t outputs,
+                                              size_t rows) {
   if (link == Link::kIdentity) return sums;
   auto columns = ColumnsOf(link, outputs);
-  ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> values, arrow::AllocateBuffer(static_cast<int64_t>(columns * rows * sizeof(double))));
+  ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> values,
+               arrow::AllocateBuffer(static_cast<int64_t>(columns * rows * sizeof(double))));
   const auto* in = sums->data_as<double>();
   auto* out = values->mutable_data_as<double>();
   std::vector<double> one(outputs), made(columns);
@@ -65,7 +67,8 @@ Result<std::shared_ptr<arrow::Buffer>> Linked(Link link, const std::shared_ptr<a
 Answers::Answers(AnswerSpec spec, size_t outputs, bool single, bool probabilities)
     : spec_(std::move(spec)), outputs_(outputs), single_(single), probabilities_(probabilities) {}
 
-Result<Answers> Answers::Of(AnswerSpec spec, size_t outputs, bool single, bool probabilities, const std::string& where) {
+Result<Answers> Answers::Of(AnswerSpec spec, size_t outputs, bool single, bool probabilities,
+                            const std::string& where) {
   Answers answers(std::move(spec), outputs, single, probabilities);
   auto type = single ? arrow::float32() : arrow::float64();
   const auto& labels = answers.spec_.labels;
@@ -97,7 +100,8 @@ Result<arrow::ArrayVector> Answers::Convert(const std::shared_ptr<arrow::Buffer>
   Scale(values, count);
   arrow::ArrayVector columns;
   if (spec_.labels != nullptr && spec_.pick == Pick::kAtLeast) {
-    ASSIGN(columns, PickLabels(*spec_.labels, rows, [values, least = spec_.at_least](size_t row) { return values[row] >= least ? 1 : 0; }));
+    ASSIGN(columns, PickLabels(*spec_.labels, rows,
+                               [values, least = spec_.at_least](size_t row) { return values[row] >= least ? 1 : 0; }));
   } else if (spec_.labels != nullptr) {
     ASSIGN(columns, PickLabels(*spec_.labels, rows, FirstLargest{values, outputs_, count}));
   }
@@ -106,7 +110,8 @@ Result<arrow::ArrayVector> Answers::Convert(const std::shared_ptr<arrow::Buffer>
   for (const auto& column : DoubleColumns(linked, static_cast<int64_t>(ColumnsOf(spec_.link, outputs_)), rows)) {
     columns.push_back(column);
     if (!single_) continue;
-    ARROW_ASSIGN(columns.back(), arrow::compute::Cast(*column, arrow::float32(), arrow::compute::CastOptions::Unsafe()));
+    ARROW_ASSIGN(columns.back(),
+                 arrow::compute::Cast(*column, arrow::float32(), arrow::compute::CastOptions::Unsafe()));
   }
   return columns;
 }
@@ -131,7 +136,8 @@ Spread Answers::SpreadOf(const double* sums, const double* of_sums, size_t rows)
       auto largest = std::ranges::max_element(one) - one.begin();
       double margin = std::numeric_limits<double>::infinity();
       for (size_t k = 0; k < outputs_; ++k)
-        if (static_cast<std::ptrdiff_t>(k) != largest) margin = std::min(margin, one[static_cast<size_t>(largest)] - one[k]);
+        if (static_cast<std::ptrdiff_t>(k) != largest)
+          margin = std::min(margin, one[static_cast<size_t>(largest)] - one[k]);
       if (spec_.pick == Pick::kAtLeast) margin = std::fabs(one[0] - spec_.at_least);
       spread[at++][row] = wide > 0 && margin <= 2 * wide ? std::numeric_limits<double>::infinity() : 0;
     }
@@ -141,7 +147,9 @@ Spread Answers::SpreadOf(const double* sums, const double* of_sums, size_t rows)
       // Of an exponential's argument an absolute error becomes a relative one; its own rounding is a few units.
       auto relative = spec_.link == Link::kIdentity ? 0 : std::expm1(2 * wide) + epsilon * (8 + 2 * most);
       bool complement = spec_.link == Link::kSigmoid && k == 0;
-      spread[at + k][row] = spec_.link == Link::kIdentity ? of_sum(k, row) : complement ? made[1] * relative + epsilon : made[k] * relative;
+      spread[at + k][row] = spec_.link == Link::kIdentity ? of_sum(k, row)
+                            : complement                  ? made[1] * relative + epsilon
+                                                          : made[k] * relative;
     }
   }
   return spread;

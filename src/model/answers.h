@@ -11,8 +11,8 @@
 
 namespace slipway::model {
 
-/// Which function of the sums probabilities are, or the predictions of a regressor. kSigmoid: of two labels, by one sum; kNormalized: each label's sigmoid, by
-/// their sum.
+/// Which function of the sums probabilities are, or the predictions of a regressor. kSigmoid: of two labels, by one
+/// sum; kNormalized: each label's sigmoid, by their sum.
 enum class Link { kIdentity, kExp, kSigmoid, kSoftmax, kNormalized };
 
 /// How sums become predictions, in this order.
@@ -20,7 +20,8 @@ struct AnswerSpec {
   std::optional<double> divide;  ///< sums are divided by it
   std::optional<double> scale;   ///< sums become scale * sum + bias
   std::vector<double> bias;      ///< [outputs]
-  double any_order = 0;          ///< how far they may then lie from the library's, which adds in the order in which its threads come
+  double any_order =
+      0;  ///< how far they may then lie from the library's, which adds in the order in which its threads come
   enum class Pick { kValues, kArgmax, kAtLeast } pick = Pick::kValues;
   bool shares = false;  ///< the sums are the labels' probabilities
   Link link = Link::kIdentity;
@@ -28,7 +29,8 @@ struct AnswerSpec {
   std::shared_ptr<arrow::Array> labels;  ///< null: predictions are values
 };
 
-/// Sums → shares, scaled sums, or what a link makes of them → values, or the labels that they pick and each label's probability.
+/// Sums → shares, scaled sums, or what a link makes of them → values, or the labels that they pick and each label's
+/// probability.
 class Answers {
  public:
   /// kUnsupported: probabilities are wanted of a model that has none.
@@ -41,7 +43,8 @@ class Answers {
 
   bool has_extras() const { return probabilities_; }
 
-  /// How far the library's own answers may lie from these where its sums lie within `of_sums` (`[outputs, rows]`; null: AnswerSpec::any_order).
+  /// How far the library's own answers may lie from these where its sums lie within `of_sums` (`[outputs, rows]`; null:
+  /// AnswerSpec::any_order).
   Spread SpreadOf(const double* sums, const double* of_sums, size_t rows) const;
 
   /// Whether the library's answers to the same sums are these, to the last bit.

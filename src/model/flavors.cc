@@ -28,8 +28,10 @@ constexpr Flavor kFlavors[] = {
 /// Without an interpreter a model is planned only: then it is not known yet whether Python has to score it.
 Result<std::unique_ptr<Model>> ByPython(const MlModel& mlmodel, const PythonEngine& python, const std::string& why) {
   if (mlmodel.extras && !python.interpreter.empty())
-    return Fail(ErrorKind::kUnsupported,
-                "contributions and probabilities are of trees that are scored natively, but this model goes to Python: {}", why);
+    return Fail(
+        ErrorKind::kUnsupported,
+        "contributions and probabilities are of trees that are scored natively, but this model goes to Python: {}",
+        why);
   return LoadPython(mlmodel, python, why);
 }
 
@@ -56,14 +58,16 @@ Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, co
   return LoadModel(folder, python, Extras());
 }
 
-Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python, const Extras& extras) {
+Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python,
+                                         const Extras& extras) {
   ASSIGN(auto mlmodel, ReadMlModel(folder));
   mlmodel.extras.contributions |= extras.contributions;
   mlmodel.extras.probabilities |= extras.probabilities;
   std::string why, names, digest;
   if (!python.cache.empty()) {
     ASSIGN(digest, HashFolder(folder));
-    if (auto record = FindRecord(python, digest); record && record->engine == "python") return ByPython(mlmodel, python, record->why);
+    if (auto record = FindRecord(python, digest); record && record->engine == "python")
+      return ByPython(mlmodel, python, record->why);
   }
   for (const auto& flavor : kFlavors) {
     if (!mlmodel.flavors.contains(std::string(flavor.name))) continue;

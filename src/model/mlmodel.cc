@@ -58,7 +58,8 @@ Result<std::vector<ColumnSpec>> InputsFor(const MlModel& model, const std::vecto
   if (inputs.empty())
     for (const auto& name : features) inputs.push_back({name, "double", true});
   if (inputs.size() != features.size())
-    return Fail(ErrorKind::kInvalid, "the signature has {} inputs, but the model {} features", inputs.size(), features.size());
+    return Fail(ErrorKind::kInvalid, "the signature has {} inputs, but the model {} features", inputs.size(),
+                features.size());
   return inputs;
 }
 

@@ -21,7 +21,8 @@ struct MlModel {
   std::filesystem::path folder;
   std::optional<Signature> signature;  ///< the columns of a tensor are called what the metadata `slipway.columns` says
   std::map<std::string, std::map<std::string, std::string>> flavors;  ///< flavor → scalar settings
-  Extras extras;  ///< those that the metadata it was logged with asks for (`slipway.contributions`, `slipway.probabilities`)
+  Extras extras;  ///< those that the metadata it was logged with asks for (`slipway.contributions`,
+                  ///< `slipway.probabilities`)
 };
 
 /// kNotFound, kCorrupt: not YAML or without flavors. At most 1 MiB.
@@ -29,8 +30,8 @@ Result<MlModel> ReadMlModel(const std::filesystem::path& folder);
 /// The same from the file's text.
 Result<MlModel> ParseMlModel(const std::string& text, const std::filesystem::path& folder);
 
-/// The columns that stand for a model's features: those of the signature, by position, or doubles of the features' own names. kInvalid
-/// where the signature has another number of them.
+/// The columns that stand for a model's features: those of the signature, by position, or doubles of the features' own
+/// names. kInvalid where the signature has another number of them.
 Result<std::vector<ColumnSpec>> InputsFor(const MlModel& model, const std::vector<std::string>& features);
 
 }  // namespace slipway::model

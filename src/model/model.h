@@ -17,7 +17,8 @@ struct Fact {
   std::string name, value;
 };
 
-/// For each prediction column and row how far away from it the library's own may lie; empty: not at all. See Model::SpreadOf.
+/// For each prediction column and row how far away from it the library's own may lie; empty: not at all. See
+/// Model::SpreadOf.
 using Spread = std::vector<std::vector<double>>;
 
 /// A loaded model. Thread-safe: many threads may score at once.
@@ -31,14 +32,16 @@ class Model {
   /// The prediction columns, as `mlflow.pyfunc` gives them: one output is `prediction`, several are `prediction_0`, ….
   virtual const std::shared_ptr<arrow::Schema>& outputs() const = 0;
 
-  /// At most `most` rows whose values lie on and around everything that the model decides by, for comparing engines. kUnsupported: it cannot tell.
+  /// At most `most` rows whose values lie on and around everything that the model decides by, for comparing engines.
+  /// kUnsupported: it cannot tell.
   virtual Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t most) const = 0;
 
-  /// The rows that the model was saved with (MLflow's input example), in the types of its inputs. kUnsupported: it has none, or the engine does not read it.
+  /// The rows that the model was saved with (MLflow's input example), in the types of its inputs. kUnsupported: it has
+  /// none, or the engine does not read it.
   virtual Result<std::shared_ptr<arrow::RecordBatch>> ExampleRows() const;
 
-  /// What the library itself leaves open for such rows: sums whose order depends on the batch, functions whose last bits depend on the machine. Of a label,
-  /// above 0: one as good may stand there.
+  /// What the library itself leaves open for such rows: sums whose order depends on the batch, functions whose last
+  /// bits depend on the machine. Of a label, above 0: one as good may stand there.
   virtual Result<Spread> SpreadOf(const arrow::RecordBatch&) const { return Spread(); }
 
   /// Whether columns stand behind the predictions that pyfunc does not give.
@@ -59,9 +62,11 @@ bool Feeds(const arrow::DataType& column, const std::string& signature_type);
 
 struct Extras;
 
-/// Loads the MLflow model in `folder`, with the fastest exact engine for its flavor (see flavors.cc), or with Python where there is none.
-/// kUnsupported: neither can score it, or not with these extras (see MlModel). kCorrupt: a file that is not what MLmodel says.
-Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python, const Extras& extras);
+/// Loads the MLflow model in `folder`, with the fastest exact engine for its flavor (see flavors.cc), or with Python
+/// where there is none. kUnsupported: neither can score it, or not with these extras (see MlModel). kCorrupt: a file
+/// that is not what MLmodel says.
+Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python,
+                                         const Extras& extras);
 Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python);
 
 }  // namespace slipway::model

@@ -34,9 +34,11 @@ bool IsEqual(const arrow::Array& ours, const arrow::Array& theirs, int64_t row, 
   if (!(apart > 0) || ours.IsNull(row) || theirs.IsNull(row)) return false;
   auto within = [&](auto a, auto b) { return std::fabs(static_cast<double>(a) - static_cast<double>(b)) <= apart; };
   if (ours.type_id() == arrow::Type::DOUBLE)
-    return within(static_cast<const arrow::DoubleArray&>(ours).Value(row), static_cast<const arrow::DoubleArray&>(theirs).Value(row));
+    return within(static_cast<const arrow::DoubleArray&>(ours).Value(row),
+                  static_cast<const arrow::DoubleArray&>(theirs).Value(row));
   if (ours.type_id() == arrow::Type::FLOAT)
-    return within(static_cast<const arrow::FloatArray&>(ours).Value(row), static_cast<const arrow::FloatArray&>(theirs).Value(row));
+    return within(static_cast<const arrow::FloatArray&>(ours).Value(row),
+                  static_cast<const arrow::FloatArray&>(theirs).Value(row));
   return true;  // a label
 }
 
@@ -62,16 +64,19 @@ struct Comparison {
 Result<Comparison> Compare(const Model& native, const arrow::RecordBatch& rows, const arrow::RecordBatch& theirs) {
   ASSIGN(auto ours, native.Score(rows));
   ASSIGN(auto spread, native.SpreadOf(rows));
-  if (ours->num_columns() < theirs.num_columns() || (ours->num_columns() > theirs.num_columns() && !native.has_extras()))
-    return Comparison{fmt::format("the native engine gives {} columns, mlflow.pyfunc {}", ours->num_columns(), theirs.num_columns())};
+  if (ours->num_columns() < theirs.num_columns() ||
+      (ours->num_columns() > theirs.num_columns() && !native.has_extras()))
+    return Comparison{
+        fmt::format("the native engine gives {} columns, mlflow.pyfunc {}", ours->num_columns(), theirs.num_columns())};
   for (int k = 0; k < theirs.num_columns(); ++k) {
     const auto &a = *ours->column(k), &b = *theirs.column(k);
     if (!a.type()->Equals(*b.type()))
-      return Comparison{fmt::format("'{}' is {} by the native engine, {} by the signature", ours->column_name(k), a.type()->ToString(),
-                                    b.type()->ToString())};
+      return Comparison{fmt::format("'{}' is {} by the native engine, {} by the signature", ours->column_name(k),
+                                    a.type()->ToString(), b.type()->ToString())};
     if (auto row = FirstDifference(a, b, spread.empty() ? nullptr : &spread[static_cast<size_t>(k)]); row >= 0)
       return Comparison{fmt::format("'{}' differs from mlflow.pyfunc: {}, not {}", ours->column_name(k),
-                                    a.GetScalar(row).ValueOrDie()->ToString(), b.GetScalar(row).ValueOrDie()->ToString())};
+                                    a.GetScalar(row).ValueOrDie()->ToString(),
+                                    b.GetScalar(row).ValueOrDie()->ToString())};
   }
   return Comparison{"", spread.empty()};
 }
@@ -100,7 +105,8 @@ std::optional<EngineRecord> FindRecord(const PythonEngine& python, const std::st
 Result<> KeepRecord(const PythonEngine& python, const std::string& digest, const EngineRecord& record) {
   if (python.cache.empty()) return {};
   TRY(CreateFolders(python.cache));
-  return WriteFileAtomically(RecordFile(python, digest), json::serialize(json::object{{"engine", record.engine}, {"why", record.why}}));
+  return WriteFileAtomically(RecordFile(python, digest),
+                             json::serialize(json::object{{"engine", record.engine}, {"why", record.why}}));
 }
 
 Result<EngineRecord> Prove(const Model& native, const Model& reference) {
@@ -109,18 +115,23 @@ Result<EngineRecord> Prove(const Model& native, const Model& reference) {
   ASSIGN(auto edges, Compare(native, *rows, *theirs));
   if (!edges.difference.empty()) return EngineRecord{"python", edges.difference};
   auto why = fmt::format("equal to mlflow.pyfunc {} on {} rows around all that it decides by",
-                         edges.exact ? "to the last bit" : "within the rounding that its library leaves open", rows->num_rows());
+                         edges.exact ? "to the last bit" : "within the rounding that its library leaves open",
+                         rows->num_rows());
   // An example that cannot be read, or that the library refuses itself, says nothing.
   auto example = reference.ExampleRows();
   auto expected = example ? reference.Score(**example) : Failure(example.error());
   if (!expected) return EngineRecord{EngineOf(native), why};
   auto compared = Compare(native, **example, **expected);
-  if (!compared) return EngineRecord{"python", fmt::format("the native engine refuses the input example: {}", compared.error().message)};
-  if (!compared->difference.empty()) return EngineRecord{"python", fmt::format("on the input example, {}", compared->difference)};
+  if (!compared)
+    return EngineRecord{"python",
+                        fmt::format("the native engine refuses the input example: {}", compared.error().message)};
+  if (!compared->difference.empty())
+    return EngineRecord{"python", fmt::format("on the input example, {}", compared->difference)};
   return EngineRecord{EngineOf(native), why + ", and on its input example"};
 }
 
-Result<EngineRecord> ProveOnce(const Model& native, const MlModel& mlmodel, const PythonEngine& python, const std::string& digest) {
+Result<EngineRecord> ProveOnce(const Model& native, const MlModel& mlmodel, const PythonEngine& python,
+                               const std::string& digest) {
   if (auto known = FindRecord(python, digest)) return *known;
   auto reference = LoadPython(mlmodel, python, "to compare with");
   auto record = reference ? Prove(native, **reference) : Result<EngineRecord>(Failure(reference.error()));

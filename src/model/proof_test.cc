@@ -14,8 +14,8 @@ namespace {
 std::shared_ptr<arrow::RecordBatch> Column(const std::string& name, const std::vector<double>& values) {
   arrow::DoubleBuilder builder;
   EXPECT_TRUE(builder.AppendValues(values).ok());
-  return arrow::RecordBatch::Make(arrow::schema({arrow::field(name, arrow::float64())}), static_cast<int64_t>(values.size()),
-                                  {builder.Finish().ValueOrDie()});
+  return arrow::RecordBatch::Make(arrow::schema({arrow::field(name, arrow::float64())}),
+                                  static_cast<int64_t>(values.size()), {builder.Finish().ValueOrDie()});
 }
 
 /// Scores each x by a function; a negative answer is refused.

@@ -18,28 +18,32 @@ constexpr std::pair<std::string_view, std::string_view> kTensorTypes[] = {
     {"int16", "integer"},  {"int8", "integer"},  {"uint8", "integer"}, {"uint16", "integer"},
     {"bool", "boolean"},   {"object", "string"}, {"str", "string"},    {"datetime64", "datetime"}};
 
-/// A tensor `[rows]` is a column, one `[rows, n]` n of them: `prediction`, or `prediction_0`, …. A column that goes in has the tensor's own name; where
-/// that does not do, `names` are those of all.
-Result<> AddTensor(const JsonObject& column, bool inputs, const std::vector<std::string>& names, std::vector<ColumnSpec>& columns) {
+/// A tensor `[rows]` is a column, one `[rows, n]` n of them: `prediction`, or `prediction_0`, …. A column that goes in
+/// has the tensor's own name; where that does not do, `names` are those of all.
+Result<> AddTensor(const JsonObject& column, bool inputs, const std::vector<std::string>& names,
+                   std::vector<ColumnSpec>& columns) {
   ASSIGN(auto spec, column.Object("tensor-spec"));
   ASSIGN(auto dtype, spec.String("dtype"));
   ASSIGN(const auto* shape, spec.Array("shape"));
   ASSIGN(auto name, column.String("name", inputs ? "" : "prediction"));
-  auto type = std::ranges::find(kTensorTypes, std::string_view(dtype), &std::pair<std::string_view, std::string_view>::first);
-  if (type == std::end(kTensorTypes)) return Fail(ErrorKind::kUnsupported, "the signature has a tensor of type {}", dtype);
+  auto type =
+      std::ranges::find(kTensorTypes, std::string_view(dtype), &std::pair<std::string_view, std::string_view>::first);
+  if (type == std::end(kTensorTypes))
+    return Fail(ErrorKind::kUnsupported, "the signature has a tensor of type {}", dtype);
   auto size = shape->size() == 2 && (*shape)[1].is_int64() ? (*shape)[1].get_int64() : int64_t{1};
   if (shape->empty() || shape->size() > 2 || size < 1 || size > kMostTensorColumns)
-    return Fail(ErrorKind::kUnsupported, "the signature's {} '{}' is a tensor whose rows are no columns", inputs ? "input" : "output",
-                name);
+    return Fail(ErrorKind::kUnsupported, "the signature's {} '{}' is a tensor whose rows are no columns",
+                inputs ? "input" : "output", name);
   if (inputs && names.empty() && (name.empty() || size != 1))
-    return Fail(
-        ErrorKind::kUnsupported,
-        "the signature's input is a tensor of {} columns without names: log the model with metadata={{\"slipway.columns\": [\"…\", …]}}, "
-        "or with a signature inferred from a DataFrame",
-        size);
+    return Fail(ErrorKind::kUnsupported,
+                "the signature's input is a tensor of {} columns without names: log the model with "
+                "metadata={{\"slipway.columns\": [\"…\", …]}}, "
+                "or with a signature inferred from a DataFrame",
+                size);
   if (inputs && !names.empty()) {
     if (std::ssize(names) != size)
-      return Fail(ErrorKind::kInvalid, "slipway.columns names {} columns, but the model's tensor has {}", names.size(), size);
+      return Fail(ErrorKind::kInvalid, "slipway.columns names {} columns, but the model's tensor has {}", names.size(),
+                  size);
     std::set<std::string_view> seen;
     for (const auto& one : names) {
       if (!seen.insert(one).second) return Fail(ErrorKind::kInvalid, "slipway.columns names '{}' twice", one);
@@ -47,11 +51,13 @@ Result<> AddTensor(const JsonObject& column, bool inputs, const std::vector<std:
     }
     return {};
   }
-  for (int64_t k = 0; k < size; ++k) columns.push_back({size == 1 ? name : fmt::format("{}_{}", name, k), std::string(type->second), true});
+  for (int64_t k = 0; k < size; ++k)
+    columns.push_back({size == 1 ? name : fmt::format("{}_{}", name, k), std::string(type->second), true});
   return {};
 }
 
-Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool inputs, const std::vector<std::string>& names = {}) {
+Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool inputs,
+                                             const std::vector<std::string>& names = {}) {
   std::vector<ColumnSpec> columns;
   if (text.empty()) return columns;
   ASSIGN(auto value, Wrap(ParseJson(text), "signature"));
@@ -60,7 +66,8 @@ Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool input
     ASSIGN(auto object, JsonObject::From(item, "signature column"));
     ASSIGN(auto type, object.String("type"));
     if (!names.empty() && (type != "tensor" || value.get_array().size() != 1))
-      return Fail(ErrorKind::kInvalid, "slipway.columns names the columns of one tensor, but the signature has columns of its own");
+      return Fail(ErrorKind::kInvalid,
+                  "slipway.columns names the columns of one tensor, but the signature has columns of its own");
     if (type == "tensor") {
       TRY(AddTensor(object, inputs, names, columns));
       continue;
@@ -81,7 +88,8 @@ Result<std::vector<ColumnSpec>> ParseColumns(const std::string& text, bool input
     ASSIGN(column.required, object.Bool("required", true));
     columns.push_back(std::move(column));
   }
-  if (!inputs && columns.size() > 1 && std::ranges::all_of(columns, [](const auto& c) { return c.name == "prediction"; }))
+  if (!inputs && columns.size() > 1 &&
+      std::ranges::all_of(columns, [](const auto& c) { return c.name == "prediction"; }))
     for (size_t k = 0; k < columns.size(); ++k) columns[k].name = fmt::format("prediction_{}", k);
   return columns;
 }
@@ -105,8 +113,8 @@ Result<std::vector<ParameterSpec>> ParseParameters(const std::string& text) {
 
 }  // namespace
 
-Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json, const std::string& parameters_json,
-                                 const std::vector<std::string>& names) {
+Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json,
+                                 const std::string& parameters_json, const std::vector<std::string>& names) {
   Signature signature;
   ASSIGN(signature.inputs, ParseColumns(inputs_json, true, names));
   ASSIGN(signature.outputs, ParseColumns(outputs_json, false));

@@ -12,7 +12,8 @@ namespace slipway::model {
 /// One column of an MLflow signature (mlflow.types.ColSpec), or of a tensor whose rows are columns (TensorSpec).
 struct ColumnSpec {
   std::string name;
-  std::string type;  ///< boolean, integer, long, float, double, string, binary, datetime; of outputs also array<double>, …
+  std::string
+      type;  ///< boolean, integer, long, float, double, string, binary, datetime; of outputs also array<double>, …
   bool required = true;
 };
 
@@ -29,10 +30,10 @@ struct Signature {
   std::vector<ParameterSpec> parameters;
 };
 
-/// Reads the `signature` of an MLmodel file, whose parts are JSON inside YAML. kUnsupported: nested columns, tensors of three dimensions, and
-/// tensors that name no columns. `names`: what the columns of the one tensor that goes in are called, where the model was logged with that
-/// (metadata `slipway.columns`); kInvalid: another number of them.
-Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json, const std::string& parameters_json,
-                                 const std::vector<std::string>& names);
+/// Reads the `signature` of an MLmodel file, whose parts are JSON inside YAML. kUnsupported: nested columns, tensors of
+/// three dimensions, and tensors that name no columns. `names`: what the columns of the one tensor that goes in are
+/// called, where the model was logged with that (metadata `slipway.columns`); kInvalid: another number of them.
+Result<Signature> ParseSignature(const std::string& inputs_json, const std::string& outputs_json,
+                                 const std::string& parameters_json, const std::vector<std::string>& names);
 
 }  // namespace slipway::model

@@ -35,10 +35,13 @@ std::vector<int> Versions(const fs::path& folder) {
 
 }  // namespace
 
-Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs::path& folder, const Clock& clock) const {
-  if (!IsName(name)) return Fail(ErrorKind::kInvalid, "'{}' is no model name: letters, digits, '.', '-' and '_', at most 128", name);
+Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs::path& folder,
+                                              const Clock& clock) const {
+  if (!IsName(name))
+    return Fail(ErrorKind::kInvalid, "'{}' is no model name: letters, digits, '.', '-' and '_', at most 128", name);
   if (!fs::exists(folder / "MLmodel"))
-    return Fail(ErrorKind::kInvalid, "{} has no MLmodel file: give the folder that mlflow's save_model wrote", folder.string());
+    return Fail(ErrorKind::kInvalid, "{} has no MLmodel file: give the folder that mlflow's save_model wrote",
+                folder.string());
   auto versions = root_ / name / "versions";
   TRY(CreateFolders(versions));
   auto staging = versions / (".new-" + RandomHex(6));
@@ -53,7 +56,8 @@ Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs:
   auto digest = HashFolder(staging / "model");
   if (!digest) return failed(digest.error());
   json::object about{{"digest", *digest}, {"created_at", FormatTimestamp(clock.Now())}};
-  if (auto written = WriteFileAtomically(staging / "version.json", json::serialize(about)); !written) return failed(written.error());
+  if (auto written = WriteFileAtomically(staging / "version.json", json::serialize(about)); !written)
+    return failed(written.error());
   // A rename onto a folder that is not empty fails: the number was taken by another process, so the next one is tried.
   for (int attempt = 0; attempt < 100; ++attempt) {
     auto taken = Versions(versions);
@@ -61,7 +65,8 @@ Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs:
     fs::rename(staging, versions / number, code);
     if (code) continue;
     TRY(SyncFolder(versions));
-    return ModelVersion{.name = name, .version = number, .key = *digest, .folder = versions / number / "model", .digest = *digest};
+    return ModelVersion{
+        .name = name, .version = number, .key = *digest, .folder = versions / number / "model", .digest = *digest};
   }
   return failed({ErrorKind::kIo, fmt::format("register {}: {}", name, code.message())});
 }
@@ -75,8 +80,10 @@ Result<> FolderRegistry::SetAlias(const std::string& name, const std::string& al
 
 Result<ModelVersion> FolderRegistry::Load(const std::string& name, const std::string& version) const {
   auto folder = root_ / name / "versions" / version;
-  if (!IsName(name) || !fs::exists(root_ / name)) return Fail(ErrorKind::kNotFound, "no model '{}' is registered", name);
-  if (!IsName(version) || !fs::exists(folder)) return Fail(ErrorKind::kNotFound, "model '{}' has no version '{}'", name, version);
+  if (!IsName(name) || !fs::exists(root_ / name))
+    return Fail(ErrorKind::kNotFound, "no model '{}' is registered", name);
+  if (!IsName(version) || !fs::exists(folder))
+    return Fail(ErrorKind::kNotFound, "model '{}' has no version '{}'", name, version);
   ASSIGN(auto text, ReadFile(folder / "version.json"));
   ASSIGN(auto value, ParseJson(text));
   ASSIGN(auto object, JsonObject::From(value, (folder / "version.json").string()));
@@ -117,8 +124,10 @@ Result<std::vector<RegisteredModel>> FolderRegistry::List() const {
 Result<> FolderRegistry::Fetch(ModelVersion& version) {
   ASSIGN(auto digest, HashFolder(version.folder));
   if (digest != version.digest)
-    return Fail(ErrorKind::kCorrupt, "the files of model {} version {} in {} are not those that were registered (digest {} instead of {})",
-                version.name, version.version, version.folder.string(), digest.substr(0, 12), version.digest.substr(0, 12));
+    return Fail(ErrorKind::kCorrupt,
+                "the files of model {} version {} in {} are not those that were registered (digest {} instead of {})",
+                version.name, version.version, version.folder.string(), digest.substr(0, 12),
+                version.digest.substr(0, 12));
   return {};
 }
 

@@ -14,8 +14,8 @@ struct RegisteredModel {
   std::vector<std::pair<std::string, std::string>> aliases;  ///< alias → version
 };
 
-/// The embedded registry: `<root>/<name>/versions/<n>/{model/, version.json}` and `<root>/<name>/aliases/<alias>`. Every change
-/// is one rename, so that readers in other processes see the old state or the new one.
+/// The embedded registry: `<root>/<name>/versions/<n>/{model/, version.json}` and `<root>/<name>/aliases/<alias>`.
+/// Every change is one rename, so that readers in other processes see the old state or the new one.
 class FolderRegistry final : public Registry {
  public:
   explicit FolderRegistry(std::filesystem::path root) : root_(std::move(root)) {}

@@ -11,7 +11,8 @@ Result<std::unique_ptr<Registry>> OpenRegistry(const RegistryPlace& place, const
   if (place.location.starts_with(kMlflow)) {
     auto url = place.location.substr(kMlflow.size());
     if (!url.starts_with("http://") && !url.starts_with("https://"))
-      return Fail(ErrorKind::kInvalid, "the registry {} must be mlflow+http://HOST:PORT or mlflow+https://HOST", place.location);
+      return Fail(ErrorKind::kInvalid, "the registry {} must be mlflow+http://HOST:PORT or mlflow+https://HOST",
+                  place.location);
     while (url.ends_with('/')) url.pop_back();
     return std::make_unique<MlflowRegistry>(url, credentials, ModelCache(place.cache, place.cache_bytes));
   }

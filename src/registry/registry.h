@@ -20,10 +20,10 @@ struct ModelReference {
 struct ModelVersion {
   std::string name;
   std::string version;
-  std::string key;                 ///< the same for the same files: name, version and what tells two registrations apart
-  std::filesystem::path folder;    ///< an MLflow model; set by Fetch
-  std::string digest;              ///< SHA-256 over the folder's files; set by Fetch
-  std::string source;              ///< where a remote registry keeps the files
+  std::string key;               ///< the same for the same files: name, version and what tells two registrations apart
+  std::filesystem::path folder;  ///< an MLflow model; set by Fetch
+  std::string digest;            ///< SHA-256 over the folder's files; set by Fetch
+  std::string source;            ///< where a remote registry keeps the files
   std::shared_ptr<FileLock> hold;  ///< keeps a cached folder from being tidied away
 };
 
@@ -32,11 +32,12 @@ class Registry {
  public:
   virtual ~Registry() = default;
 
-  /// The version that a reference names now. kNotFound names what is missing: the model, the version or the alias; kUnavailable: the
-  /// registry cannot be asked.
+  /// The version that a reference names now. kNotFound names what is missing: the model, the version or the alias;
+  /// kUnavailable: the registry cannot be asked.
   virtual Result<ModelVersion> Resolve(const ModelReference& reference) = 0;
 
-  /// Brings the version's files into `folder`, whole. kNotFound: they are missing; kCorrupt: they are not those that were registered.
+  /// Brings the version's files into `folder`, whole. kNotFound: they are missing; kCorrupt: they are not those that
+  /// were registered.
   virtual Result<> Fetch(ModelVersion& version) = 0;
 };
 

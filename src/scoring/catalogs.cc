@@ -13,7 +13,8 @@ struct Catalogs::State {
   std::map<std::string, std::unique_ptr<iceberg::Catalog>> open;
 };
 
-Catalogs::Catalogs(std::vector<iceberg::CatalogPlace> places, CatalogSecrets secrets) : state_(std::make_shared<State>()) {
+Catalogs::Catalogs(std::vector<iceberg::CatalogPlace> places, CatalogSecrets secrets)
+    : state_(std::make_shared<State>()) {
   state_->places = std::move(places);
   state_->secrets = std::move(secrets);
 }

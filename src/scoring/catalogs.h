@@ -13,8 +13,8 @@ namespace slipway::scoring {
 /// The secrets of catalogs, by their names.
 using CatalogSecrets = std::map<std::string, iceberg::CatalogCredentials>;
 
-/// The catalogs that deployments may name, each opened when it is first asked for: one that is down keeps nobody from the others.
-/// Thread-safe.
+/// The catalogs that deployments may name, each opened when it is first asked for: one that is down keeps nobody from
+/// the others. Thread-safe.
 class Catalogs {
  public:
   Catalogs(std::vector<iceberg::CatalogPlace> places, CatalogSecrets secrets);

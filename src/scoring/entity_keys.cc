@@ -59,7 +59,8 @@ Result<> EntityKeys::Add(const arrow::RecordBatch& batch) {
   return {};
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> EntityKeys::TakeNew(const std::shared_ptr<arrow::RecordBatch>& batch, bool remember) {
+Result<std::shared_ptr<arrow::RecordBatch>> EntityKeys::TakeNew(const std::shared_ptr<arrow::RecordBatch>& batch,
+                                                                bool remember) {
   ASSIGN(auto keys, KeysOf(*batch));
   arrow::BooleanBuilder fresh;
   for (const auto& key : keys) ARROW_TRY(fresh.Append(remember ? keys_.insert(key).second : !keys_.contains(key)));

@@ -11,8 +11,8 @@
 
 namespace slipway::scoring {
 
-/// The keys of rows, as 128-bit hashes (XXH3): the values of the named columns, nulls equal to each other. 16 bytes a key and
-/// some overhead, so memory grows with the rows of the partitions concerned, not with the table.
+/// The keys of rows, as 128-bit hashes (XXH3): the values of the named columns, nulls equal to each other. 16 bytes a
+/// key and some overhead, so memory grows with the rows of the partitions concerned, not with the table.
 class EntityKeys {
  public:
   explicit EntityKeys(std::vector<std::string> columns) : columns_(std::move(columns)) {}

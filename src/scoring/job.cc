@@ -27,16 +27,20 @@ Places Places::In(const std::string& data_dir) {
 json::object ToJson(const Work& work) {
   json::array entities;
   for (const auto& column : work.entity_columns) entities.emplace_back(column);
-  return {{"model", json::object{{"name", work.model.name}, {"version", OrNull(work.model.version)}, {"alias", OrNull(work.model.alias)}}},
-          {"source", json::object{{"schema", work.source.schema},
-                                  {"table", work.source.table},
-                                  {"catalog", work.source.catalog},
-                                  {"filter_sql", OrNull(work.source.filter_sql)},
-                                  {"snapshot_id", OrNull(work.source.snapshot_id)}}},
-          {"target", json::object{{"schema", work.target.schema}, {"table", work.target.table}, {"catalog", work.target.catalog}}},
-          {"entity_columns", std::move(entities)},
-          {"rerun_behavior", work.rerun_behavior == RerunBehavior::kAppendDedup ? "append_dedup" : "overwrite_partition"},
-          {"partition_column", work.partition_column}};
+  return {
+      {"model",
+       json::object{
+           {"name", work.model.name}, {"version", OrNull(work.model.version)}, {"alias", OrNull(work.model.alias)}}},
+      {"source", json::object{{"schema", work.source.schema},
+                              {"table", work.source.table},
+                              {"catalog", work.source.catalog},
+                              {"filter_sql", OrNull(work.source.filter_sql)},
+                              {"snapshot_id", OrNull(work.source.snapshot_id)}}},
+      {"target",
+       json::object{{"schema", work.target.schema}, {"table", work.target.table}, {"catalog", work.target.catalog}}},
+      {"entity_columns", std::move(entities)},
+      {"rerun_behavior", work.rerun_behavior == RerunBehavior::kAppendDedup ? "append_dedup" : "overwrite_partition"},
+      {"partition_column", work.partition_column}};
 }
 
 Result<Work> ParseWork(const json::value& value) {

@@ -4,7 +4,8 @@
 
 namespace slipway::scoring {
 
-Result<std::shared_ptr<const model::Model>> LoadedModels::Load(registry::Registry& registry, registry::ModelVersion& version) {
+Result<std::shared_ptr<const model::Model>> LoadedModels::Load(registry::Registry& registry,
+                                                               registry::ModelVersion& version) {
   auto same = [&](const Kept& kept) { return kept.version.key == version.key && kept.version.name == version.name; };
   {
     std::lock_guard lock(mutex_);

@@ -10,7 +10,8 @@
 
 namespace slipway::scoring {
 
-/// The models that were planned with last, loaded: a server that checks many deployments of few models reads each once. Thread-safe.
+/// The models that were planned with last, loaded: a server that checks many deployments of few models reads each once.
+/// Thread-safe.
 class LoadedModels {
  public:
   LoadedModels(size_t most, model::PythonEngine python) : most_(most), python_(std::move(python)) {}

@@ -11,8 +11,9 @@ namespace slipway::scoring {
 
 using Batch = std::shared_ptr<arrow::RecordBatch>;
 
-/// Source → stage → sink over batches, overlapped: the source runs on one thread, the stage on `workers`, the sink on the
-/// caller's. The sink sees the batches in the source's order. At most `window` batches are on their way, so memory is bounded.
+/// Source → stage → sink over batches, overlapped: the source runs on one thread, the stage on `workers`, the sink on
+/// the caller's. The sink sees the batches in the source's order. At most `window` batches are on their way, so memory
+/// is bounded.
 struct Pipeline {
   std::function<Result<Batch>()> source;             ///< null at the end
   std::function<Result<Batch>(const Batch&)> stage;  ///< called from several threads at once

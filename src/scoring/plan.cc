@@ -34,7 +34,9 @@ class Planner {
   using Loc = std::vector<std::string>;
 
   void Add(Loc loc, const Error& error) { problems_.push_back({error.kind, std::move(loc), error.message}); }
-  void Invalid(Loc loc, std::string message) { problems_.push_back({ErrorKind::kInvalid, std::move(loc), std::move(message)}); }
+  void Invalid(Loc loc, std::string message) {
+    problems_.push_back({ErrorKind::kInvalid, std::move(loc), std::move(message)});
+  }
 
   void CheckEntityNames() {
     std::set<std::string> seen;
@@ -49,7 +51,8 @@ class Planner {
     CheckCatalog({"target", "catalog"}, work_.target.catalog);
     if (work_.target.schema.empty() || work_.target.schema.find('/') != std::string::npos)
       Invalid({"target", "schema"}, "not a schema name");
-    if (work_.target.table.empty() || work_.target.table.find('/') != std::string::npos) Invalid({"target", "table"}, "not a table name");
+    if (work_.target.table.empty() || work_.target.table.find('/') != std::string::npos)
+      Invalid({"target", "table"}, "not a table name");
   }
 
   void CheckCatalog(Loc loc, const std::string& name) {
@@ -60,7 +63,9 @@ class Planner {
     auto version = sources_.registry->Resolve(work_.model);
     if (!version) return Add({"model"}, version.error()), false;
     auto model = sources_.models->Load(*sources_.registry, *version);
-    if (!model) return Add({"model"}, model.error().Wrap(fmt::format("model {} version {}", version->name, version->version))), false;
+    if (!model)
+      return Add({"model"}, model.error().Wrap(fmt::format("model {} version {}", version->name, version->version))),
+             false;
     plan_.model_version = std::move(*version);
     plan_.model = std::move(*model);
     return true;
@@ -74,7 +79,8 @@ class Planner {
     if (!table) return Add({"source", "table"}, table.error()), false;
     if (work_.source.snapshot_id && table->metadata.FindSnapshot(*work_.source.snapshot_id) == nullptr) {
       Add({"source", "snapshot_id"},
-          {ErrorKind::kNotFound, fmt::format("table {} has no snapshot {}", ToString(table->id), *work_.source.snapshot_id)});
+          {ErrorKind::kNotFound,
+           fmt::format("table {} has no snapshot {}", ToString(table->id), *work_.source.snapshot_id)});
       return false;
     }
     plan_.source = std::move(*table);
@@ -107,8 +113,8 @@ class Planner {
     }
     if (work_.partition_column == "scored_at") return;
     if (plan_.source.metadata.schema.Find(work_.partition_column) == nullptr)
-      return Invalid({"partition_column"},
-                     fmt::format("'{}' is neither scored_at nor a column of {}", work_.partition_column, ToString(plan_.source.id)));
+      return Invalid({"partition_column"}, fmt::format("'{}' is neither scored_at nor a column of {}",
+                                                       work_.partition_column, ToString(plan_.source.id)));
     Need(work_.partition_column);
   }
 
@@ -117,14 +123,15 @@ class Planner {
       const auto* field = plan_.source.metadata.schema.Find(input.name);
       if (field == nullptr && !input.required) continue;
       if (field == nullptr) {
-        Invalid({"source", "table"},
-                fmt::format("the model needs the column '{}' ({}), which {} lacks", input.name, input.type, ToString(plan_.source.id)));
+        Invalid({"source", "table"}, fmt::format("the model needs the column '{}' ({}), which {} lacks", input.name,
+                                                 input.type, ToString(plan_.source.id)));
         continue;
       }
       auto type = iceberg::ToArrow(field->type);
       if (!type || !model::Feeds(**type, input.type)) {
-        Invalid({"source", "table"}, fmt::format("the model needs the column '{}' as {}, but it is {} in {}, which would lose values",
-                                                 input.name, input.type, iceberg::ToString(field->type), ToString(plan_.source.id)));
+        Invalid({"source", "table"},
+                fmt::format("the model needs the column '{}' as {}, but it is {} in {}, which would lose values",
+                            input.name, input.type, iceberg::ToString(field->type), ToString(plan_.source.id)));
         continue;
       }
       Need(input.name);
@@ -159,7 +166,8 @@ class Planner {
 
 }  // namespace
 
-std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, Timestamp logical_date, const Clock& clock) {
+std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, Timestamp logical_date,
+                                                   const Clock& clock) {
   return Planner(work, sources, logical_date, clock).Make();
 }
 

@@ -27,8 +27,8 @@ struct OutputColumn {
   std::string name;  ///< of the source or prediction column
 };
 
-/// Everything that is decided before the first row is read. Create with `validate_only`, create and the run itself make the
-/// same plan, so that what is accepted is what runs.
+/// Everything that is decided before the first row is read. Create with `validate_only`, create and the run itself make
+/// the same plan, so that what is accepted is what runs.
 struct Plan {
   registry::ModelVersion model_version;
   std::shared_ptr<const model::Model> model;
@@ -41,7 +41,8 @@ struct Plan {
 };
 
 /// Plans a run of `work` for `logical_date`. All problems that can be found at once come back together.
-std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, Timestamp logical_date, const Clock& clock);
+std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, Timestamp logical_date,
+                                                   const Clock& clock);
 
 /// The problems in one message, for a run that failed on them.
 Error ToError(const std::vector<Problem>& problems);

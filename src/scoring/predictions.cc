@@ -12,14 +12,15 @@ namespace {
 
 using From = OutputColumn::From;
 
-Result<std::shared_ptr<arrow::Array>> Column(const OutputColumn& column, const Plan& plan, const Job& job, const arrow::RecordBatch& rows,
-                                             const arrow::RecordBatch& scores) {
+Result<std::shared_ptr<arrow::Array>> Column(const OutputColumn& column, const Plan& plan, const Job& job,
+                                             const arrow::RecordBatch& rows, const arrow::RecordBatch& scores) {
   using iceberg::Literal;
   const auto& type = column.field.type;
   switch (column.from) {
     case From::kSource: return rows.GetColumnByName(column.name);
     case From::kPrediction: return scores.GetColumnByName(column.name);
-    case From::kScoredAt: return iceberg::Repeat(Literal(int64_t{job.logical_date.time_since_epoch().count()}), type, rows.num_rows());
+    case From::kScoredAt:
+      return iceberg::Repeat(Literal(int64_t{job.logical_date.time_since_epoch().count()}), type, rows.num_rows());
     case From::kModelName: return iceberg::RepeatAsDictionary(plan.model_version.name, rows.num_rows());
     case From::kModelVersion: return iceberg::RepeatAsDictionary(plan.model_version.version, rows.num_rows());
     case From::kRunId: return iceberg::RepeatAsDictionary(job.run_id, rows.num_rows());
@@ -31,7 +32,8 @@ Result<std::shared_ptr<arrow::Array>> Column(const OutputColumn& column, const P
 }  // namespace
 
 Result<std::shared_ptr<arrow::RecordBatch>> MakePredictions(const Plan& plan, const Job& job,
-                                                            const std::shared_ptr<arrow::RecordBatch>& batch, StageCounts& counts) {
+                                                            const std::shared_ptr<arrow::RecordBatch>& batch,
+                                                            StageCounts& counts) {
   double started = ThreadCpuSeconds();
   counts.read += batch->num_rows();
   auto rows = batch;

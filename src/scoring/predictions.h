@@ -18,6 +18,7 @@ struct StageCounts {
 
 /// Source rows in, prediction rows out: filtered, scored, and laid out as the target has its columns. Thread-safe.
 Result<std::shared_ptr<arrow::RecordBatch>> MakePredictions(const Plan& plan, const Job& job,
-                                                            const std::shared_ptr<arrow::RecordBatch>& rows, StageCounts& counts);
+                                                            const std::shared_ptr<arrow::RecordBatch>& rows,
+                                                            StageCounts& counts);
 
 }  // namespace slipway::scoring

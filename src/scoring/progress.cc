@@ -28,7 +28,8 @@ Result<Event> ParseEvent(const std::string& text) {
     if (item.is_int64()) event.counts[std::string(key)] = item.get_int64();
     if (item.is_string()) event.texts[std::string(key)] = std::string(item.get_string());
     if (key == "seconds" && item.is_object())
-      for (const auto& [stage, seconds] : item.get_object()) event.seconds[std::string(stage)] = seconds.to_number<double>();
+      for (const auto& [stage, seconds] : item.get_object())
+        event.seconds[std::string(stage)] = seconds.to_number<double>();
   }
   return event;
 }

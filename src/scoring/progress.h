@@ -8,8 +8,8 @@
 
 namespace slipway::scoring {
 
-/// One event of a run, written as a line of JSON: `planned` (rows, files), `progress` (read, scored, written), `committed`
-/// (rows, snapshot_id, model_version), `failed` (kind, message).
+/// One event of a run, written as a line of JSON: `planned` (rows, files), `progress` (read, scored, written),
+/// `committed` (rows, snapshot_id, model_version), `failed` (kind, message).
 struct Event {
   std::string name;
   std::map<std::string, int64_t> counts;

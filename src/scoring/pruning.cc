@@ -44,9 +44,12 @@ Literal LiteralFor(const Expr& constant, const Field& field) {
     case SqlType::kInt: return int64_t{static_cast<const arrow::Int64Scalar&>(scalar).value};
     case SqlType::kString: return scalar.ToString();
     case SqlType::kDate:
-      return field.type.id == TypeId::kDate ? Literal(int64_t{static_cast<const arrow::Date32Scalar&>(scalar).value}) : Literal{};
+      return field.type.id == TypeId::kDate ? Literal(int64_t{static_cast<const arrow::Date32Scalar&>(scalar).value})
+                                            : Literal{};
     case SqlType::kTimestamp:
-      return field.type.id == TypeId::kDate ? Literal{} : Literal(int64_t{static_cast<const arrow::TimestampScalar&>(scalar).value});
+      return field.type.id == TypeId::kDate
+                 ? Literal{}
+                 : Literal(int64_t{static_cast<const arrow::TimestampScalar&>(scalar).value});
     case SqlType::kDouble: {
       auto value = static_cast<const arrow::DoubleScalar&>(scalar).value;
       if (field.type.id == TypeId::kFloat || field.type.id == TypeId::kDouble) return value;
@@ -111,7 +114,8 @@ Predicate PruningPredicate(const Expr& expr, const iceberg::Schema& schema) {
       return field == nullptr ? Predicate::Always() : Predicate::Null(field->id, expr.op == Expr::Op::kIsNull);
     }
     case Expr::Op::kConstant: {
-      bool flag = expr.type == SqlType::kBool && expr.constant != nullptr && static_cast<const arrow::BooleanScalar&>(*expr.constant).value;
+      bool flag = expr.type == SqlType::kBool && expr.constant != nullptr &&
+                  static_cast<const arrow::BooleanScalar&>(*expr.constant).value;
       return flag ? Predicate::Always() : Predicate::Never();  // false or null: no row
     }
     default:

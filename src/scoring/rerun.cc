@@ -21,13 +21,15 @@ using iceberg::Predicate;
 Predicate Rerun::Day() const {
   auto day = std::chrono::floor<std::chrono::days>(job_.logical_date);
   auto micros = [](Timestamp t) { return Literal(int64_t{t.time_since_epoch().count()}); };
-  return Predicate::And({Predicate::Compare(Predicate::Op::kGreaterEqual, plan_.partition_field_id, micros(day)),
-                         Predicate::Compare(Predicate::Op::kLess, plan_.partition_field_id, micros(day + std::chrono::days{1}))});
+  return Predicate::And(
+      {Predicate::Compare(Predicate::Op::kGreaterEqual, plan_.partition_field_id, micros(day)),
+       Predicate::Compare(Predicate::Op::kLess, plan_.partition_field_id, micros(day + std::chrono::days{1}))});
 }
 
 std::vector<std::string> Rerun::KeyColumns() const {
   auto columns = job_.work.entity_columns;
-  if (!by_day() && std::ranges::find(columns, job_.work.partition_column) == columns.end()) columns.push_back(job_.work.partition_column);
+  if (!by_day() && std::ranges::find(columns, job_.work.partition_column) == columns.end())
+    columns.push_back(job_.work.partition_column);
   return columns;
 }
 
@@ -85,7 +87,8 @@ std::optional<Predicate> Rerun::ReplacedRows() const {
   return Predicate::Or({std::move(in), Predicate::Null(plan_.partition_field_id, true)});
 }
 
-Result<std::vector<iceberg::DataFile>> Rerun::FilesFor(const iceberg::Table& base, const std::vector<iceberg::DataFile>& written,
+Result<std::vector<iceberg::DataFile>> Rerun::FilesFor(const iceberg::Table& base,
+                                                       const std::vector<iceberg::DataFile>& written,
                                                        std::vector<std::string>& made) const {
   if (!appends() || base.metadata.current_snapshot_id == plan_.target.metadata.current_snapshot_id) return written;
   EntityKeys theirs(KeyColumns());

@@ -11,9 +11,9 @@
 
 namespace slipway::scoring {
 
-/// What a rerun does to the rows that are there already (DESIGN section 3): `overwrite_partition` replaces the day of the
-/// logical date, or the values of the partition column that the run writes; `append_dedup` leaves out rows whose entity
-/// columns stand in the same partition already.
+/// What a rerun does to the rows that are there already (DESIGN section 3): `overwrite_partition` replaces the day of
+/// the logical date, or the values of the partition column that the run writes; `append_dedup` leaves out rows whose
+/// entity columns stand in the same partition already.
 class Rerun {
  public:
   Rerun(const Plan& plan, const Job& job) : plan_(plan), job_(job) {}
@@ -27,9 +27,10 @@ class Rerun {
   /// The rows that the commit replaces; absent for append_dedup.
   std::optional<iceberg::Predicate> ReplacedRows() const;
 
-  /// The files to add to `base`: `written` as they are, or, when another writer came first, without the rows that it added.
-  /// New files are appended to `made`.
-  Result<std::vector<iceberg::DataFile>> FilesFor(const iceberg::Table& base, const std::vector<iceberg::DataFile>& written,
+  /// The files to add to `base`: `written` as they are, or, when another writer came first, without the rows that it
+  /// added. New files are appended to `made`.
+  Result<std::vector<iceberg::DataFile>> FilesFor(const iceberg::Table& base,
+                                                  const std::vector<iceberg::DataFile>& written,
                                                   std::vector<std::string>& made) const;
 
  private:

@@ -20,7 +20,8 @@ namespace {
 
 constexpr int64_t kBatchRows = 16384;
 const int kCores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-/// One more than decoding needs, for two share a file; and a file's first batch takes as long as many others: it decompresses a page of each column.
+/// One more than decoding needs, for two share a file; and a file's first batch takes as long as many others: it
+/// decompresses a page of each column.
 const int kDecoders = std::min(kCores, 1 + (kCores + 3) / 4);
 constexpr double kSecondsBetweenEvents = 0.1;
 
@@ -41,7 +42,8 @@ RunOutcome OutcomeOf(const iceberg::Snapshot& snapshot) {
     auto found = snapshot.summary.find(key);
     return found == snapshot.summary.end() ? std::string() : found->second;
   };
-  return {std::strtoll(text("slipway.rows").c_str(), nullptr, 10), snapshot.snapshot_id, text("slipway.model-version"), true};
+  return {std::strtoll(text("slipway.rows").c_str(), nullptr, 10), snapshot.snapshot_id, text("slipway.model-version"),
+          true};
 }
 
 Event Progress(const StageCounts& counts) {
@@ -49,8 +51,9 @@ Event Progress(const StageCounts& counts) {
 }
 
 /// Read → filter → score → write; the files that hold the predictions.
-Result<std::vector<iceberg::DataFile>> Score(const Plan& plan, const Job& job, iceberg::ScanReader& reader, Rerun& rerun, MadeFiles& made,
-                                             StageCounts& counts, const EventSink& events, const std::stop_token& stop) {
+Result<std::vector<iceberg::DataFile>> Score(const Plan& plan, const Job& job, iceberg::ScanReader& reader,
+                                             Rerun& rerun, MadeFiles& made, StageCounts& counts,
+                                             const EventSink& events, const std::stop_token& stop) {
   iceberg::PartitionedWriter writer(plan.target, job.run_id);
   double last_event = 0;
   Pipeline pipeline{.workers = kCores, .window = 4 * kCores};
@@ -81,7 +84,8 @@ Result<std::optional<RunOutcome>> FindCommit(const Job& job, iceberg::Catalog& c
   iceberg::TableIdentifier id{job.work.target.schema, job.work.target.table};
   auto target = catalog.Load(id);
   if (!target && target.error().kind != ErrorKind::kNotFound) return Failure(target.error());
-  if (delete_orphans && target) TRY(iceberg::DeleteOrphans(*target->io, target->metadata.location, &*target, job.run_id));
+  if (delete_orphans && target)
+    TRY(iceberg::DeleteOrphans(*target->io, target->metadata.location, &*target, job.run_id));
   if (delete_orphans && !target) {
     ASSIGN(auto place, catalog.NewTablePlace(id));
     TRY(iceberg::DeleteOrphans(*place.io, place.location, nullptr, job.run_id));
@@ -100,7 +104,8 @@ Result<> StageTarget(Plan& plan, iceberg::Catalog& catalog) {
   ASSIGN(auto staged, Wrap(catalog.Stage(plan.target.id, plan.target.metadata), "create " + ToString(plan.target.id)));
   for (auto& column : plan.output) {
     const auto* field = staged.metadata.schema.Find(column.field.name);
-    if (field == nullptr) return Fail(ErrorKind::kCorrupt, "the catalog made {} without '{}'", ToString(staged.id), column.field.name);
+    if (field == nullptr)
+      return Fail(ErrorKind::kCorrupt, "the catalog made {} without '{}'", ToString(staged.id), column.field.name);
     column.field = *field;
   }
   plan.partition_field_id = staged.metadata.schema.Find(partition)->id;
@@ -118,8 +123,8 @@ Result<std::optional<RunOutcome>> CleanUp(const Job& job, const Catalogs& catalo
   return FindCommit(job, *catalog, true);
 }
 
-Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& clock, const EventSink& events, const std::stop_token& stop,
-                       const CommitGuard& may_commit) {
+Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& clock, const EventSink& events,
+                       const std::stop_token& stop, const CommitGuard& may_commit) {
   ASSIGN(auto* found, sources.catalogs.Find(job.work.target.catalog));
   auto& catalog = *found;
   ASSIGN(auto earlier, FindCommit(job, catalog, job.attempt > 1));
@@ -128,15 +133,18 @@ Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& cloc
   if (!planned) return Failure(ToError(planned.error()));
   Plan& plan = *planned;
   if (plan.target.metadata_location.empty()) TRY(StageTarget(plan, catalog));
-  auto prune = plan.filter ? PruningPredicate(plan.filter->root(), plan.source.metadata.schema) : iceberg::Predicate::Always();
+  auto prune =
+      plan.filter ? PruningPredicate(plan.filter->root(), plan.source.metadata.schema) : iceberg::Predicate::Always();
   ASSIGN(auto scan, iceberg::PlanScan(plan.source, job.work.source.snapshot_id, prune));
-  events({"planned",
-          {{"rows", scan.rows}, {"files", static_cast<int64_t>(scan.files.size())}, {"skipped_files", scan.skipped_files}},
-          {{"model_version", plan.model_version.version}},
-          {}});
+  events(
+      {"planned",
+       {{"rows", scan.rows}, {"files", static_cast<int64_t>(scan.files.size())}, {"skipped_files", scan.skipped_files}},
+       {{"model_version", plan.model_version.version}},
+       {}});
   Rerun rerun(plan, job);
   TRY(rerun.Start());
-  auto reader = iceberg::ScanReader::Start(plan.source, scan, plan.read, {.threads = kDecoders, .batch_rows = kBatchRows});
+  auto reader =
+      iceberg::ScanReader::Start(plan.source, scan, plan.read, {.threads = kDecoders, .batch_rows = kBatchRows});
   MadeFiles made{.io = plan.target.io};
   StageCounts counts;
   ASSIGN(auto written, Score(plan, job, *reader, rerun, made, counts, events, stop));

@@ -33,7 +33,8 @@ Secrets FromEnvironment(const std::map<std::string, std::string>& environment, c
     auto found = environment.find(name);
     return found == environment.end() ? std::string() : found->second;
   };
-  Secrets secrets{{text("MLFLOW_TRACKING_USERNAME"), text("MLFLOW_TRACKING_PASSWORD"), text("MLFLOW_TRACKING_TOKEN")}, {}};
+  Secrets secrets{{text("MLFLOW_TRACKING_USERNAME"), text("MLFLOW_TRACKING_PASSWORD"), text("MLFLOW_TRACKING_TOKEN")},
+                  {}};
   for (const auto& place : places.catalogs)
     secrets.catalogs[place.name] = {text(Variable(place.name, "CREDENTIAL")), text(Variable(place.name, "TOKEN")),
                                     text(Variable(place.name, "PASSWORD"))};

@@ -24,8 +24,8 @@ struct Secrets {
   CatalogSecrets catalogs;
 };
 
-/// Secrets as variables of a scoring process: MLFLOW_TRACKING_TOKEN, _USERNAME and _PASSWORD as MLflow's own client reads them, and
-/// SLIPWAY_CATALOGS_<NAME>_CREDENTIAL, _TOKEN and _PASSWORD, as the server's settings are named.
+/// Secrets as variables of a scoring process: MLFLOW_TRACKING_TOKEN, _USERNAME and _PASSWORD as MLflow's own client
+/// reads them, and SLIPWAY_CATALOGS_<NAME>_CREDENTIAL, _TOKEN and _PASSWORD, as the server's settings are named.
 std::map<std::string, std::string> ToEnvironment(const Secrets& secrets);
 /// The same back, for the catalogs of `places`.
 Secrets FromEnvironment(const std::map<std::string, std::string>& environment, const Places& places);

@@ -14,11 +14,13 @@ using iceberg::Type;
 using iceberg::TypeId;
 
 /// The columns of the predictions, with ids from 1.
-Result<std::vector<OutputColumn>> WantedColumns(const Work& work, const iceberg::Schema& source, const model::Model& model) {
+Result<std::vector<OutputColumn>> WantedColumns(const Work& work, const iceberg::Schema& source,
+                                                const model::Model& model) {
   std::vector<OutputColumn> columns;
   auto add = [&](std::string name, Type type, From from, bool required) -> Result<> {
     auto same = [&](const OutputColumn& c) { return c.field.name == name; };
-    if (std::ranges::any_of(columns, same)) return Fail(ErrorKind::kInvalid, "the predictions would have two columns '{}'", name);
+    if (std::ranges::any_of(columns, same))
+      return Fail(ErrorKind::kInvalid, "the predictions would have two columns '{}'", name);
     columns.push_back({{static_cast<int>(columns.size()) + 1, name, required, type}, from, name});
     return {};
   };
@@ -41,7 +43,8 @@ Result<std::vector<OutputColumn>> WantedColumns(const Work& work, const iceberg:
 }
 
 bool Widens(const Type& from, const Type& to) {
-  return from == to || (from.id == TypeId::kInt && to.id == TypeId::kLong) || (from.id == TypeId::kFloat && to.id == TypeId::kDouble);
+  return from == to || (from.id == TypeId::kInt && to.id == TypeId::kLong) ||
+         (from.id == TypeId::kFloat && to.id == TypeId::kDouble);
 }
 
 /// Lays the wanted columns out as an existing schema has them.
@@ -61,21 +64,23 @@ Result<std::vector<OutputColumn>> FitInto(const iceberg::Table& target, const st
       continue;
     }
     if (!Widens(found->field.type, field.type))
-      misfit(
-          fmt::format("its column '{}' is {}, but the predictions have {}", field.name, ToString(field.type), ToString(found->field.type)));
+      misfit(fmt::format("its column '{}' is {}, but the predictions have {}", field.name, ToString(field.type),
+                         ToString(found->field.type)));
     output.push_back({field, found->from, found->name});
   }
   for (const auto& column : wanted) {
-    if (target.metadata.schema.Find(column.field.name) == nullptr) misfit(fmt::format("it has no column '{}'", column.field.name));
+    if (target.metadata.schema.Find(column.field.name) == nullptr)
+      misfit(fmt::format("it has no column '{}'", column.field.name));
   }
-  if (!misfits.empty()) return Fail(ErrorKind::kInvalid, "the target {} cannot take the predictions: {}", ToString(target.id), misfits);
+  if (!misfits.empty())
+    return Fail(ErrorKind::kInvalid, "the target {} cannot take the predictions: {}", ToString(target.id), misfits);
   return output;
 }
 
 }  // namespace
 
-Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& source, const model::Model& model, iceberg::Catalog& catalog,
-                                   const Clock& clock) {
+Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& source, const model::Model& model,
+                                   iceberg::Catalog& catalog, const Clock& clock) {
   ASSIGN(auto wanted, WantedColumns(work, source, model));
   iceberg::TableIdentifier id{work.target.schema, work.target.table};
   TargetPlan plan;

@@ -16,11 +16,13 @@ using auth::Verdict;
 Response Unauthenticated(std::string_view why, bool tried) {
   auto response = ErrorAnswer(401, why);
   // RFC 6750, section 3: no error code where no credentials were sent.
-  response.headers["WWW-Authenticate"] = tried ? R"(Bearer realm="slipway", error="invalid_token")" : R"(Bearer realm="slipway")";
+  response.headers["WWW-Authenticate"] =
+      tried ? R"(Bearer realm="slipway", error="invalid_token")" : R"(Bearer realm="slipway")";
   return response;
 }
 
-std::expected<json::object, Response> ReadQuery(const contract::ObjectDescription* description, const Request& request) {
+std::expected<json::object, Response> ReadQuery(const contract::ObjectDescription* description,
+                                                const Request& request) {
   if (description == nullptr) return json::object();
   json::object given;
   for (const auto& [name, value] : request.query) given[name] = value;
@@ -89,7 +91,9 @@ Response Api::State::LetIn(const Route& route, Call& call) {
   const auto& request = call.request;
   if (route.permission != Permission::kAnyone) {
     auto who = parts.authenticator.Identify({request.Find("authorization"), request.Find("authorization-psk")});
-    if (!who) return who.error().kind == ErrorKind::kDenied ? Unauthenticated(who.error().message, true) : ErrorAnswer(who.error());
+    if (!who)
+      return who.error().kind == ErrorKind::kDenied ? Unauthenticated(who.error().message, true)
+                                                    : ErrorAnswer(who.error());
     call.who = std::move(*who);
   }
   std::optional<auth::Guarded> guarded;
@@ -102,8 +106,11 @@ Response Api::State::LetIn(const Route& route, Call& call) {
   }
   switch (auth::Decide(route.permission, call.who, guarded ? &*guarded : nullptr)) {
     case Verdict::kUnauthenticated:
-      return Unauthenticated("Credentials are missing: send a token or the platform PSK as a bearer, or a key in Authorization-PSK", false);
-    case Verdict::kForbidden: return ErrorAnswer(403, fmt::format("this {} may not do that here", ToString(call.who.kind)));
+      return Unauthenticated(
+          "Credentials are missing: send a token or the platform PSK as a bearer, or a key in Authorization-PSK",
+          false);
+    case Verdict::kForbidden:
+      return ErrorAnswer(403, fmt::format("this {} may not do that here", ToString(call.who.kind)));
     case Verdict::kAllowed: break;
   }
   auto query = ReadQuery(route.operation.query, request);
@@ -119,7 +126,9 @@ Response Api::State::Answer(Request request) {
   Call call{request, {}, std::nullopt, {}, std::nullopt, (*route)->operation.method + " " + (*route)->operation.path};
   auto response = LetIn(**route, call);
   const auto& operation = (*route)->operation;
-  metrics.requests.Add({{"method", request.method}, {"route", operation.path}, {"status", std::to_string(response.status)}}).Increment();
+  metrics.requests
+      .Add({{"method", request.method}, {"route", operation.path}, {"status", std::to_string(response.status)}})
+      .Increment();
   metrics.request_seconds.Add({{"method", request.method}, {"route", operation.path}}, kLatencyBuckets)
       .Observe(MonotonicSeconds() - started);
   bool known = call.who.kind != auth::Identity::Kind::kNobody, change = request.method != "GET" && known;
@@ -127,7 +136,8 @@ Response Api::State::Answer(Request request) {
     auto entry = EntryOf(call, response.status);
     entry.detail = DetailOf(response);
     if (auto written = parts.audit.Append(entry); !written)
-      Log(LogLevel::kError, "audit_not_written", {{"request_id", request.request_id}, {"error", written.error().message}});
+      Log(LogLevel::kError, "audit_not_written",
+          {{"request_id", request.request_id}, {"error", written.error().message}});
   }
   bool failed = response.status >= 500 || response.status == 401 || response.status == 403;
   if (parts.log_requests == LogRequests::kAll || (parts.log_requests == LogRequests::kChanges && (change || failed)))
@@ -145,20 +155,30 @@ Response Api::State::Answer(Request request) {
 }
 
 AuditEntry Api::State::EntryOf(const Call& call, int status) const {
-  return {
-      parts.clock.Now(), call.who.subject,    ToString(call.who.kind), call.action, Parameter(call.request, "model"), call.about, status,
-      std::nullopt,      call.request.remote, call.request.request_id};
+  return {parts.clock.Now(),
+          call.who.subject,
+          ToString(call.who.kind),
+          call.action,
+          Parameter(call.request, "model"),
+          call.about,
+          status,
+          std::nullopt,
+          call.request.remote,
+          call.request.request_id};
 }
 
 Api::Api(ApiParts parts) : state_(std::make_unique<State>(std::move(parts))) {}
 Api::~Api() = default;
 Response Api::Answer(const Request& request) { return state_->Answer(request); }
 
-void Api::CountRun(const deployments::Run& run, const std::map<std::string, double>& stage_seconds) { state_->Count(run, stage_seconds); }
+void Api::CountRun(const deployments::Run& run, const std::map<std::string, double>& stage_seconds) {
+  state_->Count(run, stage_seconds);
+}
 
 void Api::State::Count(const deployments::Run& run, const std::map<std::string, double>& stage_seconds) {
   metrics.ended_runs.Add({{"status", std::string(ToString(run.status))}}).Increment();
-  if (run.status == deployments::RunStatus::kSucceeded) metrics.rows.Add({}).Increment(static_cast<double>(run.rows_scored.value_or(0)));
+  if (run.status == deployments::RunStatus::kSucceeded)
+    metrics.rows.Add({}).Increment(static_cast<double>(run.rows_scored.value_or(0)));
   for (const auto& [stage, seconds] : stage_seconds) metrics.stage_seconds.Add({{"stage", stage}}).Increment(seconds);
 }
 

@@ -65,7 +65,8 @@ struct Api::State {
   Response GetRun(Call& call);
   Response Cancel(Call& call);
   Response Callback(Call& call);
-  Result<std::optional<deployments::Run>> FindReported(const std::string& deployment_id, const std::string& airflow_run_id,
+  Result<std::optional<deployments::Run>> FindReported(const std::string& deployment_id,
+                                                       const std::string& airflow_run_id,
                                                        const std::optional<std::string>& run_id);
   Response Proxy(Call& call);
   // keys_api.cc
@@ -85,11 +86,13 @@ struct Api::State {
   Response ShowMetrics(Call& call);
 
   /// Checks what a body means and fills the record; the answer that refuses it otherwise.
-  std::optional<Response> Plan(const json::object& body, const std::string& model, Timestamp now, deployments::Deployment& deployment);
+  std::optional<Response> Plan(const json::object& body, const std::string& model, Timestamp now,
+                               deployments::Deployment& deployment);
   /// Counts a run that ended in the metrics.
   void Count(const deployments::Run& run, const std::map<std::string, double>& stage_seconds);
   /// Ends what waits or runs for a deployment.
-  Result<> EndRuns(const deployments::Deployment& deployment, const std::string& why, const auth::Identity& who, bool running);
+  Result<> EndRuns(const deployments::Deployment& deployment, const std::string& why, const auth::Identity& who,
+                   bool running);
 };
 
 /// A file of the documentation's page, /docs/<file>, where the request asks for one.

@@ -11,15 +11,20 @@ Result<> AuditLog::Append(const AuditEntry& e) {
 
 Result<> AuditLog::Append(sql::Session& session, const AuditEntry& e) {
   sql::Values v;
-  v.Execute(session, fmt::format("INSERT INTO audit (at, actor, actor_kind, action, model, deployment, status, detail, remote, request_id) "
-                                 "VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
-                                 v(e.at), v(e.actor), v(e.actor_kind), v(e.action), v(e.model), v(e.deployment), v(e.status), v(e.detail),
-                                 v(e.remote), v(e.request_id)));
+  v.Execute(
+      session,
+      fmt::format(
+          "INSERT INTO audit (at, actor, actor_kind, action, model, deployment, status, detail, remote, request_id) "
+          "VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
+          v(e.at), v(e.actor), v(e.actor_kind), v(e.action), v(e.model), v(e.deployment), v(e.status), v(e.detail),
+          v(e.remote), v(e.request_id)));
   return {};
 }
 
-Result<deployments::Page<AuditEntry>> AuditLog::List(const std::optional<std::string>& model, const std::optional<std::string>& deployment,
-                                                     const std::optional<std::string>& actor, int limit, std::optional<int64_t> cursor) {
+Result<deployments::Page<AuditEntry>> AuditLog::List(const std::optional<std::string>& model,
+                                                     const std::optional<std::string>& deployment,
+                                                     const std::optional<std::string>& actor, int limit,
+                                                     std::optional<int64_t> cursor) {
   std::vector<std::pair<int64_t, AuditEntry>> found;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
@@ -29,15 +34,19 @@ Result<deployments::Page<AuditEntry>> AuditLog::List(const std::optional<std::st
     if (actor) where += fmt::format(" AND actor = {}", v(*actor));
     auto read = [](const soci::row& row) {
       return std::pair{*sql::Number(row, 0),
-                       AuditEntry{*sql::Time(row, 1), *sql::Text(row, 2), *sql::Text(row, 3), *sql::Text(row, 4), sql::Text(row, 5),
-                                  sql::Text(row, 6), *sql::Number(row, 7), sql::Text(row, 8), *sql::Text(row, 9), *sql::Text(row, 10)}};
+                       AuditEntry{*sql::Time(row, 1), *sql::Text(row, 2), *sql::Text(row, 3), *sql::Text(row, 4),
+                                  sql::Text(row, 5), sql::Text(row, 6), *sql::Number(row, 7), sql::Text(row, 8),
+                                  *sql::Text(row, 9), *sql::Text(row, 10)}};
     };
-    ASSIGN(found, (v.Select<std::pair<int64_t, AuditEntry>>(
-                      session,
-                      fmt::format("SELECT sequence, at, actor, actor_kind, action, model, deployment, status, detail, remote, request_id "
-                                  "FROM audit WHERE {} ORDER BY sequence DESC LIMIT {}",
-                                  where, limit + 1),
-                      read)));
+    ASSIGN(
+        found,
+        (v.Select<std::pair<int64_t, AuditEntry>>(
+            session,
+            fmt::format(
+                "SELECT sequence, at, actor, actor_kind, action, model, deployment, status, detail, remote, request_id "
+                "FROM audit WHERE {} ORDER BY sequence DESC LIMIT {}",
+                where, limit + 1),
+            read)));
     return {};
   }));
   deployments::Page<AuditEntry> page;

@@ -28,8 +28,10 @@ class AuditLog {
   /// In the caller's transaction: the entry is there if, and only if, what it tells of has happened.
   static Result<> Append(sql::Session& session, const AuditEntry& entry);
   /// Newest first, before `cursor`.
-  Result<deployments::Page<AuditEntry>> List(const std::optional<std::string>& model, const std::optional<std::string>& deployment,
-                                             const std::optional<std::string>& actor, int limit, std::optional<int64_t> cursor);
+  Result<deployments::Page<AuditEntry>> List(const std::optional<std::string>& model,
+                                             const std::optional<std::string>& deployment,
+                                             const std::optional<std::string>& actor, int limit,
+                                             std::optional<int64_t> cursor);
 
  private:
   Database& database_;

@@ -18,7 +18,9 @@ std::vector<Setting> Defaults() {
   auto number = [](std::string name, int value, std::string help) {
     return Setting{std::move(name), std::to_string(value), "default", false, true, std::move(help)};
   };
-  auto secret = [](std::string name, std::string help) { return Setting{std::move(name), "", "default", true, false, std::move(help)}; };
+  auto secret = [](std::string name, std::string help) {
+    return Setting{std::move(name), "", "default", true, false, std::move(help)};
+  };
   return {
       text("server.listen", "127.0.0.1:8080", "HOST:PORT; without sign-in, loopback only; port 0 takes a free one"),
       number("server.threads", 6, "requests handled at once"),
@@ -32,15 +34,19 @@ std::vector<Setting> Defaults() {
       text("store.location", "", "postgresql://…, or a SQLite file; empty: slipway.db in the data directory"),
       text("catalogs.*.kind", "rest", "rest: an Iceberg REST catalog; sql: PyIceberg's tables in a database"),
       text("catalogs.*.uri", "", "of a REST catalog http(s)://…; of a sql catalog postgresql://… or sqlite:///…"),
-      text("catalogs.*.warehouse", "", "sql: the location of new tables (s3://…, file://…); rest: the warehouse to ask for, if any"),
+      text("catalogs.*.warehouse", "",
+           "sql: the location of new tables (s3://…, file://…); rest: the warehouse to ask for, if any"),
       secret("catalogs.*.credential", "rest: OAuth2 client credentials, client-id:secret"),
       secret("catalogs.*.token", "rest: a bearer token instead"),
-      text("catalogs.*.oauth2_server_uri", "", "rest: where client credentials become tokens; empty: the catalog's own endpoint"),
+      text("catalogs.*.oauth2_server_uri", "",
+           "rest: where client credentials become tokens; empty: the catalog's own endpoint"),
       text("catalogs.*.scope", "catalog", "rest: the scope of the token"),
       secret("catalogs.*.password", "sql: the database's password"),
-      text("catalog.file", "", "the SQLite file of the embedded catalog 'iceberg'; empty: catalog.db in the data directory"),
+      text("catalog.file", "",
+           "the SQLite file of the embedded catalog 'iceberg'; empty: catalog.db in the data directory"),
       text("catalog.warehouse", "", "the folder of new tables; empty: warehouse in the data directory"),
-      text("registry.location", "", "mlflow+http://… of an MLflow server, or a folder; empty: models in the data directory"),
+      text("registry.location", "",
+           "mlflow+http://… of an MLflow server, or a folder; empty: models in the data directory"),
       text("registry.username", "", "for an MLflow server with basic authentication"),
       secret("registry.password", "its password"),
       secret("registry.token", "a bearer token for an MLflow server"),
@@ -50,7 +56,8 @@ std::vector<Setting> Defaults() {
            "model: an environment made from the model's own requirements, by pip, once for all that ask for the same"),
       number("python.environment_seconds", 1800, "for making one"),
       text("python.check", "registration",
-           "first-run: compare native engines with mlflow.pyfunc before a model's first run too, as for models of an MLflow server"),
+           "first-run: compare native engines with mlflow.pyfunc before a model's first run too, as for models of an "
+           "MLflow server"),
       text("python.network", "no", "yes: models may open sockets"),
       number("python.memory_mib", 4096, "of one process of a model that Python scores"),
       number("python.batch_seconds", 600, "for one batch"),
@@ -99,8 +106,9 @@ std::string EnvironmentName(const std::string& name) {
 
 /// What may stand for a star.
 bool IsName(std::string_view text) {
-  return !text.empty() &&
-         std::ranges::all_of(text, [](unsigned char c) { return std::islower(c) || std::isdigit(c) || c == '_' || c == '-'; });
+  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
+    return std::islower(c) || std::isdigit(c) || c == '_' || c == '-';
+  });
 }
 
 bool IsNumber(const std::string& text) {
@@ -135,8 +143,10 @@ Setting* Config::Find(const std::string& name) {
 
 Result<> Config::Set(const std::string& name, const std::string& value, const std::string& from) {
   auto* setting = Find(name);
-  if (setting == nullptr) return Fail(ErrorKind::kInvalid, "{}: there is no setting '{}'; `slipway config` lists them", from, name);
-  if (setting->number && !IsNumber(value)) return Fail(ErrorKind::kInvalid, "{}: '{}' must be a whole number, not '{}'", from, name, value);
+  if (setting == nullptr)
+    return Fail(ErrorKind::kInvalid, "{}: there is no setting '{}'; `slipway config` lists them", from, name);
+  if (setting->number && !IsNumber(value))
+    return Fail(ErrorKind::kInvalid, "{}: '{}' must be a whole number, not '{}'", from, name, value);
   setting->value = value;
   setting->from = from;
   return {};
@@ -150,7 +160,8 @@ Result<> Config::ReadToml(std::string_view text, const std::string& file) {
     return Fail(ErrorKind::kInvalid, "{} line {}: {}", file, error.source().begin.line, error.description());
   }
   for (const auto& [section, value] : table)
-    if (!value.is_table()) return Fail(ErrorKind::kInvalid, "{}: '{}' stands outside of any section", file, section.str());
+    if (!value.is_table())
+      return Fail(ErrorKind::kInvalid, "{}: '{}' stands outside of any section", file, section.str());
   std::function<Result<>(const toml::table&, const std::string&)> read = [&](const toml::table& keys,
                                                                              const std::string& above) -> Result<> {
     for (const auto& [key, item] : keys) {
@@ -162,7 +173,8 @@ Result<> Config::ReadToml(std::string_view text, const std::string& file) {
       } else if (auto integer = item.value_exact<int64_t>()) {
         TRY(Set(name, std::to_string(*integer), file));
       } else {
-        return Fail(ErrorKind::kInvalid, "{} line {}: '{}' must be a text or a whole number", file, item.source().begin.line, name);
+        return Fail(ErrorKind::kInvalid, "{} line {}: '{}' must be a text or a whole number", file,
+                    item.source().begin.line, name);
       }
     }
     return {};
@@ -189,7 +201,8 @@ Result<> Config::ReadEnvironment(const std::map<std::string, std::string>& envir
         name = setting.name.substr(0, setting.name.find('*')) + part + setting.name.substr(setting.name.find('*') + 1);
       }
     }
-    if (name.empty() && of_section) return Fail(ErrorKind::kInvalid, "${} names no setting; `slipway config` lists them", variable);
+    if (name.empty() && of_section)
+      return Fail(ErrorKind::kInvalid, "${} names no setting; `slipway config` lists them", variable);
     if (!name.empty()) TRY(Set(name, value, "$" + variable));
   }
   return {};
@@ -208,11 +221,14 @@ std::vector<std::string> Config::Names(const std::string& section) const {
 
 std::vector<Setting> Config::settings() const {
   std::vector<Setting> shown;
-  std::ranges::copy_if(settings_, std::back_inserter(shown), [](const auto& s) { return s.name.find('*') == std::string::npos; });
+  std::ranges::copy_if(settings_, std::back_inserter(shown),
+                       [](const auto& s) { return s.name.find('*') == std::string::npos; });
   return shown;
 }
 
-const std::string& Config::Text(const std::string& name) const { return std::ranges::find(settings_, name, &Setting::name)->value; }
+const std::string& Config::Text(const std::string& name) const {
+  return std::ranges::find(settings_, name, &Setting::name)->value;
+}
 
 int Config::Number(const std::string& name) const { return std::atoi(Text(name).c_str()); }
 

@@ -10,7 +10,8 @@ namespace slipway::server {
 
 /// One setting: where its value came from is kept for `slipway config`.
 struct Setting {
-  /// "auth.issuer": [auth] issuer in the file, SLIPWAY_AUTH_ISSUER in the environment. "webhooks.*.url" stands for any name.
+  /// "auth.issuer": [auth] issuer in the file, SLIPWAY_AUTH_ISSUER in the environment. "webhooks.*.url" stands for any
+  /// name.
   std::string name;
   std::string value;  ///< text, also of numbers and booleans
   std::string from = "default";
@@ -26,7 +27,8 @@ class Config {
 
   /// kInvalid with the line for text that is no TOML, an unknown key, or a value of another kind.
   Result<> ReadToml(std::string_view text, const std::string& file);
-  /// SLIPWAY_<SECTION>_<KEY>; `environment` as NAME → value. kInvalid for an unknown key of a known section; others are left alone.
+  /// SLIPWAY_<SECTION>_<KEY>; `environment` as NAME → value. kInvalid for an unknown key of a known section; others are
+  /// left alone.
   Result<> ReadEnvironment(const std::map<std::string, std::string>& environment);
   Result<> Set(const std::string& name, const std::string& value, const std::string& from);
 

@@ -61,7 +61,8 @@ Response Api::State::Create(Call& call) {
     run = Run{.run_id = NewUuid(), .deployment_id = deployment.deployment_id, .logical_date = now, .queued_at = now};
   if (store) {
     auto audit = [&](sql::Session& session) { return AuditLog::Append(session, EntryOf(call, 201)); };
-    if (auto created = parts.store.CreateDeployment(deployment, run, audit); !created) return ErrorAnswer(created.error());
+    if (auto created = parts.store.CreateDeployment(deployment, run, audit); !created)
+      return ErrorAnswer(created.error());
     call.audited = true;
     Log(LogLevel::kInfo, "deployment_created", {{"deployment", deployment.name}, {"model", model}});
     parts.dispatcher.Wake();
@@ -77,7 +78,8 @@ Response Api::State::Create(Call& call) {
   return response;
 }
 
-std::optional<Response> Api::State::Plan(const json::object& body, const std::string& model, Timestamp now, Deployment& deployment) {
+std::optional<Response> Api::State::Plan(const json::object& body, const std::string& model, Timestamp now,
+                                         Deployment& deployment) {
   std::vector<ValidationError> errors;
   std::string missing;
   deployment.body = body;
@@ -98,8 +100,10 @@ std::optional<Response> Api::State::Plan(const json::object& body, const std::st
     deployment.resolved_model_version = plan->model_version.version;
   } else {
     for (const auto& problem : plan.error()) {
-      if (problem.kind == ErrorKind::kUnavailable || problem.kind == ErrorKind::kIo || problem.kind == ErrorKind::kInternal)
-        return ErrorAnswer({problem.kind == ErrorKind::kInternal ? ErrorKind::kInternal : ErrorKind::kUnavailable, problem.message});
+      if (problem.kind == ErrorKind::kUnavailable || problem.kind == ErrorKind::kIo ||
+          problem.kind == ErrorKind::kInternal)
+        return ErrorAnswer(
+            {problem.kind == ErrorKind::kInternal ? ErrorKind::kInternal : ErrorKind::kUnavailable, problem.message});
       if (problem.kind == ErrorKind::kNotFound)
         missing += (missing.empty() ? "" : "; ") + problem.message;
       else
@@ -113,8 +117,10 @@ std::optional<Response> Api::State::Plan(const json::object& body, const std::st
 
 Response Api::State::List(Call& call) {
   auto window = ReadPage(call.query);
-  deployments::DeploymentFilter filter{.owner = QueryText(call.query, "owner"), .domain = QueryText(call.query, "domain")};
-  if (auto model = call.request.parameters.find("model"); model != call.request.parameters.end()) filter.model = model->second;
+  deployments::DeploymentFilter filter{.owner = QueryText(call.query, "owner"),
+                                       .domain = QueryText(call.query, "domain")};
+  if (auto model = call.request.parameters.find("model"); model != call.request.parameters.end())
+    filter.model = model->second;
   if (auto status = QueryText(call.query, "status")) filter.status = *deployments::ParseDeploymentStatus(*status);
   if (call.who.kind == auth::Identity::Kind::kUserKey) filter.roles = call.who.roles;
   auto page = parts.store.ListDeployments(filter, window.limit, window.cursor);
@@ -145,7 +151,8 @@ Response Api::State::Patch(Call& call) {
   if (auto refused = Plan(merged(planned.body), planned.model, now, planned)) return *refused;
   auto changed = parts.store.ChangeDeployment(call.deployment().deployment_id, [&](Deployment& stored) -> Result<> {
     if (stored.updated_at != call.deployment().updated_at)
-      return Fail(ErrorKind::kConflict, "the deployment was changed by somebody else in the meantime: look at it again");
+      return Fail(ErrorKind::kConflict,
+                  "the deployment was changed by somebody else in the meantime: look at it again");
     bool tick_stays = stored.schedule == planned.schedule;
     auto tick = stored.next_tick;
     stored.body = planned.body;
@@ -171,12 +178,14 @@ Response Api::State::SetRoles(Call& call) {
   return Changed(changed, call);
 }
 
-Result<> Api::State::EndRuns(const Deployment& deployment, const std::string& why, const auth::Identity& who, bool running) {
+Result<> Api::State::EndRuns(const Deployment& deployment, const std::string& why, const auth::Identity& who,
+                             bool running) {
   std::optional<int64_t> cursor;
   do {
     ASSIGN(auto page, parts.store.ListRuns(deployment.deployment_id, 500, cursor));
     auto meant = [&](const Run& run) {
-      return run.status == deployments::RunStatus::kQueued || (running && run.status == deployments::RunStatus::kRunning);
+      return run.status == deployments::RunStatus::kQueued ||
+             (running && run.status == deployments::RunStatus::kRunning);
     };
     for (const auto& run : page.items) {
       if (!meant(run)) continue;
@@ -237,7 +246,8 @@ Response Api::State::Archive(Call& call) {
     return {};
   });
   if (changed)
-    if (auto ended = EndRuns(*changed, "the deployment was archived", call.who, true); !ended) return ErrorAnswer(ended.error());
+    if (auto ended = EndRuns(*changed, "the deployment was archived", call.who, true); !ended)
+      return ErrorAnswer(ended.error());
   return Changed(changed, call);
 }
 

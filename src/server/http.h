@@ -55,10 +55,10 @@ struct TlsFiles {
 class HttpServer {
  public:
   using Handler = std::function<Response(const Request&)>;
-  /// Binds `host:port` (0: any free port); kInvalid for an address that is not loopback or files that are no certificate,
-  /// kUnavailable when the address is taken.
-  static Result<std::unique_ptr<HttpServer>> Listen(const std::string& host, int port, HttpLimits limits, const TlsFiles& tls,
-                                                    Handler handler);
+  /// Binds `host:port` (0: any free port); kInvalid for an address that is not loopback or files that are no
+  /// certificate, kUnavailable when the address is taken.
+  static Result<std::unique_ptr<HttpServer>> Listen(const std::string& host, int port, HttpLimits limits,
+                                                    const TlsFiles& tls, Handler handler);
   virtual ~HttpServer() = default;
   virtual int port() const = 0;
   /// Serves until Stop; answers in flight are finished, for some seconds at most.

@@ -78,7 +78,8 @@ Response Later(int status, std::string_view detail) {
   return response;
 }
 
-/// 431; or where the credential is what is too large, 401: it is no token that anybody gave. `rest`: from the field on that did not fit.
+/// 431; or where the credential is what is too large, 401: it is no token that anybody gave. `rest`: from the field on
+/// that did not fit.
 Response HeaderTooLarge(std::string_view rest) {
   if (LowerCase(rest.substr(0, 13)) != "authorization") return Plain(431, "Request header too large");
   auto refused = Plain(401, "the token is too long");
@@ -103,7 +104,8 @@ class Server final : public HttpServer {
     auto address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, code);
     if (code) return Fail(ErrorKind::kInvalid, "'{}' is no address", host);
     if (limits_.loopback_only && !address.is_loopback())
-      return Fail(ErrorKind::kInvalid, "{} is not loopback: without sign-in configured, Slipway listens on 127.0.0.1 or ::1 only", host);
+      return Fail(ErrorKind::kInvalid,
+                  "{} is not loopback: without sign-in configured, Slipway listens on 127.0.0.1 or ::1 only", host);
     tcp::endpoint endpoint(address, static_cast<unsigned short>(port));
     acceptor_.open(endpoint.protocol(), code);
     if (!code) acceptor_.set_option(asio::socket_base::reuse_address(true), code);
@@ -210,10 +212,11 @@ class Server final : public HttpServer {
         answer = Encode(Plain(413, "Request body too large"), parser.get(), NewUuid());
         answer.keep_alive(false);
       } else if (code == http::error::header_limit) {
-        answer = Encode(HeaderTooLarge(beast::buffers_to_string(buffer.data())), Message{http::verb::get, "/", 11}, NewUuid());
+        answer = Encode(HeaderTooLarge(beast::buffers_to_string(buffer.data())), Message{http::verb::get, "/", 11},
+                        NewUuid());
         answer.keep_alive(false);
-      } else if (code.category() == http::make_error_code(http::error::bad_method).category() && code != http::error::end_of_stream &&
-                 code != http::error::partial_message) {
+      } else if (code.category() == http::make_error_code(http::error::bad_method).category() &&
+                 code != http::error::end_of_stream && code != http::error::partial_message) {
         answer = Encode(Plain(400, "The request is not HTTP/1.1"), Message{http::verb::get, "/", 11}, NewUuid());
         answer.keep_alive(false);
       } else if (code) {
@@ -237,7 +240,8 @@ class Server final : public HttpServer {
     }
   }
 
-  /// Reads what a client is still sending for a moment: closing at once would reset the connection before it saw the answer.
+  /// Reads what a client is still sending for a moment: closing at once would reset the connection before it saw the
+  /// answer.
   static asio::awaitable<void> Linger(beast::tcp_stream& stream) {
     boost::system::error_code code;
     std::array<char, 16384> ignored;
@@ -287,8 +291,8 @@ class Server final : public HttpServer {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::Listen(const std::string& host, int port, HttpLimits limits, const TlsFiles& tls,
-                                                       Handler handler) {
+Result<std::unique_ptr<HttpServer>> HttpServer::Listen(const std::string& host, int port, HttpLimits limits,
+                                                       const TlsFiles& tls, Handler handler) {
   if (tls.certificate.empty() != tls.key.empty())
     return Fail(ErrorKind::kInvalid, "server.tls_certificate and server.tls_key go together: set both, or none");
   std::unique_ptr<TlsCertificate> certificate;

@@ -10,11 +10,12 @@ json::object ViewOf(const auth::UserKey& key) {
 Response Shown(const Result<std::pair<auth::UserKey, std::string>>& made, int status) {
   if (!made) return ErrorAnswer(made.error());
   const auto& [key, secret] = *made;
-  return JsonAnswer(status, json::object{{"id", key.id},
-                                         {"psk", secret},
-                                         {"created_at", FormatTimestamp(key.created_at)},
-                                         {"message", "Keep the key now: it is shown this once and cannot be read again."},
-                                         {"description", key.description}});
+  return JsonAnswer(status,
+                    json::object{{"id", key.id},
+                                 {"psk", secret},
+                                 {"created_at", FormatTimestamp(key.created_at)},
+                                 {"message", "Keep the key now: it is shown this once and cannot be read again."},
+                                 {"description", key.description}});
 }
 
 }  // namespace
@@ -22,13 +23,16 @@ Response Shown(const Result<std::pair<auth::UserKey, std::string>>& made, int st
 Response Api::State::CreateKey(Call& call) {
   auto body = ReadBody(call.request, contract::UserKeyBody());
   if (!body) return body.error();
-  return Shown(parts.user_keys.Create(call.who.subject, std::string(body->at("description").as_string()), parts.clock.Now()), 201);
+  return Shown(
+      parts.user_keys.Create(call.who.subject, std::string(body->at("description").as_string()), parts.clock.Now()),
+      201);
 }
 
 Response Api::State::ListKeys(Call& call) {
   auto keys = parts.user_keys.List(call.who.subject);
   if (!keys) return ErrorAnswer(keys.error());
-  return PageAnswer(deployments::Page<auth::UserKey>{*keys, std::nullopt}, [](const auth::UserKey& key) { return ViewOf(key); });
+  return PageAnswer(deployments::Page<auth::UserKey>{*keys, std::nullopt},
+                    [](const auth::UserKey& key) { return ViewOf(key); });
 }
 
 Response Api::State::RegenerateKey(Call& call) {

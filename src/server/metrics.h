@@ -10,23 +10,33 @@ namespace slipway::server {
 /// What /metrics tells.
 struct Metrics {
   prometheus::Registry registry;
-  prometheus::Family<prometheus::Counter>& requests =
-      prometheus::BuildCounter().Name("slipway_requests_total").Help("Requests by method, route and status").Register(registry);
+  prometheus::Family<prometheus::Counter>& requests = prometheus::BuildCounter()
+                                                          .Name("slipway_requests_total")
+                                                          .Help("Requests by method, route and status")
+                                                          .Register(registry);
   prometheus::Family<prometheus::Gauge>& runs =
       prometheus::BuildGauge().Name("slipway_runs_in_progress").Help("Runs by state").Register(registry);
   prometheus::Family<prometheus::Counter>& ended_runs =
       prometheus::BuildCounter().Name("slipway_runs_total").Help("Runs that ended, by status").Register(registry);
-  prometheus::Family<prometheus::Counter>& rows =
-      prometheus::BuildCounter().Name("slipway_rows_scored_total").Help("Rows of runs that succeeded").Register(registry);
-  prometheus::Family<prometheus::Counter>& stage_seconds =
-      prometheus::BuildCounter().Name("slipway_stage_seconds_total").Help("Processor seconds of runs by stage").Register(registry);
-  prometheus::Family<prometheus::Gauge>& queue_age =
-      prometheus::BuildGauge().Name("slipway_queue_age_seconds").Help("How long the oldest queued run has waited").Register(registry);
+  prometheus::Family<prometheus::Counter>& rows = prometheus::BuildCounter()
+                                                      .Name("slipway_rows_scored_total")
+                                                      .Help("Rows of runs that succeeded")
+                                                      .Register(registry);
+  prometheus::Family<prometheus::Counter>& stage_seconds = prometheus::BuildCounter()
+                                                               .Name("slipway_stage_seconds_total")
+                                                               .Help("Processor seconds of runs by stage")
+                                                               .Register(registry);
+  prometheus::Family<prometheus::Gauge>& queue_age = prometheus::BuildGauge()
+                                                         .Name("slipway_queue_age_seconds")
+                                                         .Help("How long the oldest queued run has waited")
+                                                         .Register(registry);
 
   prometheus::Family<prometheus::Histogram>& request_seconds =
       prometheus::BuildHistogram().Name("slipway_request_seconds").Help("How long requests take").Register(registry);
-  prometheus::Family<prometheus::Gauge>& deliveries =
-      prometheus::BuildGauge().Name("slipway_webhook_deliveries").Help("Webhook deliveries by status: pending, dead").Register(registry);
+  prometheus::Family<prometheus::Gauge>& deliveries = prometheus::BuildGauge()
+                                                          .Name("slipway_webhook_deliveries")
+                                                          .Help("Webhook deliveries by status: pending, dead")
+                                                          .Register(registry);
 };
 
 }  // namespace slipway::server

@@ -10,7 +10,8 @@ namespace {
 json::object Reference(const std::string& name) { return {{"$ref", "#/components/schemas/" + name}}; }
 
 json::object Content(json::value schema, std::string_view description) {
-  return {{"description", description}, {"content", json::object{{"application/json", json::object{{"schema", std::move(schema)}}}}}};
+  return {{"description", description},
+          {"content", json::object{{"application/json", json::object{{"schema", std::move(schema)}}}}}};
 }
 
 void AddSchemas(const contract::ObjectDescription* description, json::object& schemas) {
@@ -23,13 +24,16 @@ json::array Parameters(const Operation& operation) {
   json::array parameters;
   for (size_t at = operation.path.find('{'); at != std::string::npos; at = operation.path.find('{', at + 1)) {
     auto name = operation.path.substr(at + 1, operation.path.find('}', at) - at - 1);
-    parameters.push_back(json::object{{"name", name}, {"in", "path"}, {"required", true}, {"schema", json::object{{"type", "string"}}}});
+    parameters.push_back(
+        json::object{{"name", name}, {"in", "path"}, {"required", true}, {"schema", json::object{{"type", "string"}}}});
   }
   if (operation.query != nullptr) {
     auto schema = ToSchema(*operation.query);
     for (const auto& field : operation.query->fields)
-      parameters.push_back(json::object{
-          {"name", field.name}, {"in", "query"}, {"required", false}, {"schema", schema["properties"].as_object()[field.name]}});
+      parameters.push_back(json::object{{"name", field.name},
+                                        {"in", "query"},
+                                        {"required", false},
+                                        {"schema", schema["properties"].as_object()[field.name]}});
   }
   return parameters;
 }
@@ -49,7 +53,8 @@ std::string OperationId(const Operation& operation) {
 /// What the page groups operations by.
 std::string_view TagOf(std::string_view path) {
   if (path.find("/run/") != std::string_view::npos) return "online";
-  if (path.find("/runs") != std::string_view::npos || path.ends_with("/trigger") || path.ends_with("/backfill")) return "runs";
+  if (path.find("/runs") != std::string_view::npos || path.ends_with("/trigger") || path.ends_with("/backfill"))
+    return "runs";
   if (path.starts_with("/api/models") || path == "/api/deployments") return "deployments";
   if (path.starts_with("/api/user")) return "keys";
   return path.starts_with("/api/") ? "platform" : "server";
@@ -74,31 +79,37 @@ json::object OpenApiDocument(const std::vector<Operation>& operations, const std
                    {"type", "object"},
                    {"required", json::array{"detail"}},
                    {"properties",
-                    json::object{{"detail", json::object{{"type", "array"},
-                                                         {"items", json::object{{"type", "object"},
-                                                                                {"required", json::array{"type", "loc", "msg"}}}}}}}}}}};
+                    json::object{
+                        {"detail",
+                         json::object{{"type", "array"},
+                                      {"items", json::object{{"type", "object"},
+                                                             {"required", json::array{"type", "loc", "msg"}}}}}}}}}}};
   for (const auto& operation : operations) {
     AddSchemas(operation.body, schemas);
     AddSchemas(operation.answer, schemas);
     json::object responses;
-    auto success = operation.answer == nullptr ? json::object{{"description", "OK"}}
-                                               : Content(operation.list ? json::value(PageSchema(operation.answer->name))
-                                                                        : json::value(Reference(operation.answer->name)),
-                                                         "OK");
+    auto success = operation.answer == nullptr
+                       ? json::object{{"description", "OK"}}
+                       : Content(operation.list ? json::value(PageSchema(operation.answer->name))
+                                                : json::value(Reference(operation.answer->name)),
+                                 "OK");
     if (operation.also != 0) responses[std::to_string(operation.also)] = success;
     responses[std::to_string(operation.success)] = std::move(success);
-    json::object described{
-        {"tags", json::array{TagOf(operation.path)}}, {"summary", operation.summary}, {"parameters", Parameters(operation)}};
+    json::object described{{"tags", json::array{TagOf(operation.path)}},
+                           {"summary", operation.summary},
+                           {"parameters", Parameters(operation)}};
     if (operation.guarded) {
-      for (const char* status : {"400", "401", "403", "404", "409", "503"}) responses[status] = Content(Reference("Error"), "an error");
-      described["security"] = json::array{json::object{{"bearer", json::array{}}}, json::object{{"psk", json::array{}}}};
+      for (const char* status : {"400", "401", "403", "404", "409", "503"})
+        responses[status] = Content(Reference("Error"), "an error");
+      described["security"] =
+          json::array{json::object{{"bearer", json::array{}}}, json::object{{"psk", json::array{}}}};
     }
     if (operation.body != nullptr || operation.query != nullptr)
       responses["422"] = Content(Reference("ValidationErrors"), "the request does not validate");
     if (operation.body != nullptr) {
-      described["requestBody"] =
-          json::object{{"required", !operation.body_optional},
-                       {"content", json::object{{"application/json", json::object{{"schema", Reference(operation.body->name)}}}}}};
+      described["requestBody"] = json::object{
+          {"required", !operation.body_optional},
+          {"content", json::object{{"application/json", json::object{{"schema", Reference(operation.body->name)}}}}}};
     }
     described["responses"] = std::move(responses);
     std::string method = operation.method;
@@ -108,8 +119,11 @@ json::object OpenApiDocument(const std::vector<Operation>& operations, const std
     paths[operation.path].as_object()[method] = std::move(described);
   }
   json::object schemes{
-      {"bearer", json::object{{"type", "http"}, {"scheme", "bearer"}, {"description", "a Keycloak access token, or a key"}}},
-      {"psk", json::object{{"type", "apiKey"}, {"in", "header"}, {"name", "Authorization-PSK"}, {"description", "a pre-shared key"}}}};
+      {"bearer",
+       json::object{{"type", "http"}, {"scheme", "bearer"}, {"description", "a Keycloak access token, or a key"}}},
+      {"psk",
+       json::object{
+           {"type", "apiKey"}, {"in", "header"}, {"name", "Authorization-PSK"}, {"description", "a pre-shared key"}}}};
   // Where tokens come from; `slipway login` reads it.
   if (login)
     schemes["oidc"] = json::object{{"type", "openIdConnect"},

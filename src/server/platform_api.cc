@@ -25,8 +25,8 @@ json::object ViewOf(const AuditEntry& e) {
 
 Response Api::State::Audit(Call& call) {
   auto window = ReadPage(call.query);
-  auto page = parts.audit.List(QueryText(call.query, "model"), QueryText(call.query, "deployment"), QueryText(call.query, "actor"),
-                               window.limit, window.cursor);
+  auto page = parts.audit.List(QueryText(call.query, "model"), QueryText(call.query, "deployment"),
+                               QueryText(call.query, "actor"), window.limit, window.cursor);
   if (!page) return ErrorAnswer(page.error());
   auto view = [](const AuditEntry& entry) { return ViewOf(entry); };
   if (call.request.Header("accept").find(kJsonLines) == std::string_view::npos) return PageAnswer(*page, view);
@@ -81,7 +81,8 @@ Response Api::State::ShowMetrics(Call&) {
     if (auto count = parts.store.CountRuns(status))
       metrics.runs.Add({{"state", std::string(ToString(status))}}).Set(static_cast<double>(*count));
   for (const char* status : {"pending", "dead"})
-    if (auto count = parts.outbox.Count(status)) metrics.deliveries.Add({{"status", status}}).Set(static_cast<double>(*count));
+    if (auto count = parts.outbox.Count(status))
+      metrics.deliveries.Add({{"status", status}}).Set(static_cast<double>(*count));
   if (auto age = parts.store.QueueAge(parts.clock.Now())) metrics.queue_age.Add({}).Set(*age);
   return {200, prometheus::TextSerializer().Serialize(metrics.registry.Collect()), "text/plain; version=0.0.4", {}};
 }

@@ -40,7 +40,10 @@ Response Api::State::Trigger(Call& call) {
     }
   }
   if (auto refused = RefuseUnlessActive(call.deployment())) return *refused;
-  Run run{.run_id = NewUuid(), .deployment_id = call.deployment().deployment_id, .logical_date = logical_date, .queued_at = now};
+  Run run{.run_id = NewUuid(),
+          .deployment_id = call.deployment().deployment_id,
+          .logical_date = logical_date,
+          .queued_at = now};
   if (auto queued = parts.store.CreateRuns({run}); !queued) return ErrorAnswer(queued.error());
   parts.dispatcher.Wake();
   return JsonAnswer(202, ViewOf(run));
@@ -63,11 +66,12 @@ Response Api::State::Backfill(Call& call) {
   auto cron = dispatch::Cron::Parse(*deployment.schedule);
   if (!cron) return ErrorAnswer(cron.error());
   std::vector<Run> runs;
-  for (auto tick = cron->Next(*from - std::chrono::microseconds{1}, parts.zone); tick <= last; tick = cron->Next(tick, parts.zone)) {
+  for (auto tick = cron->Next(*from - std::chrono::microseconds{1}, parts.zone); tick <= last;
+       tick = cron->Next(tick, parts.zone)) {
     if (covered->contains(tick)) continue;
     if (runs.size() == kMostBackfilled)
-      return ValidationAnswer(
-          {contract::ValueError({"to"}, fmt::format("more than {} runs at once: take a shorter span", kMostBackfilled), body->at("to"))});
+      return ValidationAnswer({contract::ValueError(
+          {"to"}, fmt::format("more than {} runs at once: take a shorter span", kMostBackfilled), body->at("to"))});
     runs.push_back({.run_id = NewUuid(),
                     .deployment_id = deployment.deployment_id,
                     .cause = RunCause::kBackfill,
@@ -91,13 +95,15 @@ Response Api::State::ListRuns(Call& call) {
 Response Api::State::GetRun(Call& call) {
   auto run = parts.store.FindRun(call.request.parameters.at("run_id"));
   if (!run) return ErrorAnswer(run.error());
-  if (run->deployment_id != call.deployment().deployment_id) return ErrorAnswer(404, fmt::format("no run {}", run->run_id));
+  if (run->deployment_id != call.deployment().deployment_id)
+    return ErrorAnswer(404, fmt::format("no run {}", run->run_id));
   return JsonAnswer(200, ViewOf(*run));
 }
 
 Response Api::State::Cancel(Call& call) {
   auto changed = parts.store.ChangeRun(call.request.parameters.at("run_id"), [&](Run& run) -> Result<> {
-    if (run.deployment_id != call.deployment().deployment_id) return Fail(ErrorKind::kNotFound, "no run {}", run.run_id);
+    if (run.deployment_id != call.deployment().deployment_id)
+      return Fail(ErrorKind::kNotFound, "no run {}", run.run_id);
     if (IsFinal(run.status)) return Fail(ErrorKind::kConflict, "the run has {} already", ToString(run.status));
     run.cancelled_by = call.who.username;
     if (parts.dispatcher.Ends(run)) return {};
@@ -129,7 +135,8 @@ Response Api::State::Callback(Call& call) {
   auto now = parts.clock.Now();
   auto status = *deployments::ParseRunStatus(std::string_view(body->at("status").as_string()));
   std::string airflow_run_id(body->at("airflow_run_id").as_string());
-  // Slipway's own DAGs say which run it is: one that was cleared in Airflow and is done again is another one of the same name.
+  // Slipway's own DAGs say which run it is: one that was cleared in Airflow and is done again is another one of the
+  // same name.
   std::optional<std::string> given_id;
   json::object details;
   if (body->at("slipway").is_object()) details = body->at("slipway").get_object();
@@ -140,16 +147,19 @@ Response Api::State::Callback(Call& call) {
   auto logical_date = now;
   if (auto given = detail("logical_date"); given.is_string()) {
     auto instant = ParseTimestamp(std::string_view(given.get_string()));
-    if (!instant) return ValidationAnswer({contract::ValueError({"slipway", "logical_date"}, instant.error().message, given)});
+    if (!instant)
+      return ValidationAnswer({contract::ValueError({"slipway", "logical_date"}, instant.error().message, given)});
     logical_date = *instant;
   }
   auto apply = [&](Run& run) -> Result<> {
     if (IsFinal(run.status) || (run.status == RunStatus::kRunning && status == RunStatus::kQueued)) return {};
     run.status = status;
     if (const auto& rows = body->at("rows_scored"); rows.is_int64()) run.rows_scored = rows.get_int64();
-    if (const auto& message = body->at("error_message"); message.is_string()) run.error_message = std::string(message.get_string());
+    if (const auto& message = body->at("error_message"); message.is_string())
+      run.error_message = std::string(message.get_string());
     if (status == RunStatus::kSucceeded) run.error_message.reset();
-    if (auto version = detail("model_version"); version.is_string()) run.model_version = std::string(version.get_string());
+    if (auto version = detail("model_version"); version.is_string())
+      run.model_version = std::string(version.get_string());
     if (auto snapshot = detail("snapshot_id"); snapshot.is_int64()) run.snapshot_id = snapshot.get_int64();
     if (auto attempt = detail("attempt"); attempt.is_int64()) run.attempt = static_cast<int>(attempt.get_int64());
     if (status != RunStatus::kQueued && !run.started_at) run.started_at = now;
@@ -185,6 +195,8 @@ Response Api::State::Callback(Call& call) {
   return ErrorAnswer(409, "the run changes too quickly: report again");
 }
 
-Response Api::State::Proxy(Call&) { return ErrorAnswer(409, "a batch deployment answers no requests: trigger a run instead"); }
+Response Api::State::Proxy(Call&) {
+  return ErrorAnswer(409, "a batch deployment answers no requests: trigger a run instead");
+}
 
 }  // namespace slipway::server

@@ -35,7 +35,8 @@ Result<Address> ParseAddress(const std::string& listen) {
   if (code != std::errc{} || end != port.data() + port.size() || address.port < 0 || address.port > 65535)
     return Fail(ErrorKind::kInvalid, "server.listen wants HOST:PORT, not '{}'", listen);
   if (colon != std::string::npos) address.host = listen.substr(0, colon);
-  if (address.host.starts_with('[') && address.host.ends_with(']')) address.host = address.host.substr(1, address.host.size() - 2);
+  if (address.host.starts_with('[') && address.host.ends_with(']'))
+    address.host = address.host.substr(1, address.host.size() - 2);
   return address;
 }
 
@@ -56,11 +57,12 @@ class ServerClock final : public Clock {
 
 std::unique_ptr<auth::Oidc> MakeOidc(const Config& config) {
   if (config.Text("auth.issuer").empty()) return nullptr;
-  return std::make_unique<auth::Oidc>(auth::OidcOptions{
-      .rules = {.issuer = config.Text("auth.issuer"), .audience = config.Text("auth.audience"), .client = config.Text("auth.client")},
-      .service_client = config.Text("auth.service_client"),
-      .service_secret = config.Text("auth.service_secret"),
-      .refresh_seconds = config.Number("auth.refresh_seconds")});
+  return std::make_unique<auth::Oidc>(auth::OidcOptions{.rules = {.issuer = config.Text("auth.issuer"),
+                                                                  .audience = config.Text("auth.audience"),
+                                                                  .client = config.Text("auth.client")},
+                                                        .service_client = config.Text("auth.service_client"),
+                                                        .service_secret = config.Text("auth.service_secret"),
+                                                        .refresh_seconds = config.Number("auth.refresh_seconds")});
 }
 
 deployments::Subscriptions SubscriptionsOf(const std::vector<webhooks::Webhook>& webhooks) {
@@ -127,7 +129,8 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   if (data_dir.ends_with('/')) data_dir.pop_back();
   TRY(CreateFolders(data_dir));
   ASSIGN(auto lock, Wrap(FileLock::TryTake(data_dir + "/server.lock"), "another server uses this data directory"));
-  ASSIGN(auto platform_keys, auth::PlatformKeys::Open(TextOr(config, "auth.platform_psk_file", data_dir + "/platform.psk")));
+  ASSIGN(auto platform_keys,
+         auth::PlatformKeys::Open(TextOr(config, "auth.platform_psk_file", data_dir + "/platform.psk")));
   ASSIGN(auto places, PlacesOf(config, data_dir));
   auto secrets = SecretsOf(config, options.environment);
   auto plan_only = places;
@@ -143,12 +146,14 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   auth::UserKeys user_keys(*database);
   AuditLog audit(*database);
   auto oidc = MakeOidc(config);
-  auth::Authenticator authenticator(*platform_keys, user_keys, oidc.get(), config.Text("auth.admin_role"), system_clock);
+  auth::Authenticator authenticator(*platform_keys, user_keys, oidc.get(), config.Text("auth.admin_role"),
+                                    system_clock);
 
   ASSIGN(auto zone, dispatch::FindTimeZone(config.Text("dispatch.time_zone")));
   Api* counted = nullptr;
-  ASSIGN(auto dispatcher, MakeDispatcher({options, data_dir, places, sources, secrets, *database, store, clock,
-                                          [&](const auto& run, const auto& seconds) { counted->CountRun(run, seconds); }}));
+  ASSIGN(auto dispatcher,
+         MakeDispatcher({options, data_dir, places, sources, secrets, *database, store, clock,
+                         [&](const auto& run, const auto& seconds) { counted->CountRun(run, seconds); }}));
   auto check = [&]() -> Result<> {
     TRY(Wrap(store.CountRuns(deployments::RunStatus::kRunning), "store"));
     if (oidc) TRY(Wrap(oidc->Ready(), "issuer"));
@@ -159,7 +164,8 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   ASSIGN(auto log_requests, LogRequestsOf(config));
   std::optional<Login> login;
   if (oidc) login = Login{config.Text("auth.issuer"), config.Text("auth.login_client")};
-  Api api({store, authenticator, user_keys, audit, *dispatcher, outbox, sources, clock, zone, check, login, log_requests});
+  Api api(
+      {store, authenticator, user_keys, audit, *dispatcher, outbox, sources, clock, zone, check, login, log_requests});
   counted = &api;
   TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
   HttpLimits limits{.read_seconds = config.Number("server.read_seconds"),
@@ -167,8 +173,8 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
                     .queue = config.Number("server.queue"),
                     .connections = std::max(1, config.Number("server.connections")),
                     .loopback_only = oidc == nullptr};
-  ASSIGN(auto http,
-         HttpServer::Listen(address.host, address.port, limits, tls, [&](const Request& request) { return api.Answer(request); }));
+  ASSIGN(auto http, HttpServer::Listen(address.host, address.port, limits, tls,
+                                       [&](const Request& request) { return api.Answer(request); }));
   dispatcher->Start();
   std::jthread stopper([&](const std::stop_token& done) {
     timespec pause{0, 100'000'000};
@@ -176,7 +182,8 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
       if (sigtimedwait(&signals, nullptr, &pause) > 0) return http->Stop();
   });
   ready(fmt::format("{}://{}:{}", tls.certificate.empty() ? "http" : "https",
-                    address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]", http->port()));
+                    address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]",
+                    http->port()));
   Log(LogLevel::kInfo, "server_started", {{"data_dir", data_dir}, {"port", std::to_string(http->port())}});
   http->Run();
   dispatcher->Stop();  // it tells the API of runs that end

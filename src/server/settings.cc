@@ -26,15 +26,18 @@ Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_d
     if (text("uri").empty()) return Fail(ErrorKind::kInvalid, "catalogs.{}.uri is missing", name);
     if (text("uri").find("@") != std::string::npos && Masked({.value = text("uri")}) != text("uri"))
       return Fail(ErrorKind::kInvalid,
-                  "catalogs.{0}.uri holds a password, which would stand in every job: move it to catalogs.{0}.password", name);
-    places.catalogs.push_back({name, text("kind"), text("uri"), text("warehouse"), text("oauth2_server_uri"), text("scope")});
+                  "catalogs.{0}.uri holds a password, which would stand in every job: move it to catalogs.{0}.password",
+                  name);
+    places.catalogs.push_back(
+        {name, text("kind"), text("uri"), text("warehouse"), text("oauth2_server_uri"), text("scope")});
     replaced |= name == embedded.name;
   }
   if (!replaced) places.catalogs.insert(places.catalogs.begin(), embedded);
   places.registry.location = TextOr(config, "registry.location", places.registry.location);
   places.registry.cache_bytes = int64_t{config.Number("registry.cache_mib")} << 20;
   const auto& network = config.Text("python.network");
-  if (network != "yes" && network != "no") return Fail(ErrorKind::kInvalid, "python.network is yes or no, not '{}'", network);
+  if (network != "yes" && network != "no")
+    return Fail(ErrorKind::kInvalid, "python.network is yes or no, not '{}'", network);
   const auto& environment = config.Text("python.environment");
   if (environment != "interpreter" && environment != "model")
     return Fail(ErrorKind::kInvalid, "python.environment is interpreter or model, not '{}'", environment);
@@ -60,16 +63,19 @@ scoring::Secrets SecretsOf(const Config& config, const std::map<std::string, std
     return TextOr(config, setting, found == environment.end() ? "" : found->second);
   };
   scoring::Secrets secrets;
-  secrets.registry = {text("registry.username", "MLFLOW_TRACKING_USERNAME"), text("registry.password", "MLFLOW_TRACKING_PASSWORD"),
+  secrets.registry = {text("registry.username", "MLFLOW_TRACKING_USERNAME"),
+                      text("registry.password", "MLFLOW_TRACKING_PASSWORD"),
                       text("registry.token", "MLFLOW_TRACKING_TOKEN")};
   for (const auto& name : config.Names("catalogs")) {
     auto key = "catalogs." + name + ".";
-    secrets.catalogs[name] = {config.Text(key + "credential"), config.Text(key + "token"), config.Text(key + "password")};
+    secrets.catalogs[name] = {config.Text(key + "credential"), config.Text(key + "token"),
+                              config.Text(key + "password")};
   }
   return secrets;
 }
 
-std::vector<std::string> ScoringEnvironment(const scoring::Secrets& secrets, const std::map<std::string, std::string>& environment) {
+std::vector<std::string> ScoringEnvironment(const scoring::Secrets& secrets,
+                                            const std::map<std::string, std::string>& environment) {
   std::vector<std::string> passed;
   auto pass = [&](const std::string& name, const std::string& value) {
     if (!value.empty()) passed.push_back(name + "=" + value);
@@ -89,7 +95,8 @@ Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config) {
                               {},   config.Number(key + "attempts"), config.Number(key + "pause_seconds")};
     if (!webhook.url.starts_with("http://") && !webhook.url.starts_with("https://"))
       return Fail(ErrorKind::kInvalid, "{}url must be http://… or https://…, not '{}'", key, webhook.url);
-    if (webhook.secret.empty()) return Fail(ErrorKind::kInvalid, "{}secret is missing: what is sent is signed with it", key);
+    if (webhook.secret.empty())
+      return Fail(ErrorKind::kInvalid, "{}secret is missing: what is sent is signed with it", key);
     std::istringstream words(config.Text(key + "events"));
     for (std::string event; words >> event;) {
       if (!event.starts_with("run.") || !deployments::ParseRunStatus(event.substr(4)))
@@ -107,7 +114,8 @@ Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scori
   dispatching.attempts = config.Number("dispatch.attempts");
   dispatching.lease_seconds = std::max(1, config.Number("dispatch.lease_seconds"));
   const auto& catch_up = config.Text("dispatch.catch_up");
-  if (catch_up != "latest" && catch_up != "all") return Fail(ErrorKind::kInvalid, "dispatch.catch_up is latest or all, not '{}'", catch_up);
+  if (catch_up != "latest" && catch_up != "all")
+    return Fail(ErrorKind::kInvalid, "dispatch.catch_up is latest or all, not '{}'", catch_up);
   dispatching.every_missed_tick = catch_up == "all";
   ASSIGN(dispatching.zone, dispatch::FindTimeZone(config.Text("dispatch.time_zone")));
   return dispatching;
@@ -115,7 +123,8 @@ Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scori
 
 Result<dispatch::AirflowOptions> AirflowDispatchOf(const Config& config, const scoring::Places& places) {
   for (const char* name : {"airflow.url", "airflow.dags", "server.public_url"})
-    if (config.Text(name).empty()) return Fail(ErrorKind::kInvalid, "dispatch.kind is airflow, but {} is not set", name);
+    if (config.Text(name).empty())
+      return Fail(ErrorKind::kInvalid, "dispatch.kind is airflow, but {} is not set", name);
   dispatch::AirflowOptions options;
   options.airflow = {config.Text("airflow.url"), config.Text("airflow.username"), config.Text("airflow.password"),
                      config.Text("airflow.token")};

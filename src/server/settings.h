@@ -14,18 +14,22 @@ namespace slipway::server {
 
 std::string TextOr(const Config& config, const std::string& name, const std::string& fallback);
 
-/// The configured catalogs, and the embedded one unless 'iceberg' is configured; the registry. kInvalid names the setting.
+/// The configured catalogs, and the embedded one unless 'iceberg' is configured; the registry. kInvalid names the
+/// setting.
 Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_dir);
 
 /// The configured secrets, else those that MLflow's own client would take from the environment.
 scoring::Secrets SecretsOf(const Config& config, const std::map<std::string, std::string>& environment);
 
-/// What a scoring process needs to reach registry, catalogs and S3, as NAME=value; nothing else of the server's environment reaches it.
-std::vector<std::string> ScoringEnvironment(const scoring::Secrets& secrets, const std::map<std::string, std::string>& environment);
+/// What a scoring process needs to reach registry, catalogs and S3, as NAME=value; nothing else of the server's
+/// environment reaches it.
+std::vector<std::string> ScoringEnvironment(const scoring::Secrets& secrets,
+                                            const std::map<std::string, std::string>& environment);
 
 Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config);
 
-/// [airflow]; the catalogs and what is told of runs are the caller's to fill in. kInvalid names the setting that is missing.
+/// [airflow]; the catalogs and what is told of runs are the caller's to fill in. kInvalid names the setting that is
+/// missing.
 Result<dispatch::AirflowOptions> AirflowDispatchOf(const Config& config, const scoring::Places& places);
 
 /// [dispatch] for the local dispatcher; program, data directory and environment are the caller's to fill in.

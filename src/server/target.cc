@@ -15,7 +15,8 @@ std::optional<Target> ParseTarget(std::string_view text) {
   return target;
 }
 
-std::optional<std::map<std::string, std::string>> Fit(const std::string& pattern, const std::vector<std::string>& path) {
+std::optional<std::map<std::string, std::string>> Fit(const std::string& pattern,
+                                                      const std::vector<std::string>& path) {
   std::map<std::string, std::string> named;
   size_t at = 1, i = 0;
   for (; at <= pattern.size() && i < path.size(); ++i) {

@@ -17,7 +17,8 @@ struct Target {
 /// Nothing for a target that is no valid path and query.
 std::optional<Target> ParseTarget(std::string_view text);
 
-/// The path's parts under the names that a route's pattern gives them ("/api/models/{model}"), or nothing where it does not fit.
+/// The path's parts under the names that a route's pattern gives them ("/api/models/{model}"), or nothing where it does
+/// not fit.
 /// `{path}` at the end takes all that is left.
 std::optional<std::map<std::string, std::string>> Fit(const std::string& pattern, const std::vector<std::string>& path);
 

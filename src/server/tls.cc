@@ -23,8 +23,8 @@ Result<> TlsCertificate::Load() {
   read_at_ = ChangedAt();
   auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
   boost::system::error_code code;
-  context->set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 | ssl::context::no_sslv3 | ssl::context::no_tlsv1 |
-                           ssl::context::no_tlsv1_1,
+  context->set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 | ssl::context::no_sslv3 |
+                           ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1,
                        code);
   context->use_certificate_chain_file(files_.certificate, code);
   if (code) return Fail(ErrorKind::kInvalid, "server.tls_certificate {}: {}", files_.certificate, code.message());

@@ -24,16 +24,17 @@ constexpr double kLongestPause = 3600;
 /// Nothing for an answer that takes the event, else why it does not.
 std::optional<std::string> Send(const Webhook& webhook, const Delivery& delivery, Timestamp now) {
   auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-  auto answer = SendHttp({.method = "POST",
-                          .url = webhook.url,
-                          .headers = {{"Content-Type", "application/json"},
-                                      {"User-Agent", "slipway"},
-                                      {"webhook-id", delivery.delivery_id},
-                                      {"webhook-timestamp", std::to_string(seconds)},
-                                      {"webhook-signature", Signature(webhook.secret, delivery.delivery_id, seconds, delivery.body)}},
-                          .body = delivery.body,
-                          .timeout_seconds = kTimeout,
-                          .most_bytes = size_t{64} << 10});
+  auto answer = SendHttp(
+      {.method = "POST",
+       .url = webhook.url,
+       .headers = {{"Content-Type", "application/json"},
+                   {"User-Agent", "slipway"},
+                   {"webhook-id", delivery.delivery_id},
+                   {"webhook-timestamp", std::to_string(seconds)},
+                   {"webhook-signature", Signature(webhook.secret, delivery.delivery_id, seconds, delivery.body)}},
+       .body = delivery.body,
+       .timeout_seconds = kTimeout,
+       .most_bytes = size_t{64} << 10});
   if (!answer) return answer.error().message;
   if (answer->status < 200 || answer->status > 299) return fmt::format("answered {}", answer->status);
   return std::nullopt;
@@ -58,7 +59,8 @@ struct Sender::State {
   void Loop(const Webhook& webhook) {
     while (true) {
       auto sent = SendOne(webhook);
-      if (!sent) Log(LogLevel::kError, "webhook_outbox_failed", {{"webhook", webhook.name}, {"error", sent.error().message}});
+      if (!sent)
+        Log(LogLevel::kError, "webhook_outbox_failed", {{"webhook", webhook.name}, {"error", sent.error().message}});
       std::unique_lock lock(mutex);
       if (!sent || !*sent) changed.wait_for(lock, kBetweenLooks, [&] { return stopped; });
       if (stopped) return;
@@ -79,13 +81,17 @@ struct Sender::State {
     if (attempt < webhook.attempts)
       pause = std::min(webhook.pause_seconds * std::pow(3.0, static_cast<double>(attempt - 1)), kLongestPause);
     Log(LogLevel::kWarning, pause ? "webhook_failed" : "webhook_dead",
-        {{"webhook", webhook.name}, {"delivery_id", delivery->delivery_id}, {"attempt", std::to_string(attempt)}, {"error", *refused}});
+        {{"webhook", webhook.name},
+         {"delivery_id", delivery->delivery_id},
+         {"attempt", std::to_string(attempt)},
+         {"error", *refused}});
     TRY(outbox.Failed(delivery->delivery_id, *refused, pause));
     return true;
   }
 };
 
-Sender::Sender(Outbox& outbox, std::vector<Webhook> webhooks, const Clock& clock) : state_(std::make_unique<State>(outbox, clock)) {
+Sender::Sender(Outbox& outbox, std::vector<Webhook> webhooks, const Clock& clock)
+    : state_(std::make_unique<State>(outbox, clock)) {
   for (auto& webhook : webhooks)
     state_->threads.emplace_back([state = state_.get(), webhook = std::move(webhook)] { state->Loop(webhook); });
 }

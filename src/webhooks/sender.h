@@ -19,7 +19,8 @@ struct Webhook {
   int pause_seconds = 5;  ///< before the second attempt; three times longer each, an hour at most
 };
 
-/// The header `webhook-signature` of the Standard Webhooks specification: "v1," and base64 of HMAC-SHA256 over "id.timestamp.body".
+/// The header `webhook-signature` of the Standard Webhooks specification: "v1," and base64 of HMAC-SHA256 over
+/// "id.timestamp.body".
 std::string Signature(const std::string& secret, const std::string& id, int64_t timestamp, std::string_view body);
 
 /// Delivers what is in the outbox, a thread for each webhook.

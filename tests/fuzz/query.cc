@@ -5,8 +5,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace slipway;
   auto target = server::ParseTarget({reinterpret_cast<const char*>(data), size});
   if (!target) return 0;
-  for (const char* route :
-       {"/api/models/{model}/deployments/{name}/run/{path}", "/api/models/{model}/deployments/{name}/runs/{run_id}", "/docs"})
+  for (const char* route : {"/api/models/{model}/deployments/{name}/run/{path}",
+                            "/api/models/{model}/deployments/{name}/runs/{run_id}", "/docs"})
     (void)server::Fit(route, target->path);
   contract::json::object given;
   for (const auto& [name, value] : target->query) given[name] = value;

@@ -17,6 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   (void)ReadTokenHeader(text);
-  if (VerifyToken(text, *keys, {"https://issuer.example/realms/x", "slipway", "slipway"}, slipway::Timestamp{})) __builtin_trap();
+  if (VerifyToken(text, *keys, {"https://issuer.example/realms/x", "slipway", "slipway"}, slipway::Timestamp{}))
+    __builtin_trap();
   return 0;
 }

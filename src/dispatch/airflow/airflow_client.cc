@@ -64,7 +64,8 @@ Result<> AirflowClient::FindVersion() {
   for (int version : {2, 1}) {
     auto where = fmt::format("Airflow at {}", place_.url);
     ASSIGN(auto answer,
-           Wrap(SendHttp({.url = fmt::format("{}/api/v{}/version", place_.url, version), .timeout_seconds = kSeconds}), where));
+           Wrap(SendHttp({.url = fmt::format("{}/api/v{}/version", place_.url, version), .timeout_seconds = kSeconds}),
+                where));
     if (answer.status >= 500 || answer.status == 401 || answer.status == 403)
       return Fail(KindOf(answer.status), "{} answers {}: {}", where, answer.status, answer.body.substr(0, 100));
     if (answer.status == 404 || !ParseJson(answer.body)) continue;
@@ -94,8 +95,8 @@ Result<std::string> AirflowClient::Authorization(bool renew) {
   auto where = fmt::format("Airflow: sign in at {}", request.url);
   ASSIGN(auto answer, Wrap(SendHttp(request), where));
   if (answer.status != 200 && answer.status != 201)
-    return Fail(KindOf(answer.status), "{}: {} {} (see airflow.url, airflow.username, airflow.password)", where, answer.status,
-                answer.body.substr(0, 200));
+    return Fail(KindOf(answer.status), "{}: {} {} (see airflow.url, airflow.username, airflow.password)", where,
+                answer.status, answer.body.substr(0, 200));
   auto value = ParseJson(answer.body);
   if (!value) return Fail(ErrorKind::kUnavailable, "{}: the answer is no JSON", where);
   ASSIGN(auto object, JsonObject::From(*value, where));
@@ -123,16 +124,19 @@ Result<json::value> AirflowClient::Send(const std::string& method, const std::st
     auto value = ParseJson(answer.body);
     if (answer.status < 200 || answer.status >= 300) {
       std::string why = answer.body.substr(0, 300);
-      if (value && value->is_object() && value->get_object().contains("detail")) why = json::serialize(value->get_object().at("detail"));
+      if (value && value->is_object() && value->get_object().contains("detail"))
+        why = json::serialize(value->get_object().at("detail"));
       return Fail(KindOf(answer.status), "Airflow: {} {}: {} {}", method, request.url, answer.status, why);
     }
     if (!value)
-      return Fail(ErrorKind::kUnavailable, "Airflow: {} {}: the answer is no JSON: {}", method, request.url, answer.body.substr(0, 80));
+      return Fail(ErrorKind::kUnavailable, "Airflow: {} {}: the answer is no JSON: {}", method, request.url,
+                  answer.body.substr(0, 80));
     return *value;
   }
 }
 
-Result<> AirflowClient::Pages(const std::string& path, const std::string& key, const std::function<Result<>(const json::value&)>& take) {
+Result<> AirflowClient::Pages(const std::string& path, const std::string& key,
+                              const std::function<Result<>(const json::value&)>& take) {
   for (size_t offset = 0;; offset += kPage) {
     auto separator = path.find('?') == std::string::npos ? '?' : '&';
     ASSIGN(auto answer, Send("GET", fmt::format("{}{}limit={}&offset={}", path, separator, kPage, offset), nullptr));
@@ -147,21 +151,22 @@ Result<std::map<std::string, Dag>> AirflowClient::ListDags(const std::string& ta
   std::map<std::string, Dag> dags;
   ASSIGN(auto version, Version());
   std::string inactive_too = version == 2 ? "exclude_stale=false" : "only_active=false";
-  TRY(Pages("/dags?" + inactive_too + "&order_by=dag_id&tags=" + UrlEncode(tag), "dags", [&](const json::value& item) -> Result<> {
-    ASSIGN(auto object, JsonObject::From(item, "DAG"));
-    ASSIGN(auto id, object.String("dag_id"));
-    auto& dag = dags[id];
-    ASSIGN(dag.paused, object.Bool("is_paused", false));
-    ASSIGN(auto active, object.Bool("is_active", true));
-    ASSIGN(dag.stale, object.Bool("is_stale", !active));
-    ASSIGN(auto tags, object.Array("tags"));
-    for (const auto& one : *tags) {
-      ASSIGN(auto name, JsonObject::From(one, "tag"));
-      ASSIGN(auto text, name.String("name"));
-      dag.tags.push_back(text);
-    }
-    return {};
-  }));
+  TRY(Pages("/dags?" + inactive_too + "&order_by=dag_id&tags=" + UrlEncode(tag), "dags",
+            [&](const json::value& item) -> Result<> {
+              ASSIGN(auto object, JsonObject::From(item, "DAG"));
+              ASSIGN(auto id, object.String("dag_id"));
+              auto& dag = dags[id];
+              ASSIGN(dag.paused, object.Bool("is_paused", false));
+              ASSIGN(auto active, object.Bool("is_active", true));
+              ASSIGN(dag.stale, object.Bool("is_stale", !active));
+              ASSIGN(auto tags, object.Array("tags"));
+              for (const auto& one : *tags) {
+                ASSIGN(auto name, JsonObject::From(one, "tag"));
+                ASSIGN(auto text, name.String("name"));
+                dag.tags.push_back(text);
+              }
+              return {};
+            }));
   return dags;
 }
 
@@ -188,8 +193,8 @@ Result<> AirflowClient::DeleteDag(const std::string& dag_id) {
   return {};
 }
 
-Result<> AirflowClient::Trigger(const std::string& dag_id, const std::string& dag_run_id, std::optional<Timestamp> logical_date,
-                                const json::object& conf) {
+Result<> AirflowClient::Trigger(const std::string& dag_id, const std::string& dag_run_id,
+                                std::optional<Timestamp> logical_date, const json::object& conf) {
   json::object body{{"dag_run_id", dag_run_id}, {"conf", conf}};
   ASSIGN(auto version, Version());
   // Version 1 takes now for a date that is absent, and refuses null.
@@ -222,7 +227,8 @@ Result<> AirflowClient::FailDagRun(const std::string& dag_id, const std::string&
   return {};
 }
 
-Result<TaskInstance> AirflowClient::FindTask(const std::string& dag_id, const std::string& dag_run_id, const std::string& task_id) {
+Result<TaskInstance> AirflowClient::FindTask(const std::string& dag_id, const std::string& dag_run_id,
+                                             const std::string& task_id) {
   ASSIGN(auto answer, Send("GET", RunPath(dag_id, dag_run_id) + "/taskInstances/" + UrlEncode(task_id), nullptr));
   ASSIGN(auto object, JsonObject::From(answer, "task instance"));
   TaskInstance task;

@@ -16,8 +16,8 @@ namespace slipway::dispatch {
 /// Where Airflow is, and who asks it.
 struct AirflowPlace {
   std::string url;                 ///< of the web server, without /api
-  std::string username, password;  ///< Airflow 3: for a token of /auth/token; 2: basic authentication. Both empty: the simple auth
-                                   ///< manager's token for all
+  std::string username, password;  ///< Airflow 3: for a token of /auth/token; 2: basic authentication. Both empty: the
+                                   ///< simple auth manager's token for all
   std::string token;               ///< Airflow 3: a token instead
 };
 
@@ -41,8 +41,10 @@ struct TaskInstance {
   int max_tries = 0;  ///< the tries before it was cleared last, and the retries
 };
 
-/// Airflow's REST API: v2 of Airflow 3 (https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html), v1 of 2.10.
-/// Which one is found out. Errors: kUnavailable (down, slow, 5xx, no JSON), kDenied (401, 403), kNotFound, kConflict, kInvalid. Thread-safe.
+/// Airflow's REST API: v2 of Airflow 3
+/// (https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html), v1 of 2.10. Which one is found
+/// out. Errors: kUnavailable (down, slow, 5xx, no JSON), kDenied (401, 403), kNotFound, kConflict, kInvalid.
+/// Thread-safe.
 class AirflowClient {
  public:
   explicit AirflowClient(AirflowPlace place) : place_(std::move(place)) {}
@@ -70,7 +72,8 @@ class AirflowClient {
   Result<int> Version();
   Result<std::string> Authorization(bool renew);
   /// Every item of the list `key`, page after page.
-  Result<> Pages(const std::string& path, const std::string& key, const std::function<Result<>(const boost::json::value&)>& take);
+  Result<> Pages(const std::string& path, const std::string& key,
+                 const std::function<Result<>(const boost::json::value&)>& take);
 
   AirflowPlace place_;
   std::mutex mutex_;

@@ -89,7 +89,8 @@ class AirflowDispatcher final : public Dispatcher {
 
 }  // namespace
 
-std::unique_ptr<Dispatcher> MakeAirflowDispatcher(deployments::Store& store, const Clock& clock, AirflowOptions options) {
+std::unique_ptr<Dispatcher> MakeAirflowDispatcher(deployments::Store& store, const Clock& clock,
+                                                  AirflowOptions options) {
   return std::make_unique<AirflowDispatcher>(store, clock, std::move(options));
 }
 

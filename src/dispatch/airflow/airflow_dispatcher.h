@@ -17,21 +17,24 @@ struct AirflowOptions {
   std::string dags;  ///< the folder that Airflow watches: s3://bucket/prefix, or file:///…
   DagSettings settings;
   const scoring::Catalogs* catalogs = nullptr;  ///< to ask targets about runs; they outlive the dispatcher
-  int parse_seconds = 600;                      ///< after this long without being parsed, a DAG's file is reported as unseen
-  int check_seconds = 60;                       ///< how often files are compared with what they should be
-  int poll_seconds = 5;                         ///< how often Airflow is asked what has changed
+  int parse_seconds = 600;  ///< after this long without being parsed, a DAG's file is reported as unseen
+  int check_seconds = 60;   ///< how often files are compared with what they should be
+  int poll_seconds = 5;     ///< how often Airflow is asked what has changed
   RunEnded ended;
 };
 
-/// Keeps one DAG in Airflow for every deployment, and the records of its runs. What the store says is wanted; what the folder and
-/// Airflow have is asked for each round; what differs is changed. So any of the three may be away for a while, and nothing is
-/// remembered that could be wrong. Of several servers on one store, one does the rounds.
+/// Keeps one DAG in Airflow for every deployment, and the records of its runs. What the store says is wanted; what the
+/// folder and Airflow have is asked for each round; what differs is changed. So any of the three may be away for a
+/// while, and nothing is remembered that could be wrong. Of several servers on one store, one does the rounds.
 ///
-/// A deployment is pending until its file is written, deploying until Airflow has parsed that very file (its digest is a tag),
-/// then active; failed with Airflow's import error, or when Airflow has not seen the file in time, until it does.
+/// A deployment is pending until its file is written, deploying until Airflow has parsed that very file (its digest is
+/// a tag), then active; failed with Airflow's import error, or when Airflow has not seen the file in time, until it
+/// does.
 ///
-/// A run that was asked for here is triggered under a name made of its id, so that it can be asked for twice. All others appear when
-/// Airflow tells of them, or their callbacks do. When neither has told how a run ended, its target does.
-std::unique_ptr<Dispatcher> MakeAirflowDispatcher(deployments::Store& store, const Clock& clock, AirflowOptions options);
+/// A run that was asked for here is triggered under a name made of its id, so that it can be asked for twice. All
+/// others appear when Airflow tells of them, or their callbacks do. When neither has told how a run ended, its target
+/// does.
+std::unique_ptr<Dispatcher> MakeAirflowDispatcher(deployments::Store& store, const Clock& clock,
+                                                  AirflowOptions options);
 
 }  // namespace slipway::dispatch

@@ -20,17 +20,20 @@ constexpr size_t kLongestPart = 80, kLongestOwner = 200, kDigestLength = 12;
 
 std::string Template() { return {slipway_dag_template, slipway_dag_template_end}; }
 
-void Fill(std::string& text, std::string_view mark, std::string_view value) { text.replace(text.find(mark), mark.size(), value); }
+void Fill(std::string& text, std::string_view mark, std::string_view value) {
+  text.replace(text.find(mark), mark.size(), value);
+}
 
 /// ASCII letters, digits, dash and underscore; anything else, dots too, is an underscore.
 std::string Sanitised(const std::string& name) {
   std::string text;
-  for (unsigned char c : name.substr(0, kLongestPart)) text += std::isalnum(c) != 0 || c == '-' ? static_cast<char>(c) : '_';
+  for (unsigned char c : name.substr(0, kLongestPart))
+    text += std::isalnum(c) != 0 || c == '-' ? static_cast<char>(c) : '_';
   return text;
 }
 
-/// JSON that may stand in a raw Python literal between ''': its strings hold nothing but printable ASCII without quotes and
-/// backslashes, whatever else there is is written as \uXXXX.
+/// JSON that may stand in a raw Python literal between ''': its strings hold nothing but printable ASCII without quotes
+/// and backslashes, whatever else there is is written as \uXXXX.
 std::string HarmlessJson(const json::value& value) {
   std::string out;
   auto plain = json::serialize(value);
@@ -45,7 +48,8 @@ std::string HarmlessJson(const json::value& value) {
     } else {
       int length = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
       char32_t point = c & (0xff >> (length + 1));
-      for (int k = 1; k < length; ++k) point = (point << 6) | (static_cast<unsigned char>(plain[i + static_cast<size_t>(k)]) & 0x3f);
+      for (int k = 1; k < length; ++k)
+        point = (point << 6) | (static_cast<unsigned char>(plain[i + static_cast<size_t>(k)]) & 0x3f);
       if (point >= 0x10000)
         out += fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + ((static_cast<uint32_t>(point) - 0x10000) >> 10),
                            0xdc00 + (static_cast<uint32_t>(point) & 0x3ff));
@@ -77,7 +81,9 @@ std::string Cut(const std::string& text, size_t bytes) {
 /// Only the catalogs that the work names: others are nobody's business on the worker.
 scoring::Places PlacesFor(const scoring::Work& work, const scoring::Places& all) {
   auto places = all;
-  std::erase_if(places.catalogs, [&](const auto& place) { return place.name != work.source.catalog && place.name != work.target.catalog; });
+  std::erase_if(places.catalogs, [&](const auto& place) {
+    return place.name != work.source.catalog && place.name != work.target.catalog;
+  });
   places.registry.cache.clear();  // the worker's own
   return places;
 }
@@ -91,7 +97,8 @@ std::string DocOf(const deployments::Deployment& deployment, const json::object&
                      {"schedule", deployment.body.at("schedule")},
                      {"work", work}};
   return fmt::format(
-      "Slipway scores a table with a registered model, and replaces the predictions of the run's day (or adds what is new) in one "
+      "Slipway scores a table with a registered model, and replaces the predictions of the run's day (or adds what is "
+      "new) in one "
       "snapshot of the target.\n\n"
       "- A task that failed may be retried or cleared: a run never leaves more than one copy.\n"
       "- Runs and their errors: `GET {}/runs`\n"
@@ -103,12 +110,14 @@ std::string DocOf(const deployments::Deployment& deployment, const json::object&
 }  // namespace
 
 std::string DagIdOf(const deployments::Deployment& deployment) {
-  return fmt::format("slipway.{}.{}.{}", Sanitised(deployment.model), Sanitised(deployment.name), deployment.deployment_id.substr(0, 8));
+  return fmt::format("slipway.{}.{}.{}", Sanitised(deployment.model), Sanitised(deployment.name),
+                     deployment.deployment_id.substr(0, 8));
 }
 
 Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSettings& settings) {
   ASSIGN(auto work, WorkOf(deployment));
-  auto api = fmt::format("{}/api/models/{}/deployments/{}", settings.callback_url, UrlEncode(deployment.model), deployment.name);
+  auto api = fmt::format("{}/api/models/{}/deployments/{}", settings.callback_url, UrlEncode(deployment.model),
+                         deployment.name);
   std::string owner(deployment.body.at("owner").as_string());
   // Airflow applies the time zone. The first tick is the first one since the schedule was set, or started again.
   bool scheduled = deployment.schedule.has_value();
@@ -121,7 +130,8 @@ Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSe
       {"description", fmt::format("Slipway: {} on {}.{}", deployment.model, work.source.schema, work.source.table)},
       {"cron", scheduled ? json::value(FiveFields(*deployment.schedule)) : json::value(nullptr)},
       {"time_zone", settings.time_zone},
-      {"first_tick", scheduled && deployment.next_tick ? json::value(FormatTimestamp(*deployment.next_tick)) : json::value(nullptr)},
+      {"first_tick",
+       scheduled && deployment.next_tick ? json::value(FormatTimestamp(*deployment.next_tick)) : json::value(nullptr)},
       {"paused", deployment.status == deployments::DeploymentStatus::kStopped},
       {"retries", settings.retries},
       {"retry_seconds", settings.retry_seconds},
@@ -138,8 +148,8 @@ Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSe
   return file;
 }
 
-std::string RunIdOf(const std::string& deployment_id, const std::string& dag_run_id, const std::optional<std::string>& triggered_for,
-                    int cleared) {
+std::string RunIdOf(const std::string& deployment_id, const std::string& dag_run_id,
+                    const std::optional<std::string>& triggered_for, int cleared) {
   auto first = triggered_for && IsUuid(*triggered_for) ? *triggered_for : UuidOf(deployment_id, dag_run_id);
   return cleared <= 0 ? first : UuidOf(first, std::to_string(cleared));
 }

@@ -20,8 +20,9 @@ inline constexpr std::string_view kDagTag = "slipway", kDagTask = "score";
 /// Readable, valid in Airflow, and no other deployment's: slipway.<model>.<name>.<start of the id>.
 std::string DagIdOf(const deployments::Deployment& deployment);
 
-/// A DAG's file: one fixed Python template (dag_template.py) that carries the deployment as JSON. No value of a deployment stands in
-/// code: what Python reads is a literal in which nothing but letters, digits and JSON's own marks stands as it is.
+/// A DAG's file: one fixed Python template (dag_template.py) that carries the deployment as JSON. No value of a
+/// deployment stands in code: what Python reads is a literal in which nothing but letters, digits and JSON's own marks
+/// stands as it is.
 struct DagFile {
   std::string text;
   std::string digest;  ///< of the text; a tag of the DAG tells which one Airflow has parsed
@@ -31,9 +32,9 @@ struct DagFile {
 /// kInvalid: the deployment's body is no work.
 Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSettings& settings);
 
-/// The run that a DAG run does: the one that Slipway triggered it for, or one that follows from its name. Each time it is cleared
-/// it is another run (`cleared` counts): Airflow's retries are attempts of the same one.
-std::string RunIdOf(const std::string& deployment_id, const std::string& dag_run_id, const std::optional<std::string>& triggered_for,
-                    int cleared);
+/// The run that a DAG run does: the one that Slipway triggered it for, or one that follows from its name. Each time it
+/// is cleared it is another run (`cleared` counts): Airflow's retries are attempts of the same one.
+std::string RunIdOf(const std::string& deployment_id, const std::string& dag_run_id,
+                    const std::optional<std::string>& triggered_for, int cleared);
 
 }  // namespace slipway::dispatch

@@ -40,7 +40,8 @@ Result<bool> DagKeeper::Round(const std::vector<Deployment>& deployments) {
     if (!settled) {
       Log(LogLevel::kWarning, "dag_not_settled", {{"deployment", deployment.name}, {"error", settled.error().message}});
       // What keeps a deployment from becoming active is told on it; an active one goes on in Airflow.
-      if (!archived && deployment.status != DeploymentStatus::kActive && deployment.status != DeploymentStatus::kStopped)
+      if (!archived && deployment.status != DeploymentStatus::kActive &&
+          deployment.status != DeploymentStatus::kStopped)
         Note(deployment, deployment.status, settled.error().message + "; trying again");
     }
     under_way |= !settled || !*settled;
@@ -80,7 +81,8 @@ Result<> DagKeeper::Write(Deployment& deployment, const DagFile& file) {
   };
   ASSIGN(auto written, Change(deployment, write));
   if (written) write(deployment);
-  Log(LogLevel::kInfo, "dag_written", {{"deployment", deployment.name}, {"file", *deployment.dag_location}, {"digest", file.digest}});
+  Log(LogLevel::kInfo, "dag_written",
+      {{"deployment", deployment.name}, {"file", *deployment.dag_location}, {"digest", file.digest}});
   return {};
 }
 
@@ -106,8 +108,8 @@ Result<bool> DagKeeper::Settle(Deployment deployment) {
   }
   TRY(dags_);
   auto found = dags_->find(*deployment.dag_id);
-  bool parsed =
-      found != dags_->end() && !found->second.stale && std::ranges::find(found->second.tags, file.tag()) != found->second.tags.end();
+  bool parsed = found != dags_->end() && !found->second.stale &&
+                std::ranges::find(found->second.tags, file.tag()) != found->second.tags.end();
   bool stopped = deployment.status == DeploymentStatus::kStopped;
   if (parsed) {
     if (found->second.paused != stopped) TRY(airflow_.SetPaused(*deployment.dag_id, stopped));
@@ -125,8 +127,9 @@ Result<bool> DagKeeper::Settle(Deployment deployment) {
     Note(deployment, DeploymentStatus::kFailed, "Airflow cannot import the DAG: " + Tail(error->second));
   } else if (waited > options_.parse_seconds) {
     Note(deployment, DeploymentStatus::kFailed,
-         fmt::format("Airflow at {} has not parsed {} after {} s: does one of its DAG bundles (or its DAG folder) watch {}?",
-                     options_.airflow.url, *deployment.dag_location, options_.parse_seconds, options_.dags));
+         fmt::format(
+             "Airflow at {} has not parsed {} after {} s: does one of its DAG bundles (or its DAG folder) watch {}?",
+             options_.airflow.url, *deployment.dag_location, options_.parse_seconds, options_.dags));
   } else if (deployment.status == DeploymentStatus::kActive) {  // the DAG went stale, or was deleted in Airflow
     Note(deployment, DeploymentStatus::kDeploying, "Airflow does not have the DAG (any more); waiting for it");
   }

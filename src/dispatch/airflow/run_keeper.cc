@@ -47,7 +47,8 @@ Result<bool> RunKeeper::Round(const std::vector<Deployment>& deployments) {
     std::pair state{dag_run.state, dag_run.ended};
     if (auto known = settled_.find(key); known != settled_.end() && known->second == state) continue;
     if (auto adopted = Adopt(*found->second, dag_run); !adopted) {
-      Log(LogLevel::kWarning, "dag_run_not_settled", {{"dag_run_id", dag_run.dag_run_id}, {"error", adopted.error().message}});
+      Log(LogLevel::kWarning, "dag_run_not_settled",
+          {{"dag_run_id", dag_run.dag_run_id}, {"error", adopted.error().message}});
       all = false;
     } else if (IsOver(dag_run)) {
       if (settled_.size() > kMostRemembered) settled_.clear();
@@ -71,7 +72,8 @@ Result<> RunKeeper::Trigger(const Deployment& deployment, const Run& run) {
     stored.attempt = 0;
     return {};
   }));
-  json::object conf{{"slipway", json::object{{"run_id", run.run_id}, {"logical_date", FormatTimestamp(run.logical_date)}}}};
+  json::object conf{
+      {"slipway", json::object{{"run_id", run.run_id}, {"logical_date", FormatTimestamp(run.logical_date)}}}};
   auto triggered = airflow_.Trigger(*deployment.dag_id, name, run.logical_date, conf);
   if (!triggered && triggered.error().kind == ErrorKind::kConflict && !airflow_.FindDagRun(*deployment.dag_id, name)) {
     // Another run has that logical date in Airflow: this one has none there, and carries it.
@@ -106,11 +108,15 @@ Result<TaskInstance> RunKeeper::TaskOf(const DagRun& dag_run) {
 }
 
 /// Clearing a task gives it as many tries as it has had, and its retries once more.
-int RunKeeper::ClearedTimes(const TaskInstance& task) const { return std::max(0, task.max_tries - options_.settings.retries); }
+int RunKeeper::ClearedTimes(const TaskInstance& task) const {
+  return std::max(0, task.max_tries - options_.settings.retries);
+}
 
 Result<> RunKeeper::Adopt(const Deployment& deployment, const DagRun& dag_run) {
   // A tick from before the schedule was set, or while the deployment was stopped: the DAG's task leaves it alone.
-  if (dag_run.scheduled && deployment.next_tick && dag_run.logical_date && *dag_run.logical_date < *deployment.next_tick) return {};
+  if (dag_run.scheduled && deployment.next_tick && dag_run.logical_date &&
+      *dag_run.logical_date < *deployment.next_tick)
+    return {};
   ASSIGN(auto task, TaskOf(dag_run));
   auto id = RunIdOf(deployment.deployment_id, dag_run.dag_run_id, dag_run.slipway_run_id, ClearedTimes(task));
   auto run = store_.FindRun(id);
@@ -131,17 +137,20 @@ Result<> RunKeeper::Adopt(const Deployment& deployment, const DagRun& dag_run) {
   return Apply(deployment, *run, dag_run, task);
 }
 
-Result<> RunKeeper::Apply(const Deployment& deployment, const Run& run, const DagRun& dag_run, const TaskInstance& task) {
+Result<> RunKeeper::Apply(const Deployment& deployment, const Run& run, const DagRun& dag_run,
+                          const TaskInstance& task) {
   if (IsFinal(run.status)) return {};
   auto current = RunIdOf(deployment.deployment_id, dag_run.dag_run_id, dag_run.slipway_run_id, ClearedTimes(task));
-  if (current != run.run_id) return Conclude(deployment, run, "it was cleared in Airflow, and is done again as another run");
+  if (current != run.run_id)
+    return Conclude(deployment, run, "it was cleared in Airflow, and is done again as another run");
   if (IsOver(dag_run)) {
     if (dag_run.state == "success")
-      return Conclude(deployment, run, "Airflow says success, but the target has no snapshot of this run: was it marked by hand?");
+      return Conclude(deployment, run,
+                      "Airflow says success, but the target has no snapshot of this run: was it marked by hand?");
     auto state = task.state.empty() ? "never started" : task.state;
-    return Conclude(
-        deployment, run,
-        run.error_message.value_or(fmt::format("it failed in Airflow (task: {}, try {}); its log tells why", state, task.try_number)));
+    return Conclude(deployment, run,
+                    run.error_message.value_or(fmt::format("it failed in Airflow (task: {}, try {}); its log tells why",
+                                                           state, task.try_number)));
   }
   if (run.status == RunStatus::kQueued && dag_run.state == "running" && task.state == "running") {
     TRY(store_.ChangeRun(run.run_id, [&](Run& stored) -> Result<> {
@@ -155,7 +164,8 @@ Result<> RunKeeper::Apply(const Deployment& deployment, const Run& run, const Da
 
 Result<> RunKeeper::Conclude(const Deployment& deployment, const Run& run, const std::string& otherwise) {
   ASSIGN(auto work, WorkOf(deployment));
-  scoring::Job job{run.run_id, deployment.model + "/" + deployment.name, run.logical_date, run.attempt, std::move(work), {}};
+  scoring::Job job{run.run_id, deployment.model + "/" + deployment.name, run.logical_date, run.attempt, std::move(work),
+                   {}};
   ASSIGN(auto outcome, scoring::FindOutcome(job, *options_.catalogs));
   if (!outcome) return Fail(run, run.cancelled_by ? fmt::format("cancelled by {}", *run.cancelled_by) : otherwise);
   return End(run, [&](Run& stored) {
@@ -183,7 +193,9 @@ Result<> RunKeeper::End(const Run& run, const std::function<void(Run&)>& change)
   if (!ended && ended.error().kind == ErrorKind::kConflict) return {};  // its callback came meanwhile
   TRY(ended);
   Log(LogLevel::kInfo, "run_ended",
-      {{"run_id", ended->run_id}, {"status", std::string(ToString(ended->status))}, {"error", ended->error_message.value_or("")}});
+      {{"run_id", ended->run_id},
+       {"status", std::string(ToString(ended->status))},
+       {"error", ended->error_message.value_or("")}});
   if (options_.ended) options_.ended(*ended, {});
   return {};
 }

@@ -9,7 +9,8 @@
 
 namespace slipway::dispatch {
 
-/// Asks Airflow for the runs that the store wants, and keeps the records of all runs that Airflow does, whoever asked for them.
+/// Asks Airflow for the runs that the store wants, and keeps the records of all runs that Airflow does, whoever asked
+/// for them.
 class RunKeeper {
  public:
   RunKeeper(deployments::Store& store, const Clock& clock, AirflowClient& airflow, const AirflowOptions& options)

@@ -26,7 +26,8 @@ constexpr size_t kLargestFile = size_t{4} << 30;
 /// Doubles come as text: Boost.JSON 1.81 does not round to the nearest.
 double NumberOf(const json::value& value) {
   double number = value.is_int64() ? static_cast<double>(value.get_int64()) : 0.0;
-  if (value.is_string()) std::from_chars(value.get_string().data(), value.get_string().data() + value.get_string().size(), number);
+  if (value.is_string())
+    std::from_chars(value.get_string().data(), value.get_string().data() + value.get_string().size(), number);
   return number;
 }
 
@@ -54,11 +55,13 @@ Result<std::shared_ptr<arrow::Array>> LabelsOf(const JsonObject& labels) {
   if (type == "integer")
     return Build<arrow::Int32Builder>(*values, [&](const auto& value) { return static_cast<int32_t>(integer(value)); });
   if (type == "double") return Build<arrow::DoubleBuilder>(*values, NumberOf);
-  if (type == "float") return Build<arrow::FloatBuilder>(*values, [](const auto& value) { return static_cast<float>(NumberOf(value)); });
+  if (type == "float")
+    return Build<arrow::FloatBuilder>(*values, [](const auto& value) { return static_cast<float>(NumberOf(value)); });
   if (type == "boolean")
     return Build<arrow::BooleanBuilder>(*values, [](const auto& value) { return value.is_bool() && value.get_bool(); });
   if (type == "string")
-    return Build<arrow::StringBuilder>(*values, [](const auto& value) { return value.is_string() ? std::string(value.get_string()) : ""; });
+    return Build<arrow::StringBuilder>(
+        *values, [](const auto& value) { return value.is_string() ? std::string(value.get_string()) : ""; });
   return Fail(ErrorKind::kCorrupt, "labels of type {}", type);
 }
 
@@ -69,18 +72,19 @@ Result<T> NameOf(const std::pair<std::string_view, T> (&names)[kCount], const st
   return Fail(ErrorKind::kCorrupt, "'{}' is not known", name);
 }
 
-constexpr std::pair<std::string_view, AnswerSpec::Pick> kPicks[] = {
-    {"values", AnswerSpec::Pick::kValues}, {"argmax", AnswerSpec::Pick::kArgmax}, {"at_least", AnswerSpec::Pick::kAtLeast}};
+constexpr std::pair<std::string_view, AnswerSpec::Pick> kPicks[] = {{"values", AnswerSpec::Pick::kValues},
+                                                                    {"argmax", AnswerSpec::Pick::kArgmax},
+                                                                    {"at_least", AnswerSpec::Pick::kAtLeast}};
 constexpr std::pair<std::string_view, Link> kLinks[] = {{"identity", Link::kIdentity},
                                                         {"exp", Link::kExp},
                                                         {"sigmoid", Link::kSigmoid},
                                                         {"softmax", Link::kSoftmax},
                                                         {"normalized", Link::kNormalized}};
-constexpr std::pair<std::string_view, Operation> kOperations[] = {{"fill", Operation::kFill},         {"is_missing", Operation::kIsMissing},
-                                                                  {"subtract", Operation::kSubtract}, {"divide", Operation::kDivide},
-                                                                  {"multiply", Operation::kMultiply}, {"add", Operation::kAdd},
-                                                                  {"at_least", Operation::kAtLeast},  {"at_most", Operation::kAtMost},
-                                                                  {"above", Operation::kAbove},       {"round", Operation::kRound}};
+constexpr std::pair<std::string_view, Operation> kOperations[] = {
+    {"fill", Operation::kFill},        {"is_missing", Operation::kIsMissing}, {"subtract", Operation::kSubtract},
+    {"divide", Operation::kDivide},    {"multiply", Operation::kMultiply},    {"add", Operation::kAdd},
+    {"at_least", Operation::kAtLeast}, {"at_most", Operation::kAtMost},       {"above", Operation::kAbove},
+    {"round", Operation::kRound}};
 
 Result<AnswerSpec> ReadAnswer(const JsonObject& about, size_t outputs) {
   AnswerSpec answer;
@@ -101,8 +105,8 @@ Result<AnswerSpec> ReadAnswer(const JsonObject& about, size_t outputs) {
   using Pick = AnswerSpec::Pick;
   auto count = answer.labels == nullptr ? size_t{0} : static_cast<size_t>(answer.labels->length());
   if ((answer.pick == Pick::kValues) != (count == 0) || (answer.pick == Pick::kArgmax && count != outputs) ||
-      (answer.pick == Pick::kAtLeast && (count != 2 || outputs != 1)) || (answer.scale && answer.bias.size() != outputs) ||
-      (answer.link == Link::kSigmoid && outputs != 1))
+      (answer.pick == Pick::kAtLeast && (count != 2 || outputs != 1)) ||
+      (answer.scale && answer.bias.size() != outputs) || (answer.link == Link::kSigmoid && outputs != 1))
     return Fail(ErrorKind::kCorrupt, "its labels, biases or link do not fit its outputs");
   if (!(answer.any_order >= 0) || !std::isfinite(answer.any_order))
     return Fail(ErrorKind::kCorrupt, "its any_order is {}", answer.any_order);
@@ -166,7 +170,8 @@ Result<std::vector<std::vector<uint32_t>>> SetsOf(const JsonObject& about) {
     auto& set = sets.emplace_back();
     for (const auto& category : item.get_array()) {
       auto value = NumberOf(category);
-      if (!(value >= 0 && value <= std::numeric_limits<int32_t>::max())) return Fail(ErrorKind::kCorrupt, "a category that is no number");
+      if (!(value >= 0 && value <= std::numeric_limits<int32_t>::max()))
+        return Fail(ErrorKind::kCorrupt, "a category that is no number");
       set.push_back(static_cast<uint32_t>(value));
     }
   }
@@ -255,7 +260,8 @@ Result<> ReadTrees(const arrow::RecordBatch& nodes, Ensemble& ensemble) {
       split.categories = set->Value(i);
       tree.nodes.push_back({split, child(left->Value(i)), child(right->Value(i))});
     }
-    if (!number.empty() && number[0] != 0 && number[0] != ~0) return Fail(ErrorKind::kCorrupt, "a tree does not start with its root");
+    if (!number.empty() && number[0] != 0 && number[0] != ~0)
+      return Fail(ErrorKind::kCorrupt, "a tree does not start with its root");
     ensemble.trees.push_back(std::move(tree));
   }
   return Check(ensemble);
@@ -274,7 +280,8 @@ Result<ExportedFile> ReadText(const std::string& text) {
   ASSIGN(file.lightgbm, object.String("lightgbm", ""));
   ASSIGN(file.xgboost, object.String("xgboost", ""));
   ASSIGN(file.model_class, object.String("model_class", ""));
-  if (file.lightgbm.empty() == file.xgboost.empty()) return Fail(ErrorKind::kCorrupt, "neither LightGBM's nor XGBoost's text, or both");
+  if (file.lightgbm.empty() == file.xgboost.empty())
+    return Fail(ErrorKind::kCorrupt, "neither LightGBM's nor XGBoost's text, or both");
   if (object.Find("labels") != nullptr) {
     ASSIGN(auto labels, object.Object("labels"));
     ASSIGN(file.answer.labels, LabelsOf(labels));
@@ -287,10 +294,11 @@ Result<ExportedFile> ReadText(const std::string& text) {
 
 Result<ExportedFile> ParseExportedFile(std::string bytes) {
   if (bytes.starts_with('{')) return ReadText(bytes);
-  ARROW_ASSIGN(auto reader, arrow::ipc::RecordBatchFileReader::Open(
-                                std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(std::move(bytes)))));
+  ARROW_ASSIGN(auto reader, arrow::ipc::RecordBatchFileReader::Open(std::make_shared<arrow::io::BufferReader>(
+                                arrow::Buffer::FromString(std::move(bytes)))));
   auto metadata = reader->schema()->metadata();
-  if (metadata == nullptr || !metadata->Contains("slipway")) return Fail(ErrorKind::kCorrupt, "it was not exported for Slipway");
+  if (metadata == nullptr || !metadata->Contains("slipway"))
+    return Fail(ErrorKind::kCorrupt, "it was not exported for Slipway");
   ARROW_ASSIGN(auto text, metadata->Get("slipway"));
   ASSIGN(auto value, ParseJson(text));
   ASSIGN(auto about, JsonObject::From(value, "exported model"));

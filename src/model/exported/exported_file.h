@@ -22,8 +22,9 @@ struct InputSpec {
 
 /// What export.py wrote of a model.
 struct ExportedFile {
-  std::string lightgbm, xgboost, model_class;  ///< the text of such a model, and its class, which stands for trees and answers
-  Ensemble ensemble;                           ///< without trees: `linear` stands for it
+  std::string lightgbm, xgboost,
+      model_class;    ///< the text of such a model, and its class, which stands for trees and answers
+  Ensemble ensemble;  ///< without trees: `linear` stands for it
   std::optional<LinearSpec> linear;
   AnswerSpec answer;
   bool refuses_nan = false, refuses_infinity = false;  ///< the library raises an error on such inputs

@@ -90,10 +90,11 @@ Result<std::unique_ptr<Model>> ModelOf(const std::filesystem::path& path, const 
   if (!file.xgboost.empty()) return MakeXgboost(mlmodel, file.xgboost, file.model_class, before, path.string());
   ASSIGN(auto inputs, InputsOf(mlmodel, file));
   size_t outputs = file.ensemble.outputs;
-  ASSIGN(auto answers,
-         Answers::Of(file.answer, outputs, file.linear && file.linear->single, mlmodel.extras.probabilities, mlmodel.folder.string()));
+  ASSIGN(auto answers, Answers::Of(file.answer, outputs, file.linear && file.linear->single,
+                                   mlmodel.extras.probabilities, mlmodel.folder.string()));
   if (file.linear) {
-    if (mlmodel.extras.contributions) return Fail(ErrorKind::kUnsupported, "contributions are of trees, and this model is linear");
+    if (mlmodel.extras.contributions)
+      return Fail(ErrorKind::kUnsupported, "contributions are of trees, and this model is linear");
     return MakeLinearModel(std::move(*file.linear), std::move(file.columns), std::move(inputs), std::move(answers));
   }
   ForestModelParts parts;
@@ -112,7 +113,8 @@ Result<std::unique_ptr<Model>> ModelOf(const std::filesystem::path& path, const 
   parts.probabilities = answers.has_extras();
   parts.outputs = answers.schema();
   parts.convert = [answers](const auto& sums, int64_t rows) { return answers.Convert(sums, rows); };
-  if (!answers.exact()) parts.spread = [answers](const double* sums, size_t rows) { return answers.SpreadOf(sums, nullptr, rows); };
+  if (!answers.exact())
+    parts.spread = [answers](const double* sums, size_t rows) { return answers.SpreadOf(sums, nullptr, rows); };
   return MakeForestModel(std::move(file.ensemble), std::move(parts));
 }
 
@@ -145,7 +147,8 @@ Result<std::unique_ptr<Model>> LoadExported(const MlModel& mlmodel, const Python
   if (known) return model;
   ASSIGN(auto reference, LoadPython(mlmodel, python, "to compare with", std::move(exported->worker)));
   auto record = Prove(*model, *reference);
-  if (!record) return Fail(ErrorKind::kUnsupported, "it could not be compared with mlflow.pyfunc: {}", record.error().message);
+  if (!record)
+    return Fail(ErrorKind::kUnsupported, "it could not be compared with mlflow.pyfunc: {}", record.error().message);
   TRY(KeepRecord(python, digest, *record));
   if (record->engine == "python") return Fail(ErrorKind::kUnsupported, record->why);
   return model;

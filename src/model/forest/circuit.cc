@@ -24,11 +24,13 @@ std::vector<uint32_t> CountLeaves(const Tree& tree) {
 
 }  // namespace
 
-/// In which order a node's children get their numbers: the one that takes fewer gates. A bit takes one unless it is the same on both sides, or 0 on
-/// the left and 1 on the right. Numbers are looked at modulo kWindow, and larger subtrees are left alone: their larger child comes first.
+/// In which order a node's children get their numbers: the one that takes fewer gates. A bit takes one unless it is the
+/// same on both sides, or 0 on the left and 1 on the right. Numbers are looked at modulo kWindow, and larger subtrees
+/// are left alone: their larger child comes first.
 class Circuit::Order {
  public:
-  Order(const Tree& tree, const std::vector<uint32_t>& leaves) : tree_(tree), leaves_(leaves), best_(tree.nodes.size() * kWindow) {}
+  Order(const Tree& tree, const std::vector<uint32_t>& leaves)
+      : tree_(tree), leaves_(leaves), best_(tree.nodes.size() * kWindow) {}
 
   bool LeftFirst(int32_t at, uint32_t first) {
     if (Leaves(at) > kWindow) return Leaves(NodeAt(at).left) >= Leaves(NodeAt(at).right);
@@ -55,7 +57,8 @@ class Circuit::Order {
     auto cost = [&](uint32_t of_left, uint32_t of_right) {
       auto varies = [](uint32_t from, uint32_t count) { return (1u << std::bit_width(from ^ (from + count - 1))) - 1; };
       auto bits = varies(of_left, Leaves(left)) | varies(of_right, Leaves(right)) | (of_left & ~of_right);
-      return Cost(left, of_left % kWindow) / 2 + Cost(right, of_right % kWindow) / 2 + kOnesIn[bits & (2 * kWindow - 1)];
+      return Cost(left, of_left % kWindow) / 2 + Cost(right, of_right % kWindow) / 2 +
+             kOnesIn[bits & (2 * kWindow - 1)];
     };
     auto left_first = cost(first, first + Leaves(left)), right_first = cost(first + Leaves(right), first);
     best = 1 + 2 * std::min(left_first, right_first) + (right_first < left_first ? 1 : 0);
@@ -163,8 +166,8 @@ Plane Circuit::GoesRight(const Split& split) {
 }
 
 /// The number of the leaf below `at` that each row reaches; those leaves get the numbers from `first` on.
-Circuit::Number Circuit::Build(const Tree& tree, const std::vector<uint32_t>& leaves, Order& order, int32_t at, uint32_t first,
-                               Part& part) {
+Circuit::Number Circuit::Build(const Tree& tree, const std::vector<uint32_t>& leaves, Order& order, int32_t at,
+                               uint32_t first, Part& part) {
   Number number{};
   if (at < 0) {
     part.leaf_of_number[first] = static_cast<uint16_t>(~at);
@@ -191,7 +194,8 @@ Circuit::Number Circuit::Build(const Tree& tree, const std::vector<uint32_t>& le
   return number;
 }
 
-/// Orders a tree's gates so that neighbours do not wait for each other, and lets their planes be used again once nothing needs them.
+/// Orders a tree's gates so that neighbours do not wait for each other, and lets their planes be used again once
+/// nothing needs them.
 void Circuit::Schedule(std::span<WideGate> gates, Number& number) {
   std::vector<uint32_t> level(temporary_), last_use(temporary_);
   auto each_input = [](WideGate& gate, auto&& act) {
@@ -202,7 +206,9 @@ void Circuit::Schedule(std::span<WideGate> gates, Number& number) {
     auto& own = level[gate.out - kOwn];
     each_input(gate, [&](Plane& in) { own = std::max(own, level[in - kOwn] + 1); });
   }
-  auto rank = [&](const WideGate& gate) { return std::pair(level[gate.out - kOwn], gate.out); };  // outputs are numbered as gates were made
+  auto rank = [&](const WideGate& gate) {
+    return std::pair(level[gate.out - kOwn], gate.out);
+  };  // outputs are numbered as gates were made
   for (size_t first = 0; first < gates.size(); first += kSorted)
     std::ranges::sort(gates.subspan(first, std::min(kSorted, gates.size() - first)), {}, rank);
   for (uint32_t g = 0; g < gates.size(); ++g) each_input(gates[g], [&](Plane& in) { last_use[in - kOwn] = g; });
@@ -246,8 +252,8 @@ bool Circuit::Add(const Tree& tree, Part& part) {
   } else {
     Schedule(gates, number);
   }
-  full_ = gates_ + wide_common_.size() + gates.size() > kMostGates || (code_ != nullptr && code_->bytes() > kMostCodeBytes) ||
-          planes() > kMostPlanes;
+  full_ = gates_ + wide_common_.size() + gates.size() > kMostGates ||
+          (code_ != nullptr && code_->bytes() > kMostCodeBytes) || planes() > kMostPlanes;
   if (full_) {  // as if the tree had not come
     kept_ = kept;
     wide_common_.resize(common);
@@ -289,7 +295,8 @@ void Circuit::Finish(const std::vector<Part*>& parts) {
 void Circuit::Begin(const uint16_t* numbers, size_t rows, uint8_t* planes) const {
   std::fill_n(planes + kZeros * kPlaneBytes, kPlaneBytes, uint8_t{0});
   std::fill_n(planes + kOnes * kPlaneBytes, kPlaneBytes, uint8_t{0xff});
-  for (const auto& input : inputs_) SlicePlanes(numbers + input.column * kPlaneRows, input.bits, rows, planes + input.first * kPlaneBytes);
+  for (const auto& input : inputs_)
+    SlicePlanes(numbers + input.column * kPlaneRows, input.bits, rows, planes + input.first * kPlaneBytes);
   if (code_ != nullptr)
     code_->Run(common_function_, rows, planes, planes + kept_ * kPlaneBytes);
   else

@@ -16,9 +16,10 @@
 
 namespace slipway::model {
 
-/// Trees as one circuit of multiplexers over planes: a plane is one bit of each of kPlaneRows rows. The bits of the rank columns go in; out come, for
-/// each tree, the bits of the number of the leaf that each row reaches. Gates that all trees may use (`x > threshold`) come first and
-/// their planes are kept; those of a tree follow, and their planes are used again by the next.
+/// Trees as one circuit of multiplexers over planes: a plane is one bit of each of kPlaneRows rows. The bits of the
+/// rank columns go in; out come, for each tree, the bits of the number of the leaf that each row reaches. Gates that
+/// all trees may use (`x > threshold`) come first and their planes are kept; those of a tree follow, and their planes
+/// are used again by the next.
 class Circuit {
  public:
   static constexpr size_t kMostLeaves = 4096;  ///< of a tree
@@ -43,7 +44,8 @@ class Circuit {
   bool is_code() const { return code_ != nullptr; }
   size_t code_bytes() const { return is_code() ? code_->bytes() : 0; }
 
-  /// Fills the kept planes for the numbers of the rank columns, `[columns, kPlaneRows]`. Rows here come in steps of kRowStep.
+  /// Fills the kept planes for the numbers of the rank columns, `[columns, kPlaneRows]`. Rows here come in steps of
+  /// kRowStep.
   void Begin(const uint16_t* numbers, size_t rows, uint8_t* planes) const;
   /// Runs a tree's gates, after Begin.
   void Run(const Part& part, size_t rows, uint8_t* planes) const;
@@ -56,7 +58,8 @@ class Circuit {
   };
 
   class Order;
-  using Function = std::tuple<char, uint32_t, uint32_t, uint32_t, uint32_t>;  ///< kind, column, bits, how many, of what number
+  using Function =
+      std::tuple<char, uint32_t, uint32_t, uint32_t, uint32_t>;  ///< kind, column, bits, how many, of what number
   template <typename Make>
   Plane Once(const Function& function, Make&& make);
   Plane Mux(Plane select, Plane zero, Plane one, bool keep);
@@ -67,7 +70,8 @@ class Circuit {
   Plane GoesRight(const Split& split);
   Plane Above(const Columns::Place& place);
   Plane OfTable(uint32_t column, uint32_t bits, const uint8_t* table);
-  Number Build(const Tree& tree, const std::vector<uint32_t>& leaves, Order& order, int32_t at, uint32_t first, Part& part);
+  Number Build(const Tree& tree, const std::vector<uint32_t>& leaves, Order& order, int32_t at, uint32_t first,
+               Part& part);
   void Schedule(std::span<WideGate> gates, Number& number);
 
   const Ranks& ranks_;

@@ -12,7 +12,8 @@ TEST(Codes, NumbersAreKnownByTheirText) {
   Codes codes;
   codes.other = -1;
   double next = 0;
-  for (const char* category : {"7", "-3", "0", "2.5", "true", "007", "1e+20", "18446744073709551615", "9223372036854775807"})
+  for (const char* category :
+       {"7", "-3", "0", "2.5", "true", "007", "1e+20", "18446744073709551615", "9223372036854775807"})
     EXPECT_TRUE(codes.Add(category, next++));
   EXPECT_FALSE(codes.Add("7", 99));
   EXPECT_EQ(codes.size(), 9);

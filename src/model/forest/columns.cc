@@ -48,8 +48,8 @@ void Columns::WriteOne(uint32_t index, const uint32_t* ranks, size_t rows, uint1
                                                                                  : number(ranks[row]));
 }
 
-void Columns::Write(const std::vector<Values>& features, size_t rows, uint32_t* scratch, uint16_t* out, size_t column_stride,
-                    size_t row_stride) const {
+void Columns::Write(const std::vector<Values>& features, size_t rows, uint32_t* scratch, uint16_t* out,
+                    size_t column_stride, size_t row_stride) const {
   for (const auto& [feature, columns] : of_feature_) {
     ranks_.Rank(feature, features[feature], rows, scratch);
     for (auto column : columns) WriteOne(column, scratch, rows, out + column * column_stride, row_stride);

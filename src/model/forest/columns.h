@@ -7,9 +7,10 @@
 
 namespace slipway::model {
 
-/// Rank columns: what nodes look at. A node sends a row left when its number in the node's column is at most the node's. Numbers are
-/// 16 bits wide; a feature with more thresholds than that has several columns. Those with missing values have a column for each way
-/// that their nodes treat them, in which missing ranks lowest (left) or highest (right). The column of categories has their ranks.
+/// Rank columns: what nodes look at. A node sends a row left when its number in the node's column is at most the
+/// node's. Numbers are 16 bits wide; a feature with more thresholds than that has several columns. Those with missing
+/// values have a column for each way that their nodes treat them, in which missing ranks lowest (left) or highest
+/// (right). The column of categories has their ranks.
 class Columns {
  public:
   static constexpr uint32_t kSpan = 65534;  ///< thresholds of one column; 0 and kSpan + 1 are left and right of all
@@ -28,7 +29,8 @@ class Columns {
   /// The largest number that stands in a column.
   uint32_t Most(uint32_t column) const;
 
-  /// Writes all columns for up to `rows` rows: row r of column c at `out[c * column_stride + r * row_stride]`. `scratch`: a block of ranks.
+  /// Writes all columns for up to `rows` rows: row r of column c at `out[c * column_stride + r * row_stride]`.
+  /// `scratch`: a block of ranks.
   void Write(const std::vector<Values>& features, size_t rows, uint32_t* scratch, uint16_t* out, size_t column_stride,
              size_t row_stride) const;
 

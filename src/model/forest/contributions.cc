@@ -14,7 +14,8 @@ struct Point {
   double at = 0, weight = 0;
 };
 
-/// Gauss and Legendre's rule on [0, 1]: exact for polynomials of a degree below 2 * count. Zeros by Newton's steps from Chebyshev's (Press et al., gauleg).
+/// Gauss and Legendre's rule on [0, 1]: exact for polynomials of a degree below 2 * count. Zeros by Newton's steps from
+/// Chebyshev's (Press et al., gauleg).
 std::vector<Point> GaussLegendre(size_t count) {
   std::vector<Point> points(count);
   auto n = static_cast<double>(count);
@@ -110,8 +111,8 @@ class TreeCompiler {
         auto over = [](double value, double by) { return by > 0 ? value / by : 0; };
         double yes = share + at * (1 - share), no = share * (1 - at);
         double yes_before = before + at * (1 - before), no_before = earlier_[e] < 0 ? 1 : before * (1 - at);
-        for (double factor :
-             {over(yes, yes_before), over(no, yes_before), over(no, no_before), over(weight * (1 - share), yes), over(-weight * share, no)})
+        for (double factor : {over(yes, yes_before), over(no, yes_before), over(no, no_before),
+                              over(weight * (1 - share), yes), over(-weight * share, no)})
           made_.factors.push_back(factor);
       }
     }
@@ -132,7 +133,8 @@ class TreeCompiler {
 
 Result<> CheckCovers(const Tree& tree) {
   if (tree.nodes.empty()) return {};
-  if (!tree.linear.empty()) return Fail(ErrorKind::kUnsupported, "has linear leaves, for which there are no SHAP values");
+  if (!tree.linear.empty())
+    return Fail(ErrorKind::kUnsupported, "has linear leaves, for which there are no SHAP values");
   double total = 0;
   for (double cover : tree.covers) total += cover;
   if (tree.covers.size() * tree.width != tree.leaves.size() || !(total > 0))
@@ -167,7 +169,8 @@ Result<> Contributions::Add(const Tree& tree) {
   for (double cover : tree.covers) total += cover;
   for (uint32_t w = 0; w < tree.width; ++w) {
     double sum = 0;
-    for (size_t leaf = 0; leaf < tree.covers.size(); ++leaf) sum += tree.covers[leaf] * tree.leaves[leaf * tree.width + w];
+    for (size_t leaf = 0; leaf < tree.covers.size(); ++leaf)
+      sum += tree.covers[leaf] * tree.leaves[leaf * tree.width + w];
     expected_[tree.output + w] += sum / total;
   }
   ASSIGN(auto compiled, TreeCompiler(tree, *ranks_, *columns_, sets_).Compile());

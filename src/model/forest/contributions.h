@@ -12,13 +12,14 @@
 
 namespace slipway::model {
 
-/// What each feature contributes to a row's sums: SHAP values that take the trees as they are ("path-dependent TreeSHAP", Lundberg et al. 2020). Those of a
-/// row and the expected values add up to its sums.
+/// What each feature contributes to a row's sums: SHAP values that take the trees as they are ("path-dependent
+/// TreeSHAP", Lundberg et al. 2020). Those of a row and the expected values add up to its sums.
 ///
-/// For one leaf the value of a coalition is its own times, for each feature of its path, 1 or 0 (known: whether the row goes there) or the share of
-/// training rows that did (unknown). The Shapley value of such a product is an integral over [0, 1] of a product of linear factors, one
-/// for each feature, which Gauss and Legendre's rule gives exactly with half as many points as there are features. Factors are shared along the
-/// tree: down for the products, up for the leaves' sums. All factors lie in [0, 1], so that nothing but the rounding of doubles is lost.
+/// For one leaf the value of a coalition is its own times, for each feature of its path, 1 or 0 (known: whether the row
+/// goes there) or the share of training rows that did (unknown). The Shapley value of such a product is an integral
+/// over [0, 1] of a product of linear factors, one for each feature, which Gauss and Legendre's rule gives exactly with
+/// half as many points as there are features. Factors are shared along the tree: down for the products, up for the
+/// leaves' sums. All factors lie in [0, 1], so that nothing but the rounding of doubles is lost.
 class Contributions {
  public:
   /// kUnsupported: a tree with linear leaves, without the covers of its leaves, or too deep; naming it.

@@ -13,13 +13,13 @@ namespace slipway::model::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Sums are added number by number in one order, without fused steps: every vector width gives the same bits.
-void AddContributions(const ContributionTree& tree, const uint16_t* numbers, const uint8_t* sets, size_t features, double* work,
-                      double* out) {
+void AddContributions(const ContributionTree& tree, const uint16_t* numbers, const uint8_t* sets, size_t features,
+                      double* work, double* out) {
   const hn::CappedTag<double, kContributionRows> d;
   constexpr size_t kRows = kContributionRows;
   const size_t points = tree.points, lanes = hn::Lanes(d), levels = tree.levels;
-  // Of the edges from the root to the one at hand, by level: whether rows take it and all earlier ones of its feature (1 or 0), the products of factors,
-  // and the sums of the leaves below.
+  // Of the edges from the root to the one at hand, by level: whether rows take it and all earlier ones of its feature
+  // (1 or 0), the products of factors, and the sums of the leaves below.
   double *held = work, *products = held + levels * kRows, *sums = products + levels * points * kRows;
   size_t path[kMostLevels];
   const auto zero = hn::Zero(d);
@@ -28,7 +28,8 @@ void AddContributions(const ContributionTree& tree, const uint16_t* numbers, con
     const hn::Rebind<int32_t, decltype(d)> d32;
     const hn::Rebind<uint16_t, decltype(d)> d16;
     double member[kRows];
-    for (size_t row = 0; edge.is_category && row < kRows; ++row) member[row] = sets[edge.threshold + ranks[row] / 8] >> ranks[row] % 8 & 1;
+    for (size_t row = 0; edge.is_category && row < kRows; ++row)
+      member[row] = sets[edge.threshold + ranks[row] / 8] >> ranks[row] % 8 & 1;
     const auto one = hn::Set(d, 1.0), threshold = hn::Set(d, static_cast<double>(edge.threshold));
     for (size_t v = 0; v < kRows; v += lanes) {
       const auto rank = hn::PromoteTo(d, hn::PromoteTo(d32, hn::LoadU(d16, ranks + v)));
@@ -45,7 +46,8 @@ void AddContributions(const ContributionTree& tree, const uint16_t* numbers, con
     double *product = products + edge.level * points * kRows, *sum = sums + edge.level * points * kRows;
     const auto value = hn::Set(d, edge.leaf < 0 ? 0.0 : tree.leaves[static_cast<size_t>(edge.leaf) * tree.width + w]);
     for (size_t v = 0; v < kRows; v += lanes) {
-      const auto now = is_held(edge.level, v), before = is_held(edge.earlier < 0 ? edge.level : static_cast<size_t>(edge.earlier), v);
+      const auto now = is_held(edge.level, v),
+                 before = is_held(edge.earlier < 0 ? edge.level : static_cast<size_t>(edge.earlier), v);
       for (size_t q = 0; q < points; ++q) {
         const double* at = factors + q * kContributionFactors;
         auto factor = hn::IfThenElse(now, hn::Set(d, at[0]), hn::Set(d, at[1]));
@@ -58,7 +60,8 @@ void AddContributions(const ContributionTree& tree, const uint16_t* numbers, con
   };
   auto leave = [&](size_t level, uint32_t w) HWY_ATTR {
     const auto& edge = tree.edges[path[level]];
-    double *sum = sums + level * points * kRows, *to = out + ((tree.output + w) * features + edge.feature) * kContributionBlock;
+    double *sum = sums + level * points * kRows,
+           *to = out + ((tree.output + w) * features + edge.feature) * kContributionBlock;
     for (size_t v = 0; v < kRows; v += lanes) {
       auto share = [&](size_t at_level) HWY_ATTR {
         const double* factors = tree.factors.data() + path[at_level] * points * kContributionFactors;
@@ -66,12 +69,14 @@ void AddContributions(const ContributionTree& tree, const uint16_t* numbers, con
         auto total = zero;
         for (size_t q = 0; q < points; ++q) {
           const double* at = factors + q * kContributionFactors;
-          total = hn::Add(total, hn::Mul(hn::IfThenElse(here, hn::Set(d, at[3]), hn::Set(d, at[4])), hn::Load(d, sum + q * kRows + v)));
+          total = hn::Add(total, hn::Mul(hn::IfThenElse(here, hn::Set(d, at[3]), hn::Set(d, at[4])),
+                                         hn::Load(d, sum + q * kRows + v)));
         }
         return total;
       };
       auto total = hn::Add(hn::LoadU(d, to + v), share(level));
-      if (edge.earlier >= 0) total = hn::Sub(total, share(static_cast<size_t>(edge.earlier)));  // its leaves count here, not there
+      if (edge.earlier >= 0)
+        total = hn::Sub(total, share(static_cast<size_t>(edge.earlier)));  // its leaves count here, not there
       hn::StoreU(total, d, to + v);
       for (size_t q = 0; level > 0 && q < points; ++q) {
         double* above = sum + q * kRows + v - points * kRows;
@@ -99,8 +104,8 @@ namespace slipway::model {
 
 HWY_EXPORT(AddContributions);
 
-void AddContributions(const ContributionTree& tree, const uint16_t* numbers, const uint8_t* sets, size_t features, double* work,
-                      double* out) {
+void AddContributions(const ContributionTree& tree, const uint16_t* numbers, const uint8_t* sets, size_t features,
+                      double* work, double* out) {
   HWY_DYNAMIC_DISPATCH(AddContributions)(tree, numbers, sets, features, work, out);
 }
 

@@ -10,7 +10,8 @@ constexpr size_t kContributionBlock = 64, kContributionRows = 8;  ///< rows of a
 
 constexpr size_t kMostLevels = 1024;  ///< of a tree
 
-/// The way from a node to one of its children. A tree is its edges in the order of a walk that visits everything below an edge before the next one.
+/// The way from a node to one of its children. A tree is its edges in the order of a walk that visits everything below
+/// an edge before the next one.
 struct ContributionEdge {
   uint32_t level = 0;    ///< edges above it
   int32_t earlier = -1;  ///< the level of the last edge above that asks the same feature
@@ -20,8 +21,9 @@ struct ContributionEdge {
   int32_t leaf = -1;  ///< -1: it goes to a node
 };
 
-/// For each edge and point five numbers: by what the product changes here for a row that goes this way at all edges of the feature so far, at all but this one, and
-/// not at an earlier one; and what the sum of the leaves below is multiplied by for the feature's contribution, for a row that does and for one that does not.
+/// For each edge and point five numbers: by what the product changes here for a row that goes this way at all edges of
+/// the feature so far, at all but this one, and not at an earlier one; and what the sum of the leaves below is
+/// multiplied by for the feature's contribution, for a row that does and for one that does not.
 constexpr size_t kContributionFactors = 5;
 
 struct ContributionTree {
@@ -32,9 +34,11 @@ struct ContributionTree {
   uint32_t output = 0, width = 1;
 };
 
-/// Adds what a tree contributes to kContributionRows rows: `[outputs, features, kContributionBlock]`. `numbers`: the rank columns,
-/// `[columns, kContributionBlock]`; `work`: aligned to 64 bytes, room for levels * (1 + 2 * points) * kContributionRows numbers.
-void AddContributions(const ContributionTree& tree, const uint16_t* numbers, const uint8_t* sets, size_t features, double* work,
-                      double* out);
+/// Adds what a tree contributes to kContributionRows rows: `[outputs, features, kContributionBlock]`. `numbers`: the
+/// rank columns,
+/// `[columns, kContributionBlock]`; `work`: aligned to 64 bytes, room for levels * (1 + 2 * points) * kContributionRows
+/// numbers.
+void AddContributions(const ContributionTree& tree, const uint16_t* numbers, const uint8_t* sets, size_t features,
+                      double* work, double* out);
 
 }  // namespace slipway::model

@@ -26,7 +26,8 @@ std::vector<double> Around(const std::vector<double>& thresholds, const Accepts&
   for (double t : thresholds) {
     values.insert(values.end(), {t, std::nextafter(t, kInfinity), std::nextafter(t, -kInfinity)});
     auto single = static_cast<float>(t);
-    for (float near : {single, std::nextafter(single, kFloatInfinity), std::nextafter(single, -kFloatInfinity)}) values.push_back(near);
+    for (float near : {single, std::nextafter(single, kFloatInfinity), std::nextafter(single, -kFloatInfinity)})
+      values.push_back(near);
   }
   std::erase_if(values, [&](double value) {  // some libraries refuse what others take
     return std::fabs(value) >= kLargestFloat || value < accepts.least || value > accepts.most;
@@ -51,14 +52,16 @@ T Whole(double value) {
 
 Result<std::shared_ptr<arrow::Array>> ColumnOf(const std::string& type, const std::vector<double>& values) {
   if (type == "double") return Build<arrow::DoubleBuilder>(values, [](double value) { return value; });
-  if (type == "float") return Build<arrow::FloatBuilder>(values, [](double value) { return static_cast<float>(value); });
+  if (type == "float")
+    return Build<arrow::FloatBuilder>(values, [](double value) { return static_cast<float>(value); });
   if (type == "long") return Build<arrow::Int64Builder>(values, Whole<int64_t>);
   if (type == "integer") return Build<arrow::Int32Builder>(values, Whole<int32_t>);
   if (type == "boolean") return Build<arrow::BooleanBuilder>(values, [](double value) { return value > 0; });
   return Fail(ErrorKind::kUnsupported, "no rows can be made for a feature of type " + type);
 }
 
-Result<std::shared_ptr<arrow::Array>> TextOf(const Codes& codes, const Accepts& accepts, int64_t rows, std::mt19937_64& random) {
+Result<std::shared_ptr<arrow::Array>> TextOf(const Codes& codes, const Accepts& accepts, int64_t rows,
+                                             std::mt19937_64& random) {
   std::vector<std::string> texts;
   if (accepts.unknown || codes.size() == 0) texts = {"never seen", ""};
   for (const auto& [text, code] : codes) texts.push_back(text);
@@ -89,12 +92,14 @@ std::vector<double> NumbersOf(const Codes& codes, const Accepts& accepts) {
 
 }  // namespace
 
-Result<std::shared_ptr<arrow::RecordBatch>> EdgeRowsOf(const Inputs& inputs, const std::vector<std::vector<double>>& decides_by,
+Result<std::shared_ptr<arrow::RecordBatch>> EdgeRowsOf(const Inputs& inputs,
+                                                       const std::vector<std::vector<double>>& decides_by,
                                                        int64_t most) {
   std::vector<std::vector<double>> values;
   size_t rows = kLeastRows;
   for (size_t f = 0; f < inputs.size(); ++f) {
-    values.push_back(inputs.codes[f] ? NumbersOf(*inputs.codes[f], inputs.accepts[f]) : Around(decides_by[f], inputs.accepts[f]));
+    values.push_back(inputs.codes[f] ? NumbersOf(*inputs.codes[f], inputs.accepts[f])
+                                     : Around(decides_by[f], inputs.accepts[f]));
     rows = std::max(rows, values.back().size());
   }
   rows = std::min(rows, static_cast<size_t>(most));

@@ -8,7 +8,8 @@
 namespace slipway::model {
 namespace {
 
-constexpr size_t kMostTrees = 1'000'000, kMostLeaves = size_t{1} << 24, kMostFeatures = 1'000'000, kMostOutputs = 100'000;
+constexpr size_t kMostTrees = 1'000'000, kMostLeaves = size_t{1} << 24, kMostFeatures = 1'000'000,
+                 kMostOutputs = 100'000;
 
 /// Every node and every leaf is reached from the root exactly once.
 Result<> CheckShape(const Tree& tree, size_t leaves) {
@@ -21,7 +22,8 @@ Result<> CheckShape(const Tree& tree, size_t leaves) {
     bool is_leaf = at < 0;
     auto index = static_cast<size_t>(is_leaf ? ~at : at);
     auto& seen = is_leaf ? leaf_seen : node_seen;
-    if (index >= seen.size()) return Fail(ErrorKind::kCorrupt, "a child is {} {}, which is not there", is_leaf ? "leaf" : "node", index);
+    if (index >= seen.size())
+      return Fail(ErrorKind::kCorrupt, "a child is {} {}, which is not there", is_leaf ? "leaf" : "node", index);
     if (seen[index]) return Fail(ErrorKind::kCorrupt, "{} {} is reached twice", is_leaf ? "leaf" : "node", index);
     seen[index] = true;
     ++reached;
@@ -29,7 +31,8 @@ Result<> CheckShape(const Tree& tree, size_t leaves) {
     open.push_back(tree.nodes[index].left);
     open.push_back(tree.nodes[index].right);
   }
-  if (reached != tree.nodes.size() + leaves) return Fail(ErrorKind::kCorrupt, "some of its nodes or leaves are never reached");
+  if (reached != tree.nodes.size() + leaves)
+    return Fail(ErrorKind::kCorrupt, "some of its nodes or leaves are never reached");
   return {};
 }
 
@@ -44,14 +47,17 @@ Result<> CheckTree(const Ensemble& ensemble, const Tree& tree, std::vector<Kind>
   TRY(CheckShape(tree, leaves));
   for (const auto& node : tree.nodes) {
     const auto& split = node.split;
-    if (split.feature >= ensemble.features) return Fail(ErrorKind::kCorrupt, "splits on feature {}, which is not there", split.feature);
+    if (split.feature >= ensemble.features)
+      return Fail(ErrorKind::kCorrupt, "splits on feature {}, which is not there", split.feature);
     auto kind = split.categories < 0 ? Kind::kOrder : Kind::kCategory;
     if (kind == Kind::kCategory && static_cast<size_t>(split.categories) >= ensemble.category_sets.size())
       return Fail(ErrorKind::kCorrupt, "names a set of categories that is not there");
-    if (kind == Kind::kOrder && std::isnan(split.threshold)) return Fail(ErrorKind::kCorrupt, "has a threshold that is not a number");
+    if (kind == Kind::kOrder && std::isnan(split.threshold))
+      return Fail(ErrorKind::kCorrupt, "has a threshold that is not a number");
     auto& known = kinds[split.feature];
     if (known != Kind::kUnknown && known != kind)
-      return Fail(ErrorKind::kCorrupt, "splits feature {} by category where another does it by order, or the reverse", split.feature);
+      return Fail(ErrorKind::kCorrupt, "splits feature {} by category where another does it by order, or the reverse",
+                  split.feature);
     known = kind;
   }
   if (!tree.linear.empty() && (tree.linear.size() != leaves || tree.width != 1))
@@ -81,7 +87,8 @@ std::vector<double> SumsBelow(const Tree& tree, const std::vector<double>& of_le
   for (auto at = order.rbegin(); at != order.rend(); ++at) {
     const auto& node = tree.nodes[static_cast<size_t>(*at)];
     for (auto child : {node.left, node.right})
-      sums[static_cast<size_t>(*at)] += child < 0 ? of_leaf[static_cast<size_t>(~child)] : sums[static_cast<size_t>(child)];
+      sums[static_cast<size_t>(*at)] +=
+          child < 0 ? of_leaf[static_cast<size_t>(~child)] : sums[static_cast<size_t>(child)];
   }
   return sums;
 }
@@ -89,12 +96,15 @@ std::vector<double> SumsBelow(const Tree& tree, const std::vector<double>& of_le
 Result<> Check(const Ensemble& ensemble) {
   if (ensemble.trees.size() > kMostTrees)
     return Fail(ErrorKind::kUnsupported, "{} trees; at most {} are read", ensemble.trees.size(), kMostTrees);
-  if (ensemble.features < 1 || ensemble.features > kMostFeatures) return Fail(ErrorKind::kUnsupported, "{} features", ensemble.features);
-  if (ensemble.outputs < 1 || ensemble.outputs > kMostOutputs) return Fail(ErrorKind::kUnsupported, "{} outputs", ensemble.outputs);
+  if (ensemble.features < 1 || ensemble.features > kMostFeatures)
+    return Fail(ErrorKind::kUnsupported, "{} features", ensemble.features);
+  if (ensemble.outputs < 1 || ensemble.outputs > kMostOutputs)
+    return Fail(ErrorKind::kUnsupported, "{} outputs", ensemble.outputs);
   if (ensemble.base.size() != ensemble.outputs)
     return Fail(ErrorKind::kCorrupt, "{} base scores for {} outputs", ensemble.base.size(), ensemble.outputs);
   std::vector<Kind> kinds(ensemble.features, Kind::kUnknown);
-  for (size_t t = 0; t < ensemble.trees.size(); ++t) TRY(Wrap(CheckTree(ensemble, ensemble.trees[t], kinds), fmt::format("tree {}", t)));
+  for (size_t t = 0; t < ensemble.trees.size(); ++t)
+    TRY(Wrap(CheckTree(ensemble, ensemble.trees[t], kinds), fmt::format("tree {}", t)));
   return {};
 }
 

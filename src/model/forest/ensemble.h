@@ -37,15 +37,17 @@ struct LinearLeaf {
 };
 
 struct Tree {
-  std::vector<Node> nodes;         ///< node 0 is the root; empty: one leaf
-  std::vector<double> leaves;      ///< [leaves, width]
-  std::vector<double> covers;      ///< [leaves] how many training rows, or what weight of them, reached each; empty: not known
+  std::vector<Node> nodes;     ///< node 0 is the root; empty: one leaf
+  std::vector<double> leaves;  ///< [leaves, width]
+  std::vector<double>
+      covers;  ///< [leaves] how many training rows, or what weight of them, reached each; empty: not known
   uint32_t output = 0, width = 1;  ///< leaves are added to the sums output … output + width - 1
-  std::vector<LinearLeaf> linear;  ///< empty, or one for each leaf; `leaves` then stands in for rows that lack one of its values
+  std::vector<LinearLeaf>
+      linear;  ///< empty, or one for each leaf; `leaves` then stands in for rows that lack one of its values
 };
 
-/// Sums start with `base` and take each tree's leaf in the order of the trees, in the precision `sum`: the libraries' own way, so
-/// that the sums have the libraries' own bits.
+/// Sums start with `base` and take each tree's leaf in the order of the trees, in the precision `sum`: the libraries'
+/// own way, so that the sums have the libraries' own bits.
 struct Ensemble {
   uint32_t features = 0, outputs = 1;
   Precision input = Precision::kDouble;  ///< kFloat: values are rounded to float32 before anything is compared
@@ -60,8 +62,9 @@ struct Ensemble {
 /// For each node the sum of `of_leaf` over the leaves below it.
 std::vector<double> SumsBelow(const Tree& tree, const std::vector<double>& of_leaf);
 
-/// What no loader need check itself: every index stands, the nodes of a tree form one, no threshold is NaN, and sizes are within
-/// limits. kCorrupt or kUnsupported, naming the tree. A feature is split by order or by category, not by both.
+/// What no loader need check itself: every index stands, the nodes of a tree form one, no threshold is NaN, and sizes
+/// are within limits. kCorrupt or kUnsupported, naming the tree. A feature is split by order or by category, not by
+/// both.
 Result<> Check(const Ensemble& ensemble);
 
 }  // namespace slipway::model

@@ -62,9 +62,10 @@ double CodeOf(const Codes& codes, const ArrayType& array, int64_t i) {
 }
 
 template <typename ArrayType>
-constexpr bool kFitsFloat = std::is_same_v<ArrayType, arrow::FloatArray> || std::is_same_v<ArrayType, arrow::Int16Array> ||
-                            std::is_same_v<ArrayType, arrow::Int8Array> || std::is_same_v<ArrayType, arrow::UInt16Array> ||
-                            std::is_same_v<ArrayType, arrow::UInt8Array> || std::is_same_v<ArrayType, arrow::BooleanArray>;
+constexpr bool kFitsFloat =
+    std::is_same_v<ArrayType, arrow::FloatArray> || std::is_same_v<ArrayType, arrow::Int16Array> ||
+    std::is_same_v<ArrayType, arrow::Int8Array> || std::is_same_v<ArrayType, arrow::UInt16Array> ||
+    std::is_same_v<ArrayType, arrow::UInt8Array> || std::is_same_v<ArrayType, arrow::BooleanArray>;
 
 /// Whether such a column can be read.
 bool Reads(const arrow::DataType& type) {
@@ -79,7 +80,8 @@ bool Reads(const arrow::DataType& type) {
   }
 }
 
-Values ReadOne(const arrow::Array& column, int64_t first, int64_t rows, Precision input, const Codes* codes, Inputs::Scratch& scratch) {
+Values ReadOne(const arrow::Array& column, int64_t first, int64_t rows, Precision input, const Codes* codes,
+               Inputs::Scratch& scratch) {
   Values values;
   if (column.type_id() == arrow::Type::DICTIONARY) {
     // Each entry of the dictionary is converted once.
@@ -129,8 +131,9 @@ Result<arrow::ArrayVector> Inputs::ColumnsOf(const arrow::RecordBatch& batch) co
   for (size_t f = 0; f < size(); ++f) {
     auto column = batch.GetColumnByName(specs[f].name);
     if (column == nullptr) return Fail(ErrorKind::kInternal, "the rows lack the feature '{}'", specs[f].name);
-    const auto* encoded =
-        column->type_id() == arrow::Type::DICTIONARY ? static_cast<const arrow::DictionaryType*>(column->type().get()) : nullptr;
+    const auto* encoded = column->type_id() == arrow::Type::DICTIONARY
+                              ? static_cast<const arrow::DictionaryType*>(column->type().get())
+                              : nullptr;
     bool text = (encoded != nullptr ? encoded->value_type()->id() : column->type_id()) == arrow::Type::STRING;
     if (!Reads(*column->type()) || (text && !codes[f]))
       return Fail(ErrorKind::kInvalid, "the feature '{}' cannot be {}", specs[f].name, column->type()->ToString());
@@ -139,8 +142,8 @@ Result<arrow::ArrayVector> Inputs::ColumnsOf(const arrow::RecordBatch& batch) co
   return columns;
 }
 
-Result<> Inputs::Read(const arrow::ArrayVector& columns, int64_t first, int64_t rows, Precision input, std::vector<Scratch>& scratch,
-                      std::vector<Values>& values) const {
+Result<> Inputs::Read(const arrow::ArrayVector& columns, int64_t first, int64_t rows, Precision input,
+                      std::vector<Scratch>& scratch, std::vector<Values>& values) const {
   scratch.resize(size());
   values.resize(size());
   for (size_t f = 0; f < size(); ++f) {
@@ -154,7 +157,8 @@ Result<> Inputs::Check(size_t feature, const Values& values, size_t rows) const 
   const auto& may = accepts[feature];
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (may.missing && may.unknown && may.least == -kInfinity && may.most == kInfinity) return {};
-  const double other = !may.unknown && codes[feature] ? codes[feature]->other : std::numeric_limits<double>::quiet_NaN();
+  const double other =
+      !may.unknown && codes[feature] ? codes[feature]->other : std::numeric_limits<double>::quiet_NaN();
   bool nan = false, outside = false, unknown = false;
   auto look = [&](const auto* of) {
     for (size_t row = 0; row < rows; ++row) {
@@ -166,9 +170,13 @@ Result<> Inputs::Check(size_t feature, const Values& values, size_t rows) const 
   };
   values.floats != nullptr ? look(values.floats) : look(values.doubles);
   const auto& name = specs[feature].name;
-  if (nan && !may.missing) return Fail(ErrorKind::kInvalid, "the model takes no missing values, but '{}' has some", name);
-  if (outside) return Fail(ErrorKind::kInvalid, "the model takes no infinite values, or too large for float32, but '{}' has some", name);
-  if (unknown) return Fail(ErrorKind::kInvalid, "the model takes no values that it was not trained on, but '{}' has some", name);
+  if (nan && !may.missing)
+    return Fail(ErrorKind::kInvalid, "the model takes no missing values, but '{}' has some", name);
+  if (outside)
+    return Fail(ErrorKind::kInvalid, "the model takes no infinite values, or too large for float32, but '{}' has some",
+                name);
+  if (unknown)
+    return Fail(ErrorKind::kInvalid, "the model takes no values that it was not trained on, but '{}' has some", name);
   return {};
 }
 

@@ -26,7 +26,8 @@ class Inputs {
   std::vector<Accepts> accepts;
 
   Inputs() = default;
-  explicit Inputs(std::vector<ColumnSpec> columns) : specs(std::move(columns)), codes(specs.size()), accepts(specs.size()) {}
+  explicit Inputs(std::vector<ColumnSpec> columns)
+      : specs(std::move(columns)), codes(specs.size()), accepts(specs.size()) {}
   size_t size() const { return specs.size(); }
 
   /// The batch's columns, in the features' order. kInvalid: one that no feature can be.
@@ -36,10 +37,11 @@ class Inputs {
     std::vector<float> floats;
     std::vector<double> doubles;
   };
-  /// The values of `rows` rows from `first` on, by feature; in `scratch` where they had to be converted. Floats (and doubles, where `input` is
-  /// kDouble) without nulls are read where they lie. kInvalid: a value that the library refuses.
-  Result<> Read(const arrow::ArrayVector& columns, int64_t first, int64_t rows, Precision input, std::vector<Scratch>& scratch,
-                std::vector<Values>& values) const;
+  /// The values of `rows` rows from `first` on, by feature; in `scratch` where they had to be converted. Floats (and
+  /// doubles, where `input` is kDouble) without nulls are read where they lie. kInvalid: a value that the library
+  /// refuses.
+  Result<> Read(const arrow::ArrayVector& columns, int64_t first, int64_t rows, Precision input,
+                std::vector<Scratch>& scratch, std::vector<Values>& values) const;
 
  private:
   Result<> Check(size_t feature, const Values& values, size_t rows) const;

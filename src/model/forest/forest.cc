@@ -64,15 +64,16 @@ class Forest::Scratch {
   Buffer<uint32_t> ranks, leaves, of_few;  ///< of_few: the leaves of all trees for few rows, `[trees, rows]`
   Buffer<double> doubles;
   Buffer<float> floats;
-  size_t numbers_held = 0, columns_held = 0, rows_held = 0, ranks_held = 0, leaves_held = 0, of_few_held = 0, doubles_held = 0,
-         floats_held = 0;
+  size_t numbers_held = 0, columns_held = 0, rows_held = 0, ranks_held = 0, leaves_held = 0, of_few_held = 0,
+         doubles_held = 0, floats_held = 0;
 };
 
 struct Forest::Parts {
-  explicit Parts(Ensemble given) : ensemble(std::move(given)), ranks(ensemble), columns(ranks), circuit(ensemble, ranks, columns) {}
+  explicit Parts(Ensemble given)
+      : ensemble(std::move(given)), ranks(ensemble), columns(ranks), circuit(ensemble, ranks, columns) {}
 
-  /// Any tree can be walked; most are in the circuit too. A tree's leaves stand output by output, each padded to 64, in the order in which
-  /// the circuit numbers them.
+  /// Any tree can be walked; most are in the circuit too. A tree's leaves stand output by output, each padded to 64, in
+  /// the order in which the circuit numbers them.
   struct Compiled {
     Circuit::Part part;
     size_t leaves = 0, first_value = 0, padded = 0;
@@ -203,8 +204,8 @@ namespace {
 
 /// What each row's linear leaf is worth; the leaf's own value where the row lacks one of its features.
 template <typename T>
-void AddLinear(const Ensemble& ensemble, const std::vector<LinearLeaf>& linear, const T* fallback, const uint32_t* leaves,
-               const std::vector<Values>& features, size_t rows, T* sums) {
+void AddLinear(const Ensemble& ensemble, const std::vector<LinearLeaf>& linear, const T* fallback,
+               const uint32_t* leaves, const std::vector<Values>& features, size_t rows, T* sums) {
   auto value_of = [&](uint32_t feature, size_t row) {
     const auto& values = features[feature];
     double value = values.floats != nullptr ? static_cast<double>(values.floats[row]) : values.doubles[row];
@@ -273,7 +274,8 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
   }
   if (few) {
     Reserve(scratch.of_few, scratch.of_few_held, trees.size() * kFewInterpreted);
-    for (size_t row = 0; row < rows; ++row) walks.LeavesOfAll(scratch.rows.get() + row * columns.size(), scratch.of_few.get() + row, rows);
+    for (size_t row = 0; row < rows; ++row)
+      walks.LeavesOfAll(scratch.rows.get() + row * columns.size(), scratch.of_few.get() + row, rows);
   }
   Waiting<T> waiting(room, scratch.numbers.get());
   for (size_t t = 0; t < trees.size(); ++t) {
@@ -322,13 +324,15 @@ const Forest::Shape& Forest::shape() const {
   return parts_->shape;
 }
 
-void Forest::Sum(const std::vector<Values>& features, size_t rows, Scratch& scratch, double* sums, size_t stride) const {
+void Forest::Sum(const std::vector<Values>& features, size_t rows, Scratch& scratch, double* sums,
+                 size_t stride) const {
   parts_->compiled.get();
   const auto& ensemble = parts_->ensemble;
   auto sum = [&](auto& buffer, size_t& held) {
     using T = std::remove_reference_t<decltype(buffer[0])>;
     Reserve(buffer, held, ensemble.outputs * kPlaneRows);
-    for (size_t k = 0; k < ensemble.outputs; ++k) std::fill_n(buffer.get() + k * kPlaneRows, kPlaneRows, static_cast<T>(ensemble.base[k]));
+    for (size_t k = 0; k < ensemble.outputs; ++k)
+      std::fill_n(buffer.get() + k * kPlaneRows, kPlaneRows, static_cast<T>(ensemble.base[k]));
     parts_->AddTrees(features, rows, scratch, buffer.get());
     for (size_t k = 0; k < ensemble.outputs; ++k) std::copy_n(buffer.get() + k * kPlaneRows, rows, sums + k * stride);
   };

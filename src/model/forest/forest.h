@@ -30,7 +30,8 @@ class Forest {
 
   /// The most rows of one call of Sum.
   size_t block() const;
-  /// Sums of up to block() rows: `features[f]` are those of feature f, `sums` is `[outputs, stride]`. Doubles hold every float.
+  /// Sums of up to block() rows: `features[f]` are those of feature f, `sums` is `[outputs, stride]`. Doubles hold
+  /// every float.
   void Sum(const std::vector<Values>& features, size_t rows, Scratch& scratch, double* sums, size_t stride) const;
 
   /// Of the ensemble all but nodes and leaves, which are compiled.

@@ -56,7 +56,8 @@ class ForestModel final : public Model {
     ASSIGN(auto sums, Sum(batch, shares == nullptr ? nullptr : shares->mutable_data_as<double>()));
     ASSIGN(auto predictions, parts_.convert(sums, batch.num_rows()));
     if (contributions_)
-      std::ranges::move(DoubleColumns(shares, static_cast<int64_t>(columns), batch.num_rows()), std::back_inserter(predictions));
+      std::ranges::move(DoubleColumns(shares, static_cast<int64_t>(columns), batch.num_rows()),
+                        std::back_inserter(predictions));
     return arrow::RecordBatch::Make(parts_.outputs, batch.num_rows(), std::move(predictions));
   }
 
@@ -72,14 +73,15 @@ class ForestModel final : public Model {
     ASSIGN(auto columns, parts_.inputs.ColumnsOf(batch));
     auto rows = static_cast<size_t>(batch.num_rows());
     size_t outputs = forest_.ensemble().outputs;
-    ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> sums, arrow::AllocateBuffer(static_cast<int64_t>(outputs * rows * sizeof(double))));
+    ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> sums,
+                 arrow::AllocateBuffer(static_cast<int64_t>(outputs * rows * sizeof(double))));
     auto scratch = forest_.TakeScratch();
     std::vector<Inputs::Scratch> converted;
     std::vector<Values> features;
     for (size_t first = 0; first < rows; first += forest_.block()) {
       auto count = std::min(forest_.block(), rows - first);
-      TRY(parts_.inputs.Read(columns, static_cast<int64_t>(first), static_cast<int64_t>(count), forest_.ensemble().input, converted,
-                             features));
+      TRY(parts_.inputs.Read(columns, static_cast<int64_t>(first), static_cast<int64_t>(count),
+                             forest_.ensemble().input, converted, features));
       forest_.Sum(features, count, *scratch, sums->mutable_data_as<double>() + first, rows);
       if (shares != nullptr) Contribute(features, count, shares + first, rows);
     }
@@ -95,8 +97,8 @@ class ForestModel final : public Model {
     for (size_t first = 0; first < rows; first += kContributionBlock) {
       auto now = std::min(kContributionBlock, rows - first);
       for (size_t f = 0; f < count; ++f)
-        some[f] =
-            features[f].floats != nullptr ? Values{features[f].floats + first, nullptr} : Values{nullptr, features[f].doubles + first};
+        some[f] = features[f].floats != nullptr ? Values{features[f].floats + first, nullptr}
+                                                : Values{nullptr, features[f].doubles + first};
       contributions_->Compute(some, now, scratch, few.data());
       for (size_t k = 0; k < outputs; ++k) {
         double* of_output = out + k * (count + 1) * stride + first;
@@ -114,8 +116,8 @@ class ForestModel final : public Model {
   ForestModelParts parts_;
 };
 
-Result<std::shared_ptr<arrow::Schema>> WithContributions(const arrow::Schema& predictions, const std::vector<ColumnSpec>& inputs,
-                                                         size_t outputs) {
+Result<std::shared_ptr<arrow::Schema>> WithContributions(const arrow::Schema& predictions,
+                                                         const std::vector<ColumnSpec>& inputs, size_t outputs) {
   auto fields = predictions.fields();
   std::set<std::string> names;
   for (const auto& field : fields) names.insert(field->name());
@@ -123,7 +125,8 @@ Result<std::shared_ptr<arrow::Schema>> WithContributions(const arrow::Schema& pr
     for (size_t f = 0; f <= inputs.size(); ++f) {
       auto name = f < inputs.size() ? "contribution_" + inputs[f].name : "expected_value";
       if (outputs > 1) name += fmt::format("_{}", k);
-      if (!names.insert(name).second) return Fail(ErrorKind::kUnsupported, "contributions: two columns would be called '{}'", name);
+      if (!names.insert(name).second)
+        return Fail(ErrorKind::kUnsupported, "contributions: two columns would be called '{}'", name);
       fields.push_back(arrow::field(name, arrow::float64(), false));
     }
   }

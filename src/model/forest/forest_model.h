@@ -32,9 +32,10 @@ struct ForestModelParts {
   std::vector<double> contribution_add;  ///< to the expected values after that; empty: nothing
 };
 
-/// A model of trees that scores Arrow batches through a Forest. With `contributions` each row has, behind the predictions, the column
-/// `contribution_<feature>` for each feature and `expected_value`, which add up to its raw score (margin); of several outputs `contribution_<feature>_0`, ….
-/// kUnsupported: see Forest::Compile and Contributions::Of.
+/// A model of trees that scores Arrow batches through a Forest. With `contributions` each row has, behind the
+/// predictions, the column `contribution_<feature>` for each feature and `expected_value`, which add up to its raw
+/// score (margin); of several outputs `contribution_<feature>_0`, …. kUnsupported: see Forest::Compile and
+/// Contributions::Of.
 Result<std::unique_ptr<Model>> MakeForestModel(Ensemble ensemble, ForestModelParts parts);
 
 /// `prediction`, or `prediction_0`, … of several.

@@ -32,7 +32,8 @@ class Reference {
     std::vector<T> sums(e_.base.begin(), e_.base.end());
     for (const auto& tree : e_.trees) {
       auto leaf = LeafOf(tree, row);
-      for (size_t w = 0; w < tree.width; ++w) sums[tree.output + w] += static_cast<T>(tree.leaves[leaf * tree.width + w]);
+      for (size_t w = 0; w < tree.width; ++w)
+        sums[tree.output + w] += static_cast<T>(tree.leaves[leaf * tree.width + w]);
     }
     return sums;
   }
@@ -91,7 +92,8 @@ class Maker {
   /// Thresholds, their neighbours, and the numbers that are special.
   double Value(uint32_t feature) {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    if (feature == kCategoryFeature && random() % 4 != 0) return static_cast<double>(random() % (categories_ + 9)) + (random() % 3) * 0.25;
+    if (feature == kCategoryFeature && random() % 4 != 0)
+      return static_cast<double>(random() % (categories_ + 9)) + (random() % 3) * 0.25;
     switch (random() % 9) {
       case 0: return std::numeric_limits<double>::quiet_NaN();
       case 1: return random() % 2 == 0 ? 0.0 : -0.0;
@@ -107,7 +109,9 @@ class Maker {
   std::mt19937 random;
 
  private:
-  double Threshold() { return (static_cast<double>(random() % 2000) - 1000) / 8 + 1e-9 * static_cast<double>(random() % 2); }
+  double Threshold() {
+    return (static_cast<double>(random() % 2000) - 1000) / 8 + 1e-9 * static_cast<double>(random() % 2);
+  }
 
   Split MakeSplit(Ensemble& ensemble) {
     Split split{static_cast<uint32_t>(random() % kFeatures)};
@@ -136,8 +140,10 @@ Ensemble MakeEnsemble(Maker& maker, Precision sum) {
   ensemble.zero_band = 1e-35f;
   ensemble.base = {0.25, -3, 0};
   for (size_t leaves : {1, 2, 3, 7, 31, 64, 65, 100, 128, 129, 200, 255, 256, 257, 1000, 2000, 4096, 5000})
-    for (bool chain : {false, true}) ensemble.trees.push_back(maker.MakeTree(ensemble, leaves, chain, maker.random() % 3, 1));
-  for (int i = 0; i < 60; ++i) ensemble.trees.push_back(maker.MakeTree(ensemble, 63, i % 2 == 0, maker.random() % 3, 1));
+    for (bool chain : {false, true})
+      ensemble.trees.push_back(maker.MakeTree(ensemble, leaves, chain, maker.random() % 3, 1));
+  for (int i = 0; i < 60; ++i)
+    ensemble.trees.push_back(maker.MakeTree(ensemble, 63, i % 2 == 0, maker.random() % 3, 1));
   for (size_t leaves : {5, 300}) ensemble.trees.push_back(maker.MakeTree(ensemble, leaves, false, 0, 3));
   return ensemble;
 }
@@ -163,7 +169,8 @@ void ExpectSums(const Ensemble& ensemble, const Forest& forest, Maker& maker, si
     for (const auto& column : doubles) one.push_back(column[row]);
     auto expected = reference.Sums<T>(one);
     for (size_t k = 0; k < ensemble.outputs; ++k)
-      ASSERT_EQ(sums[k * rows + row], static_cast<double>(expected[k])) << "output " << k << " of row " << row << " of " << rows;
+      ASSERT_EQ(sums[k * rows + row], static_cast<double>(expected[k]))
+          << "output " << k << " of row " << row << " of " << rows;
   }
 }
 
@@ -179,7 +186,8 @@ TEST(Forest, EveryTargetEqualsTheWalk) {
         SCOPED_TRACE(hwy::TargetName(target));
         auto forest = Forest::Compile(ensemble);
         ASSERT_TRUE(forest) << forest.error().message;
-        for (size_t rows : {size_t{1}, size_t{7}, size_t{40}, size_t{65}, size_t{513}, size_t{800}, forest->block() - 1, forest->block()}) {
+        for (size_t rows : {size_t{1}, size_t{7}, size_t{40}, size_t{65}, size_t{513}, size_t{800}, forest->block() - 1,
+                            forest->block()}) {
           bool floats = maker.random() % 2 == 0;
           if (sum == Precision::kDouble)
             ExpectSums<double>(ensemble, *forest, maker, rows, floats);

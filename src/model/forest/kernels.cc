@@ -44,16 +44,19 @@ HWY_INLINE hn::Vec<D> LookUpIn(D d, const hn::TFromD<D>* tables, V number) {
 }
 #endif
 
-constexpr bool kWide = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3, kPermutesBytes = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL;
+constexpr bool kWide = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3,
+               kPermutesBytes = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL;
 
-/// How many of the thresholds lie below each lane of `x`: a binary search without branches, whose first steps look in registers where those are wide;
-/// the others gather.
+/// How many of the thresholds lie below each lane of `x`: a binary search without branches, whose first steps look in
+/// registers where those are wide; the others gather.
 template <class D, class DI = hn::RebindToSigned<D>>
 HWY_INLINE hn::Vec<DI> Search(D d, const hn::TFromD<D>* thresholds, const Pivots<hn::TFromD<D>>& pivots, hn::Vec<D> x) {
   const DI di;
   using Index = hn::TFromD<DI>;
   auto at = hn::Set(di, Index{1});
-  auto down = [&](auto probe) HWY_ATTR { at = hn::Sub(hn::Add(at, at), hn::VecFromMask(di, hn::RebindMask(di, hn::Lt(probe, x)))); };
+  auto down = [&](auto probe) HWY_ATTR {
+    at = hn::Sub(hn::Add(at, at), hn::VecFromMask(di, hn::RebindMask(di, hn::Lt(probe, x))));
+  };
   for (size_t level = 0; level < pivots.levels; ++level) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
     constexpr size_t kOne = 128 / sizeof(hn::TFromD<D>);
@@ -68,8 +71,8 @@ HWY_INLINE hn::Vec<DI> Search(D d, const hn::TFromD<D>* thresholds, const Pivots
     down(hn::GatherIndex(d, pivots.heap, at));
 #endif
   }
-  auto base =
-      hn::Mul(hn::Sub(at, hn::Set(di, static_cast<Index>(size_t{1} << pivots.levels))), hn::Set(di, static_cast<Index>(pivots.block)));
+  auto base = hn::Mul(hn::Sub(at, hn::Set(di, static_cast<Index>(size_t{1} << pivots.levels))),
+                      hn::Set(di, static_cast<Index>(pivots.block)));
   for (size_t left = pivots.block; left > 1;) {
     const size_t half = left / 2;
     const auto past = hn::Lt(hn::GatherIndex(d, thresholds + half - 1, base), x);
@@ -83,7 +86,8 @@ HWY_INLINE hn::Vec<DI> Search(D d, const hn::TFromD<D>* thresholds, const Pivots
 template <class D, class DI = hn::RebindToSigned<D>>
 HWY_INLINE hn::Vec<DI> CellOf(D d, const Grid<hn::TFromD<D>>& grid, hn::Vec<D> x) {
   const DI di;
-  auto at = hn::Mul(hn::Sub(hn::IfThenZeroElse(hn::IsNaN(x), x), hn::Set(d, grid.low)), hn::Set(d, grid.cells_per_unit));
+  auto at =
+      hn::Mul(hn::Sub(hn::IfThenZeroElse(hn::IsNaN(x), x), hn::Set(d, grid.low)), hn::Set(d, grid.cells_per_unit));
   at = hn::Min(hn::Max(at, hn::Zero(d)), hn::Set(d, grid.last));
   if constexpr (sizeof(hn::TFromD<D>) == sizeof(int32_t))
     return hn::ConvertTo(di, at);
@@ -91,16 +95,19 @@ HWY_INLINE hn::Vec<DI> CellOf(D d, const Grid<hn::TFromD<D>>& grid, hn::Vec<D> x
     return hn::PromoteTo(di, hn::DemoteTo(hn::Rebind<int32_t, D>(), at));
 }
 
-/// `kInCell`: 0 for a search; else at least as many as the grid's fullest cell has. Single loads from a cell are faster than gathers.
+/// `kInCell`: 0 for a search; else at least as many as the grid's fullest cell has. Single loads from a cell are faster
+/// than gathers.
 template <size_t kInCell, typename T>
-HWY_INLINE void RankValues(const Thresholds<T>& thresholds, double zero_band, const T* values, size_t rows, uint32_t* ranks) {
+HWY_INLINE void RankValues(const Thresholds<T>& thresholds, double zero_band, const T* values, size_t rows,
+                           uint32_t* ranks) {
   const hn::ScalableTag<T> d;
   const hn::RebindToSigned<decltype(d)> di;
   using Index = hn::TFromD<decltype(di)>;
   constexpr size_t kMostLanes = HWY_MAX_BYTES / sizeof(T);
   const size_t lanes = hn::Lanes(d);
   const auto band = hn::Set(d, static_cast<T>(zero_band));
-  const auto zero_flag = hn::Set(di, static_cast<Index>(Ranks::kZero)), nan = hn::Set(di, static_cast<Index>(Ranks::kNaN));
+  const auto zero_flag = hn::Set(di, static_cast<Index>(Ranks::kZero)),
+             nan = hn::Set(di, static_cast<Index>(Ranks::kNaN));
   const T* sorted = thresholds.values.data();
   const uint32_t* before = thresholds.grid.before.data();
   HWY_ALIGN Index found[kMostLanes];
@@ -139,7 +146,8 @@ HWY_INLINE void RankValues(const Thresholds<T>& thresholds, double zero_band, co
 }
 
 template <typename T>
-HWY_INLINE void RankAll(const Thresholds<T>& thresholds, double zero_band, const T* values, size_t rows, uint32_t* ranks) {
+HWY_INLINE void RankAll(const Thresholds<T>& thresholds, double zero_band, const T* values, size_t rows,
+                        uint32_t* ranks) {
   const size_t most = thresholds.grid.most;
   switch (kWide || most == 0 ? 0 : std::bit_ceil(most)) {
     case 1: return RankValues<1>(thresholds, zero_band, values, rows, ranks);
@@ -150,17 +158,20 @@ HWY_INLINE void RankAll(const Thresholds<T>& thresholds, double zero_band, const
   }
 }
 
-void RankFloats(const Thresholds<float>& thresholds, double zero_band, const float* values, size_t rows, uint32_t* ranks) {
+void RankFloats(const Thresholds<float>& thresholds, double zero_band, const float* values, size_t rows,
+                uint32_t* ranks) {
   RankAll(thresholds, zero_band, values, rows, ranks);
 }
-void RankDoubles(const Thresholds<double>& thresholds, double zero_band, const double* values, size_t rows, uint32_t* ranks) {
+void RankDoubles(const Thresholds<double>& thresholds, double zero_band, const double* values, size_t rows,
+                 uint32_t* ranks) {
   RankAll(thresholds, zero_band, values, rows, ranks);
 }
 
 void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint16_t* out) {
   const hn::ScalableTag<uint32_t> d;
   const hn::Rebind<uint16_t, decltype(d)> d16;
-  const auto first = hn::Set(d, codes.first), nan = hn::Set(d, codes.nan), zero = hn::Set(d, codes.zero), most = hn::Set(d, codes.most);
+  const auto first = hn::Set(d, codes.first), nan = hn::Set(d, codes.nan), zero = hn::Set(d, codes.zero),
+             most = hn::Set(d, codes.most);
   const auto nan_flag = hn::Set(d, Ranks::kNaN), zero_flag = hn::Set(d, Ranks::kZero);
   for (size_t row = 0; row < rows; row += hn::Lanes(d)) {
     const auto rank = hn::LoadU(d, ranks + row);
@@ -174,7 +185,8 @@ void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uin
 /// Whole vectors as words: at most kRowStep bits.
 using WordsTag = hn::CappedTag<uint64_t, kRowStep / 64>;
 
-/// Bit j of a byte of vectors[i] becomes bit i of the same byte of vectors[j] (Hacker's Delight, 7-3, on whole vectors).
+/// Bit j of a byte of vectors[i] becomes bit i of the same byte of vectors[j] (Hacker's Delight, 7-3, on whole
+/// vectors).
 HWY_INLINE void TransposeBits(hn::Vec<WordsTag>* vectors) {
   const WordsTag d;
   auto swap = [&](auto& low, auto& high, auto shift, uint64_t mask) HWY_ATTR {
@@ -183,12 +195,14 @@ HWY_INLINE void TransposeBits(hn::Vec<WordsTag>* vectors) {
     low = hn::Xor(low, hn::ShiftLeft<shift>(differ));
   };
 #pragma GCC unroll 4
-  for (size_t i = 0; i < 4; ++i) swap(vectors[i], vectors[i + 4], std::integral_constant<int, 4>(), 0x0f0f0f0f0f0f0f0fu);
+  for (size_t i = 0; i < 4; ++i)
+    swap(vectors[i], vectors[i + 4], std::integral_constant<int, 4>(), 0x0f0f0f0f0f0f0f0fu);
 #pragma GCC unroll 8
   for (size_t i = 0; i < 8; ++i)
     if ((i & 2) == 0) swap(vectors[i], vectors[i + 2], std::integral_constant<int, 2>(), 0x3333333333333333u);
 #pragma GCC unroll 4
-  for (size_t i = 0; i < 8; i += 2) swap(vectors[i], vectors[i + 1], std::integral_constant<int, 1>(), 0x5555555555555555u);
+  for (size_t i = 0; i < 8; i += 2)
+    swap(vectors[i], vectors[i + 1], std::integral_constant<int, 1>(), 0x5555555555555555u);
 }
 
 void SlicePlanes(const uint16_t* numbers, size_t bits, size_t rows, uint8_t* planes) {
@@ -212,13 +226,15 @@ HWY_INLINE void RunWords(const Gate* gates, size_t count, uint64_t* planes) {
   constexpr size_t kPlane = kPlaneBytes / sizeof(uint64_t);
   for (size_t g = 0; g < count; ++g) {
     const auto gate = gates[g];
-    const uint64_t *select = planes + gate.select * kPlane, *zero = planes + gate.zero * kPlane, *one = planes + gate.one * kPlane;
+    const uint64_t *select = planes + gate.select * kPlane, *zero = planes + gate.zero * kPlane,
+                   *one = planes + gate.one * kPlane;
     uint64_t* out = planes + gate.out * kPlane;  // may be one of the inputs: each vector is read before it is written
 #pragma GCC unroll 8
     for (size_t i = 0; i < kWords; i += hn::Lanes(d)) {
       const auto selected = hn::Load(d, select + i), otherwise = hn::Load(d, zero + i), then = hn::Load(d, one + i);
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-      hn::Store(hn::Vec<decltype(d)>{_mm512_ternarylogic_epi64(selected.raw, then.raw, otherwise.raw, 0xCA)}, d, out + i);
+      hn::Store(hn::Vec<decltype(d)>{_mm512_ternarylogic_epi64(selected.raw, then.raw, otherwise.raw, 0xCA)}, d,
+                out + i);
 #else
       hn::Store(hn::Xor(otherwise, hn::And(selected, hn::Xor(otherwise, then))), d, out + i);
 #endif
@@ -241,7 +257,8 @@ HWY_INLINE void JoinBits(const uint8_t* planes, const uint32_t* bits, size_t row
     hn::Vec<WordsTag> vectors[8];
 #pragma GCC unroll 8
     for (size_t i = 0; i < 8; ++i)
-      vectors[i] = i < kBits ? hn::Load(d, reinterpret_cast<const uint64_t*>(planes + bits[i] * kPlaneBytes + row / 8)) : hn::Zero(d);
+      vectors[i] = i < kBits ? hn::Load(d, reinterpret_cast<const uint64_t*>(planes + bits[i] * kPlaneBytes + row / 8))
+                             : hn::Zero(d);
     TransposeBits(vectors);
 #pragma GCC unroll 8
     for (size_t i = 0; i < 8; ++i) hn::Store(vectors[i], d, reinterpret_cast<uint64_t*>(numbers + row + i * bytes));
@@ -263,7 +280,8 @@ void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_
 
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 HWY_INLINE __m512d LookUp64(const double* tables, __m512i number) {
-  const auto sixteen = _mm512_test_epi64_mask(number, _mm512_set1_epi64(16)), half = _mm512_test_epi64_mask(number, _mm512_set1_epi64(32));
+  const auto sixteen = _mm512_test_epi64_mask(number, _mm512_set1_epi64(16)),
+             half = _mm512_test_epi64_mask(number, _mm512_set1_epi64(32));
   const auto low = _mm512_mask_blend_pd(sixteen, LookUp(tables, number), LookUp(tables + 16, number));
   const auto high = _mm512_mask_blend_pd(sixteen, LookUp(tables + 32, number), LookUp(tables + 48, number));
   return _mm512_mask_blend_pd(half, low, high);
@@ -290,11 +308,13 @@ HWY_INLINE __m512i LookUpBytes(const uint8_t* bytes, __m512i numbers) {
   } else if constexpr (kTables == 2) {
     return _mm512_permutex2var_epi8(table(0), numbers, table(1));
   } else {
-    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(numbers), LookUpBytes<2>(bytes, numbers), LookUpBytes<2>(bytes + 128, numbers));
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(numbers), LookUpBytes<2>(bytes, numbers),
+                                  LookUpBytes<2>(bytes + 128, numbers));
   }
 }
 
-/// Where to put the numbers of 64 rows so that the values come out in the rows' order: the bytes of values are put together within each lane of 16 bytes.
+/// Where to put the numbers of 64 rows so that the values come out in the rows' order: the bytes of values are put
+/// together within each lane of 16 bytes.
 template <typename T>
 HWY_INLINE __m512i OrderForBytes() {
   constexpr size_t kOfLane = 16 / sizeof(T);
@@ -306,8 +326,12 @@ HWY_INLINE __m512i OrderForBytes() {
   return _mm512_load_si512(order);
 }
 
-HWY_INLINE __m512d Add(const double* sums, __m512i values) { return _mm512_add_pd(_mm512_load_pd(sums), _mm512_castsi512_pd(values)); }
-HWY_INLINE __m512 Add(const float* sums, __m512i values) { return _mm512_add_ps(_mm512_load_ps(sums), _mm512_castsi512_ps(values)); }
+HWY_INLINE __m512d Add(const double* sums, __m512i values) {
+  return _mm512_add_pd(_mm512_load_pd(sums), _mm512_castsi512_pd(values));
+}
+HWY_INLINE __m512 Add(const float* sums, __m512i values) {
+  return _mm512_add_ps(_mm512_load_ps(sums), _mm512_castsi512_ps(values));
+}
 HWY_INLINE void Put(double* sums, __m512d values) { _mm512_store_pd(sums, values); }
 HWY_INLINE void Put(float* sums, __m512 values) { _mm512_store_ps(sums, values); }
 
@@ -375,38 +399,47 @@ HWY_INLINE void AddOne(const Table<T>& table, size_t rows, T* sums) {
   }
 }
 
-/// The values of the next rows, as many as there are in 16 bytes: put together from single ones, so that they are added at once.
+/// The values of the next rows, as many as there are in 16 bytes: put together from single ones, so that they are added
+/// at once.
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
-HWY_INLINE __m128d Together(const double* values, auto&& number) { return _mm_set_pd(values[number(1)], values[number(0)]); }
+HWY_INLINE __m128d Together(const double* values, auto&& number) {
+  return _mm_set_pd(values[number(1)], values[number(0)]);
+}
 HWY_INLINE __m128 Together(const float* values, auto&& number) {
   return _mm_set_ps(values[number(3)], values[number(2)], values[number(1)], values[number(0)]);
 }
 #endif
 
-/// Where values are read one by one, four tables spare three reads and writes of the sums. `kHigh`: all have numbers of two halves, else none has.
+/// Where values are read one by one, four tables spare three reads and writes of the sums. `kHigh`: all have numbers of
+/// two halves, else none has.
 template <bool kHigh, typename T>
 HWY_INLINE void AddFour(const Table<T>* tables, size_t rows, T* sums) {
   const Table<T> a = tables[0], b = tables[1], c = tables[2], d = tables[3];
-  auto number = [](const Table<T>& table, size_t row)
-                    HWY_ATTR { return kHigh ? table.numbers[row] | size_t{table.high[row]} << 8 : size_t{table.numbers[row]}; };
+  auto number = [](const Table<T>& table, size_t row) HWY_ATTR {
+    return kHigh ? table.numbers[row] | size_t{table.high[row]} << 8 : size_t{table.numbers[row]};
+  };
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
   const hn::Full128<T> few;
   using Vector = hn::Vec<hn::Full128<T>>;
   for (size_t row = 0; row < rows; row += hn::Lanes(few)) {
-    auto of = [&](const Table<T>& table)
-                  HWY_ATTR { return Vector{Together(table.values, [&](size_t i) HWY_ATTR { return number(table, row + i); })}; };
+    auto of = [&](const Table<T>& table) HWY_ATTR {
+      return Vector{Together(table.values, [&](size_t i) HWY_ATTR { return number(table, row + i); })};
+    };
     const auto sum = hn::Add(hn::Add(hn::Add(hn::Add(hn::Load(few, sums + row), of(a)), of(b)), of(c)), of(d));
     hn::Store(sum, few, sums + row);
   }
 #else
   for (size_t row = 0; row < rows; ++row)
-    sums[row] = (((sums[row] + a.values[number(a, row)]) + b.values[number(b, row)]) + c.values[number(c, row)]) + d.values[number(d, row)];
+    sums[row] = (((sums[row] + a.values[number(a, row)]) + b.values[number(b, row)]) + c.values[number(c, row)]) +
+                d.values[number(d, row)];
 #endif
 }
 
 template <typename T>
 HWY_INLINE void AddAll(std::span<const Table<T>> tables, size_t rows, T* sums) {
-  constexpr size_t kInRegisters = kPermutesBytes ? kMostByteValues : kWide ? 64 : 0;  // values that AddOne looks up there
+  constexpr size_t kInRegisters = kPermutesBytes ? kMostByteValues
+                                  : kWide        ? 64
+                                                 : 0;  // values that AddOne looks up there
   auto four_of = [](std::span<const Table<T>> these, bool high) {
     return these.size() >= 4 && std::ranges::all_of(these.first(4), [=](const Table<T>& table) {
              return (table.high != nullptr) == high && table.count > kInRegisters;
@@ -442,10 +475,12 @@ HWY_EXPORT(JoinPlanes);
 HWY_EXPORT(AddDoubles);
 HWY_EXPORT(AddFloats);
 
-void RankFloats(const Thresholds<float>& thresholds, double zero_band, const float* values, size_t rows, uint32_t* ranks) {
+void RankFloats(const Thresholds<float>& thresholds, double zero_band, const float* values, size_t rows,
+                uint32_t* ranks) {
   HWY_DYNAMIC_DISPATCH(RankFloats)(thresholds, zero_band, values, rows, ranks);
 }
-void RankDoubles(const Thresholds<double>& thresholds, double zero_band, const double* values, size_t rows, uint32_t* ranks) {
+void RankDoubles(const Thresholds<double>& thresholds, double zero_band, const double* values, size_t rows,
+                 uint32_t* ranks) {
   HWY_DYNAMIC_DISPATCH(RankDoubles)(thresholds, zero_band, values, rows, ranks);
 }
 void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint16_t* out) {
@@ -454,12 +489,18 @@ void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uin
 void SlicePlanes(const uint16_t* numbers, size_t bits, size_t rows, uint8_t* planes) {
   HWY_DYNAMIC_DISPATCH(SlicePlanes)(numbers, bits, rows, planes);
 }
-void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes) { HWY_DYNAMIC_DISPATCH(RunGates)(gates, count, rows, planes); }
+void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes) {
+  HWY_DYNAMIC_DISPATCH(RunGates)(gates, count, rows, planes);
+}
 void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers) {
   HWY_DYNAMIC_DISPATCH(JoinPlanes)(planes, bits, count, rows, numbers);
 }
-void AddGathered(std::span<const Table<double>> tables, size_t rows, double* sums) { HWY_DYNAMIC_DISPATCH(AddDoubles)(tables, rows, sums); }
-void AddGathered(std::span<const Table<float>> tables, size_t rows, float* sums) { HWY_DYNAMIC_DISPATCH(AddFloats)(tables, rows, sums); }
+void AddGathered(std::span<const Table<double>> tables, size_t rows, double* sums) {
+  HWY_DYNAMIC_DISPATCH(AddDoubles)(tables, rows, sums);
+}
+void AddGathered(std::span<const Table<float>> tables, size_t rows, float* sums) {
+  HWY_DYNAMIC_DISPATCH(AddFloats)(tables, rows, sums);
+}
 
 bool LimitVectors(std::string_view target) {
   for (auto one : hwy::SupportedAndGeneratedTargets()) {

@@ -7,15 +7,18 @@
 
 #include "model/forest/thresholds.h"
 
-/// The inner loops, in the widest vectors that the machine has (Highway, chosen at run time). Buffers of bytes and sums are aligned to
-/// 64 bytes, with room for whole vectors behind the last row.
+/// The inner loops, in the widest vectors that the machine has (Highway, chosen at run time). Buffers of bytes and sums
+/// are aligned to 64 bytes, with room for whole vectors behind the last row.
 namespace slipway::model {
 
 constexpr size_t kVectorRows = 64;  ///< bytes of the widest vector
 
-/// For each value the number of thresholds below it, or Ranks::kNaN; Ranks::kZero where the value is at most `zero_band` from zero.
-void RankFloats(const Thresholds<float>& thresholds, double zero_band, const float* values, size_t rows, uint32_t* ranks);
-void RankDoubles(const Thresholds<double>& thresholds, double zero_band, const double* values, size_t rows, uint32_t* ranks);
+/// For each value the number of thresholds below it, or Ranks::kNaN; Ranks::kZero where the value is at most
+/// `zero_band` from zero.
+void RankFloats(const Thresholds<float>& thresholds, double zero_band, const float* values, size_t rows,
+                uint32_t* ranks);
+void RankDoubles(const Thresholds<double>& thresholds, double zero_band, const double* values, size_t rows,
+                 uint32_t* ranks);
 
 /// A rank becomes min(rank - first, most), at least 0; those of missing values and of zero have a number of their own.
 struct RankCodes {
@@ -23,8 +26,9 @@ struct RankCodes {
 };
 void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint16_t* out);
 
-/// A plane is one bit of each of kPlaneRows rows. Its rows are used in steps of kRowStep, the first ones first; where a row stands in its step is the
-/// business of SlicePlanes and JoinPlanes, and differs between kinds of vectors: row i * V + k of 8 * V rows is bit i of byte k, V the bytes of a vector.
+/// A plane is one bit of each of kPlaneRows rows. Its rows are used in steps of kRowStep, the first ones first; where a
+/// row stands in its step is the business of SlicePlanes and JoinPlanes, and differs between kinds of vectors: row i *
+/// V + k of 8 * V rows is bit i of byte k, V the bytes of a vector.
 constexpr size_t kPlaneRows = 1024, kPlaneBytes = kPlaneRows / 8, kRowStep = 512;
 
 /// The lowest `bits` bits of the rows' numbers, each as a plane.
@@ -39,8 +43,8 @@ void RunGates(const Gate* gates, size_t count, size_t rows, uint8_t* planes);
 /// The numbers whose bits, at most 8, stand in planes.
 void JoinPlanes(const uint8_t* planes, const uint32_t* bits, size_t count, size_t rows, uint8_t* numbers);
 
-/// Values by number, padded to a multiple of 64, and the rows' numbers. Up to kMostByteValues of them are padded to 64, 128 or 256 and stand twice: whole,
-/// and byte by byte: `[sizeof(T)][padded]`.
+/// Values by number, padded to a multiple of 64, and the rows' numbers. Up to kMostByteValues of them are padded to 64,
+/// 128 or 256 and stand twice: whole, and byte by byte: `[sizeof(T)][padded]`.
 constexpr size_t kMostByteValues = 256;
 template <typename T>
 struct Table {
@@ -54,7 +58,8 @@ struct Table {
 void AddGathered(std::span<const Table<double>> tables, size_t rows, double* sums);
 void AddGathered(std::span<const Table<float>> tables, size_t rows, float* sums);
 
-/// For measurements: only vectors of this kind and narrower ones ("AVX3_DL", "AVX3", "AVX2", "SSE4", "SSSE3", "SCALAR"). False: this machine has no such.
+/// For measurements: only vectors of this kind and narrower ones ("AVX3_DL", "AVX3", "AVX2", "SSE4", "SSSE3",
+/// "SCALAR"). False: this machine has no such.
 bool LimitVectors(std::string_view target);
 
 }  // namespace slipway::model

@@ -13,8 +13,10 @@
 
 namespace slipway::model {
 
-Result<arrow::ArrayVector> PickLabels(const arrow::Array& labels, int64_t rows, const std::function<int64_t(size_t row)>& pick) {
-  ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> picked, arrow::AllocateBuffer(rows * static_cast<int64_t>(sizeof(int64_t))));
+Result<arrow::ArrayVector> PickLabels(const arrow::Array& labels, int64_t rows,
+                                      const std::function<int64_t(size_t row)>& pick) {
+  ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> picked,
+               arrow::AllocateBuffer(rows * static_cast<int64_t>(sizeof(int64_t))));
   auto* indices = picked->mutable_data_as<int64_t>();
   for (int64_t row = 0; row < rows; ++row) indices[row] = pick(static_cast<size_t>(row));
   ARROW_ASSIGN(auto array, arrow::compute::Take(labels, arrow::Int64Array(rows, picked)));
@@ -22,7 +24,8 @@ Result<arrow::ArrayVector> PickLabels(const arrow::Array& labels, int64_t rows, 
 }
 
 Failure NoLabels(const std::string& where) {
-  return Fail(ErrorKind::kUnsupported, "{}: it predicts no labels, or none whose probabilities are exact outside of its library", where);
+  return Fail(ErrorKind::kUnsupported,
+              "{}: it predicts no labels, or none whose probabilities are exact outside of its library", where);
 }
 
 Result<std::shared_ptr<arrow::Schema>> WithProbabilities(const arrow::Schema& predictions, const arrow::Array& labels,
@@ -32,7 +35,8 @@ Result<std::shared_ptr<arrow::Schema>> WithProbabilities(const arrow::Schema& pr
   for (int64_t k = 0; k < labels.length(); ++k) {
     ARROW_ASSIGN(auto label, labels.GetScalar(k));
     auto name = "probability_" + label->ToString();
-    if (!names.insert(name).second) return Fail(ErrorKind::kUnsupported, "probabilities: two columns would be called '{}'", name);
+    if (!names.insert(name).second)
+      return Fail(ErrorKind::kUnsupported, "probabilities: two columns would be called '{}'", name);
     fields.push_back(arrow::field(name, type, false));
   }
   return arrow::schema(std::move(fields));

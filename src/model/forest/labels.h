@@ -12,12 +12,15 @@
 namespace slipway::model {
 
 /// For each row the label that `pick` gives the index of.
-Result<arrow::ArrayVector> PickLabels(const arrow::Array& labels, int64_t rows, const std::function<int64_t(size_t row)>& pick);
+Result<arrow::ArrayVector> PickLabels(const arrow::Array& labels, int64_t rows,
+                                      const std::function<int64_t(size_t row)>& pick);
 
-/// kUnsupported: probabilities are wanted of a model whose predictions are no labels, or whose library computes them in ways of its own.
+/// kUnsupported: probabilities are wanted of a model whose predictions are no labels, or whose library computes them in
+/// ways of its own.
 Failure NoLabels(const std::string& where);
 
-/// Predictions of labels, and behind them the column `probability_<label>` of each. kUnsupported: two labels of one name.
+/// Predictions of labels, and behind them the column `probability_<label>` of each. kUnsupported: two labels of one
+/// name.
 Result<std::shared_ptr<arrow::Schema>> WithProbabilities(const arrow::Schema& predictions, const arrow::Array& labels,
                                                          const std::shared_ptr<arrow::DataType>& type);
 

@@ -108,7 +108,9 @@ class MachineCode::Writer : public Xbyak::CodeGenerator {
     std::array<int, kMostInputs> in{-1, -1, -1};
     std::array<bool, kMostInputs> last{};  ///< nothing reads the plane after this gate
 
-    size_t NumberOf(Plane plane) const { return static_cast<size_t>(std::ranges::find(inputs.planes, plane) - inputs.planes.begin()); }
+    size_t NumberOf(Plane plane) const {
+      return static_cast<size_t>(std::ranges::find(inputs.planes, plane) - inputs.planes.begin());
+    }
     int RegisterOf(Plane plane) const { return in[NumberOf(plane)]; }
   };
 
@@ -215,7 +217,8 @@ class MachineCode::Writer : public Xbyak::CodeGenerator {
       return table[at.NumberOf(plane)];
     };
     const auto& gate = at.gate;
-    const auto function = static_cast<uint8_t>((truth(gate.select) & truth(gate.one)) | (~truth(gate.select) & truth(gate.zero)));
+    const auto function =
+        static_cast<uint8_t>((truth(gate.select) & truth(gate.one)) | (~truth(gate.select) & truth(gate.zero)));
     const Xbyak::Zmm to(out), with(second ? in[*second] : out);
     if (third && in[*third] < 0)
       vpternlogq(to, with, AddressOf(inputs.planes[*third]), function);
@@ -239,7 +242,8 @@ class MachineCode::Writer : public Xbyak::CodeGenerator {
         act(Xbyak::Ymm(at.RegisterOf(plane)));
     };
     auto is_free = [&](Plane plane) { return at.RegisterOf(plane) >= 0 && at.last[at.NumberOf(plane)]; };
-    // A register for what is computed: of an input that is read for the last time, where writing to it early does no harm.
+    // A register for what is computed: of an input that is read for the last time, where writing to it early does no
+    // harm.
     auto target = [&](std::initializer_list<Plane> harmless) {
       for (auto plane : harmless)
         if (is_free(plane)) return Xbyak::Ymm(at.RegisterOf(plane));
@@ -311,12 +315,15 @@ bool MachineCode::IsPossible() {
 MachineCode::MachineCode() : writer_(std::make_unique<Writer>()) {}
 MachineCode::~MachineCode() = default;
 
-MachineCode::Function MachineCode::Add(std::span<const WideGate> gates, std::span<Plane> results) { return writer_->Write(gates, results); }
+MachineCode::Function MachineCode::Add(std::span<const WideGate> gates, std::span<Plane> results) {
+  return writer_->Write(gates, results);
+}
 size_t MachineCode::bytes() const { return writer_->getSize(); }
 void MachineCode::Finish() { writer_->readyRE(); }
 
 void MachineCode::Run(const Function& function, size_t rows, uint8_t* planes, uint8_t* own) const {
-  auto run = reinterpret_cast<void (*)(uint8_t*, uint8_t*, size_t)>(reinterpret_cast<uintptr_t>(writer_->getCode() + function.first_byte));
+  auto run = reinterpret_cast<void (*)(uint8_t*, uint8_t*, size_t)>(
+      reinterpret_cast<uintptr_t>(writer_->getCode() + function.first_byte));
   run(planes, own, rows / writer_->step_rows());
 }
 

@@ -7,7 +7,8 @@
 
 namespace slipway::model {
 
-/// Planes by number: the ones that all trees may use from 0 on, of which 0 is all zeros and 1 all ones; those of one tree from kOwn on.
+/// Planes by number: the ones that all trees may use from 0 on, of which 0 is all zeros and 1 all ones; those of one
+/// tree from kOwn on.
 using Plane = uint32_t;
 inline constexpr Plane kZeros = 0, kOnes = 1, kOwn = 1u << 31;
 
@@ -16,8 +17,9 @@ struct WideGate {
   Plane select = 0, zero = 0, one = 0, out = 0;
 };
 
-/// Gates as machine code of x86-64, made once when a model is loaded (Xbyak). It goes through the gates for 512 rows with AVX-512, 256 with AVX2: what a
-/// tree's gates make stays in registers, so most of them are one instruction (or three) that reads one plane; the loops of RunGates read three and write one.
+/// Gates as machine code of x86-64, made once when a model is loaded (Xbyak). It goes through the gates for 512 rows
+/// with AVX-512, 256 with AVX2: what a tree's gates make stays in registers, so most of them are one instruction (or
+/// three) that reads one plane; the loops of RunGates read three and write one.
 class MachineCode {
  public:
   /// Whether this machine has such instructions and lets a process make code (some policies do not).
@@ -30,8 +32,8 @@ class MachineCode {
     size_t first_byte = 0;
     size_t own_planes = 0;  ///< that it writes to: results first
   };
-  /// The gates in this order; `gates[i].out` below kOwn is written to its place, and `results` to the tree's first planes, unless they stand elsewhere
-  /// already: each is replaced by where it stands.
+  /// The gates in this order; `gates[i].out` below kOwn is written to its place, and `results` to the tree's first
+  /// planes, unless they stand elsewhere already: each is replaced by where it stands.
   Function Add(std::span<const WideGate> gates, std::span<Plane> results);
 
   size_t bytes() const;

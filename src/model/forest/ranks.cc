@@ -21,13 +21,17 @@ uint32_t PlaceOf(const std::vector<T>& sorted, V value) {
 
 float FloorFloat(double value) {
   auto nearest = static_cast<float>(value);
-  return static_cast<double>(nearest) > value ? std::nextafter(nearest, -std::numeric_limits<float>::infinity()) : nearest;
+  return static_cast<double>(nearest) > value ? std::nextafter(nearest, -std::numeric_limits<float>::infinity())
+                                              : nearest;
 }
 
 }  // namespace
 
 Ranks::Ranks(const Ensemble& ensemble)
-    : zero_band_(ensemble.zero_band), least_category_(ensemble.least_category), sets_(ensemble.category_sets), of_(ensemble.features) {
+    : zero_band_(ensemble.zero_band),
+      least_category_(ensemble.least_category),
+      sets_(ensemble.category_sets),
+      of_(ensemble.features) {
   for (const auto& tree : ensemble.trees) {
     for (const auto& [split, left, right] : tree.nodes) {
       auto& feature = of_[split.feature];
@@ -62,14 +66,17 @@ std::vector<double> Ranks::DecidesBy(uint32_t feature) const {
   return {of.thresholds.values.begin(), of.thresholds.values.begin() + of.count};
 }
 
-uint32_t Ranks::OfThreshold(const Split& split) const { return PlaceOf(of_[split.feature].thresholds.values, split.threshold); }
+uint32_t Ranks::OfThreshold(const Split& split) const {
+  return PlaceOf(of_[split.feature].thresholds.values, split.threshold);
+}
 
 uint32_t Ranks::OfZero(uint32_t feature) const { return PlaceOf(of_[feature].thresholds.values, 0.0); }
 
 std::vector<uint32_t> Ranks::OfCategories(const Split& split) const {
   const auto& feature = of_[split.feature];
   std::vector<uint32_t> ranks;
-  for (uint32_t category : sets_[static_cast<size_t>(split.categories)]) ranks.push_back(PlaceOf(feature.categories, category) + 1);
+  for (uint32_t category : sets_[static_cast<size_t>(split.categories)])
+    ranks.push_back(PlaceOf(feature.categories, category) + 1);
   if (split.nan == Missing::kLeft) ranks.push_back(static_cast<uint32_t>(feature.categories.size()) + 1);
   return ranks;
 }
@@ -93,7 +100,8 @@ void Ranks::Rank(uint32_t index, Values values, size_t rows, uint32_t* ranks) co
   const auto& feature = of_[index];
   if (feature.categorical) {
     for (size_t row = 0; row < rows; ++row)
-      ranks[row] = OfCategory(feature, values.floats != nullptr ? static_cast<double>(values.floats[row]) : values.doubles[row]);
+      ranks[row] =
+          OfCategory(feature, values.floats != nullptr ? static_cast<double>(values.floats[row]) : values.doubles[row]);
   } else if (values.floats != nullptr) {
     RankFloats(feature.floors, zero_band_, values.floats, rows, ranks);
   } else {

@@ -14,12 +14,13 @@ struct Values {
   const double* doubles = nullptr;
 };
 
-/// Turns values into ranks: how many of a feature's thresholds, over the whole ensemble, lie below a value. `value <= threshold` is
-/// then a compare of small whole numbers. The rank of a category is its place among those that the feature's sets name, from 1;
-/// 0 is any other, and the one behind the last stands for NaN.
+/// Turns values into ranks: how many of a feature's thresholds, over the whole ensemble, lie below a value. `value <=
+/// threshold` is then a compare of small whole numbers. The rank of a category is its place among those that the
+/// feature's sets name, from 1; 0 is any other, and the one behind the last stands for NaN.
 class Ranks {
  public:
-  static constexpr uint32_t kNaN = 1u << 31, kZero = 1u << 30;  ///< flags beside the rank of a value that a split is by order of
+  static constexpr uint32_t kNaN = 1u << 31,
+                            kZero = 1u << 30;  ///< flags beside the rank of a value that a split is by order of
 
   explicit Ranks(const Ensemble& ensemble);
 

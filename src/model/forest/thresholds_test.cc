@@ -24,7 +24,8 @@ void Rank(const Thresholds<double>& thresholds, const std::vector<double>& value
   RankDoubles(thresholds, -1, values.data(), values.size(), ranks);
 }
 
-/// All thresholds and their neighbours, the ends of the type, and values in between: each target gives what std::lower_bound does.
+/// All thresholds and their neighbours, the ends of the type, and values in between: each target gives what
+/// std::lower_bound does.
 template <typename T>
 void Compare(std::vector<T> given, bool has_grid) {
   std::ranges::sort(given);
@@ -41,7 +42,8 @@ void Compare(std::vector<T> given, bool has_grid) {
                         -kInfinity<T>,
                         Limits::quiet_NaN()};
   for (T value : given)
-    for (T at : {value, std::nextafter(value, kInfinity<T>), std::nextafter(value, -kInfinity<T>), value / 2, value * 2})
+    for (T at :
+         {value, std::nextafter(value, kInfinity<T>), std::nextafter(value, -kInfinity<T>), value / 2, value * 2})
       values.push_back(at);
   std::vector<uint32_t> ranks(values.size() + kVectorRows);
   for (auto target : hwy::SupportedAndGeneratedTargets()) {

@@ -8,8 +8,8 @@
 
 namespace slipway::model {
 
-/// The other way through trees, from the root down: for those too large to evaluate whole, and for few rows. Needs ranks of 16
-/// bits row by row: `[rows, columns]`.
+/// The other way through trees, from the root down: for those too large to evaluate whole, and for few rows. Needs
+/// ranks of 16 bits row by row: `[rows, columns]`.
 class Walks {
  public:
   /// Makes columns for the tree's splits and appends its sets of categories to the tables.

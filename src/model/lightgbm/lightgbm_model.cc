@@ -38,8 +38,8 @@ void ConvertRows(const LightGbmText& text, double* sums, size_t rows) {
 
 bool IsCategorical(const std::string& feature_info) { return feature_info != "none" && !feature_info.starts_with('['); }
 
-/// Which features the lists of `pandas_categorical` belong to, in order: the text columns; or, when their number does not
-/// fit, the features that LightGBM itself calls categorical. Anything else would be a guess.
+/// Which features the lists of `pandas_categorical` belong to, in order: the text columns; or, when their number does
+/// not fit, the features that LightGBM itself calls categorical. Anything else would be a guess.
 Result<std::vector<size_t>> CategoryFeatures(const LightGbmText& text, const std::vector<ColumnSpec>& inputs) {
   auto count = text.pandas_categorical.size();
   std::vector<size_t> texts, categorical;
@@ -59,7 +59,8 @@ Result<std::vector<size_t>> CategoryFeatures(const LightGbmText& text, const std
 Result<Inputs> ReadInputs(const LightGbmText& text, const MlModel& mlmodel) {
   ASSIGN(auto specs, InputsFor(mlmodel, text.feature_names));
   if (!text.pandas_categorical.empty() && !mlmodel.signature)
-    return Fail(ErrorKind::kUnsupported, "a model with categories needs a signature: save it with signature=infer_signature(…)");
+    return Fail(ErrorKind::kUnsupported,
+                "a model with categories needs a signature: save it with signature=infer_signature(…)");
   ASSIGN(auto features, CategoryFeatures(text, specs));
   Inputs inputs(std::move(specs));
   for (size_t i = 0; i < features.size(); ++i) {
@@ -71,7 +72,8 @@ Result<Inputs> ReadInputs(const LightGbmText& text, const MlModel& mlmodel) {
 
 /// `[2, rows]`: 1 - p and p.
 Result<std::shared_ptr<arrow::Buffer>> BothOf(const arrow::Buffer& sums, int64_t rows) {
-  ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> both, arrow::AllocateBuffer(2 * rows * static_cast<int64_t>(sizeof(double))));
+  ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> both,
+               arrow::AllocateBuffer(2 * rows * static_cast<int64_t>(sizeof(double))));
   const auto* p = sums.data_as<double>();
   std::transform(p, p + rows, both->mutable_data_as<double>(), [](double one) { return 1.0 - one; });
   std::copy_n(p, rows, both->mutable_data_as<double>() + rows);
@@ -89,8 +91,9 @@ Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel, const Python
   return MakeLightGbm(mlmodel, bytes, nullptr, nullptr, file.string());
 }
 
-Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_view bytes, const std::shared_ptr<arrow::Array>& labels,
-                                            const BeforeTrees& before, const std::string& where) {
+Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_view bytes,
+                                            const std::shared_ptr<arrow::Array>& labels, const BeforeTrees& before,
+                                            const std::string& where) {
   ASSIGN(auto text, Wrap(ParseLightGbmText(bytes), where));
   ASSIGN(auto ensemble, Wrap(ToEnsemble(text), where));
   ForestModelParts parts;
@@ -103,15 +106,15 @@ Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_
   int outputs = text.num_tree_per_iteration;
   if (labels != nullptr && labels->length() != std::max(outputs, 2))
     return Fail(ErrorKind::kCorrupt, "{}: {} labels", where, labels->length());
-  parts.outputs =
-      PredictionSchema(labels != nullptr ? 1 : static_cast<size_t>(outputs), labels != nullptr ? labels->type() : arrow::float64());
+  parts.outputs = PredictionSchema(labels != nullptr ? 1 : static_cast<size_t>(outputs),
+                                   labels != nullptr ? labels->type() : arrow::float64());
   parts.probabilities = mlmodel.extras.probabilities;
   if (parts.probabilities && labels == nullptr) return NoLabels(where);
   if (parts.probabilities) {
     ASSIGN(parts.outputs, WithProbabilities(*parts.outputs, *labels, arrow::float64()));
   }
-  parts.convert = [text, labels, outputs, probabilities = parts.probabilities](const std::shared_ptr<arrow::Buffer>& sums,
-                                                                               int64_t rows) -> Result<arrow::ArrayVector> {
+  parts.convert = [text, labels, outputs, probabilities = parts.probabilities](
+                      const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) -> Result<arrow::ArrayVector> {
     ConvertRows(text, sums->mutable_data_as<double>(), static_cast<size_t>(rows));
     if (labels == nullptr) return DoubleColumns(sums, outputs, rows);
     // Of two classes there is one probability p, and the other is 1 - p.
@@ -120,7 +123,8 @@ Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_
       ASSIGN(of_each, BothOf(*sums, rows));
     }
     auto count = static_cast<size_t>(labels->length());
-    ASSIGN(auto columns, PickLabels(*labels, rows, FirstLargest{of_each->data_as<double>(), count, static_cast<size_t>(rows)}));
+    ASSIGN(auto columns,
+           PickLabels(*labels, rows, FirstLargest{of_each->data_as<double>(), count, static_cast<size_t>(rows)}));
     if (probabilities) std::ranges::move(DoubleColumns(of_each, labels->length(), rows), std::back_inserter(columns));
     return columns;
   };

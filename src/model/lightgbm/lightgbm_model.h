@@ -11,14 +11,16 @@
 
 namespace slipway::model {
 
-/// The `lightgbm` flavor: the text model that `data` names. Signature columns stand for the model's features by position,
-/// as MLflow gives them to LightGBM; without a signature they are found by feature name. A text column is a pandas category:
-/// its values become the codes that `pandas_categorical` fixes, and one never seen is missing. A pickled scikit-learn class is exported first.
+/// The `lightgbm` flavor: the text model that `data` names. Signature columns stand for the model's features by
+/// position, as MLflow gives them to LightGBM; without a signature they are found by feature name. A text column is a
+/// pandas category: its values become the codes that `pandas_categorical` fixes, and one never seen is missing. A
+/// pickled scikit-learn class is exported first.
 Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel, const PythonEngine& python);
 
-/// A model of LightGBM's text, whose probabilities pick one of `labels` where there are any, as LGBMClassifier.predict does. With `before` it is the
-/// last step of a pipeline. `where`: for errors.
-Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_view text, const std::shared_ptr<arrow::Array>& labels,
-                                            const BeforeTrees& before, const std::string& where);
+/// A model of LightGBM's text, whose probabilities pick one of `labels` where there are any, as LGBMClassifier.predict
+/// does. With `before` it is the last step of a pipeline. `where`: for errors.
+Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_view text,
+                                            const std::shared_ptr<arrow::Array>& labels, const BeforeTrees& before,
+                                            const std::string& where);
 
 }  // namespace slipway::model

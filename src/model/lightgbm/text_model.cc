@@ -67,7 +67,8 @@ class TreeLines {
   int Int(std::string_view key, int fallback, bool required) {
     auto found = lines_.find(key);
     int value = fallback;
-    if (found == lines_.end() ? required : !ReadNumber(found->second, value)) Problem(fmt::format("'{}' is missing or no number", key));
+    if (found == lines_.end() ? required : !ReadNumber(found->second, value))
+      Problem(fmt::format("'{}' is missing or no number", key));
     return value;
   }
 
@@ -108,7 +109,8 @@ void ReadCategories(TreeLines& lines, LightGbmTree& tree) {
   if (splits <= 0 || !lines.problem().empty()) return;
   tree.cat_boundaries = lines.Array<int>("cat_boundaries", static_cast<size_t>(splits) + 1);
   if (!lines.problem().empty()) return;
-  if (!std::ranges::is_sorted(tree.cat_boundaries) || tree.cat_boundaries.front() != 0 || tree.cat_boundaries.back() > kMostLeaves)
+  if (!std::ranges::is_sorted(tree.cat_boundaries) || tree.cat_boundaries.front() != 0 ||
+      tree.cat_boundaries.back() > kMostLeaves)
     return lines.Problem("'cat_boundaries' do not rise from 0");
   tree.cat_threshold = lines.Array<uint32_t>("cat_threshold", static_cast<size_t>(tree.cat_boundaries.back()));
 }
@@ -129,13 +131,15 @@ Result<LightGbmTree> ReadTree(const Lines& text, size_t number) {
   tree.right_child = lines.Array<int>("right_child", inner);
   tree.threshold = lines.Array<double>("threshold", inner);
   tree.decision_type = {};
-  for (int type : lines.Array<int>("decision_type", inner, false)) tree.decision_type.push_back(static_cast<int8_t>(type));
+  for (int type : lines.Array<int>("decision_type", inner, false))
+    tree.decision_type.push_back(static_cast<int8_t>(type));
   ReadCategories(lines, tree);
   if (tree.is_linear && lines.problem().empty()) ReadLinear(lines, tree);
   if (!lines.problem().empty()) return failed();
   for (size_t n = 0; n < inner; ++n) {
     bool categorical = (tree.decision_type[n] & 1) != 0;
-    if (categorical && !(tree.threshold[n] >= 0 && tree.threshold[n] + 1 < static_cast<double>(tree.cat_boundaries.size())))
+    if (categorical &&
+        !(tree.threshold[n] >= 0 && tree.threshold[n] + 1 < static_cast<double>(tree.cat_boundaries.size())))
       lines.Problem("a categorical split names no categories");
   }
   if (!lines.problem().empty()) return failed();
@@ -143,23 +147,24 @@ Result<LightGbmTree> ReadTree(const Lines& text, size_t number) {
 }
 
 Result<> ReadObjective(std::string_view text, LightGbmText& model) {
-  static constexpr std::pair<std::string_view, Objective> kObjectives[] = {{"regression", Objective::kIdentity},
-                                                                           {"regression_l1", Objective::kIdentity},
-                                                                           {"huber", Objective::kIdentity},
-                                                                           {"fair", Objective::kIdentity},
-                                                                           {"quantile", Objective::kIdentity},
-                                                                           {"mape", Objective::kIdentity},
-                                                                           {"lambdarank", Objective::kIdentity},
-                                                                           {"rank_xendcg", Objective::kIdentity},
-                                                                           {"custom", Objective::kIdentity},
-                                                                           {"poisson", Objective::kExp},
-                                                                           {"gamma", Objective::kExp},
-                                                                           {"tweedie", Objective::kExp},
-                                                                           {"binary", Objective::kSigmoid},
-                                                                           {"cross_entropy", Objective::kSigmoid},
-                                                                           {"multiclass", Objective::kSoftmax},
-                                                                           {"multiclassova", Objective::kSigmoidPerClass},
-                                                                           {"cross_entropy_lambda", Objective::kLogOnePlusExp}};
+  static constexpr std::pair<std::string_view, Objective> kObjectives[] = {
+      {"regression", Objective::kIdentity},
+      {"regression_l1", Objective::kIdentity},
+      {"huber", Objective::kIdentity},
+      {"fair", Objective::kIdentity},
+      {"quantile", Objective::kIdentity},
+      {"mape", Objective::kIdentity},
+      {"lambdarank", Objective::kIdentity},
+      {"rank_xendcg", Objective::kIdentity},
+      {"custom", Objective::kIdentity},
+      {"poisson", Objective::kExp},
+      {"gamma", Objective::kExp},
+      {"tweedie", Objective::kExp},
+      {"binary", Objective::kSigmoid},
+      {"cross_entropy", Objective::kSigmoid},
+      {"multiclass", Objective::kSoftmax},
+      {"multiclassova", Objective::kSigmoidPerClass},
+      {"cross_entropy_lambda", Objective::kLogOnePlusExp}};
   auto words = Split(text);
   if (words.empty()) return {};
   bool known = false;
@@ -169,8 +174,8 @@ Result<> ReadObjective(std::string_view text, LightGbmText& model) {
     known = true;
   }
   if (!known) return Fail(ErrorKind::kUnsupported, "the objective '{}' is not known", words[0]);
-  bool squares =
-      words[0] == "regression" || words[0] == "regression_l1" || words[0] == "fair" || words[0] == "quantile" || words[0] == "mape";
+  bool squares = words[0] == "regression" || words[0] == "regression_l1" || words[0] == "fair" ||
+                 words[0] == "quantile" || words[0] == "mape";
   for (auto word : words) {
     if (word == "sqrt" && squares) model.objective = Objective::kSignedSquare;
     if (word.starts_with("sigmoid:") && (!ReadNumber(word.substr(8), model.sigmoid) || !(model.sigmoid > 0)))
@@ -213,14 +218,17 @@ Result<> ReadHeader(const Lines& header, LightGbmText& model) {
   model.num_class = number("num_class", -1);
   model.num_tree_per_iteration = number("num_tree_per_iteration", model.num_class);
   int features = number("max_feature_idx", -2) + 1;
-  if (model.num_class < 1 || model.num_class > 100'000 || model.num_tree_per_iteration < 1 || model.num_tree_per_iteration > 100'000)
+  if (model.num_class < 1 || model.num_class > 100'000 || model.num_tree_per_iteration < 1 ||
+      model.num_tree_per_iteration > 100'000)
     return Fail(ErrorKind::kCorrupt, "'num_class' or 'num_tree_per_iteration' is missing or out of range");
-  for (auto [key, names] : {std::pair{"feature_names", &model.feature_names}, std::pair{"feature_infos", &model.feature_infos}}) {
+  for (auto [key, names] :
+       {std::pair{"feature_names", &model.feature_names}, std::pair{"feature_infos", &model.feature_infos}}) {
     auto found = header.find(key);
     if (found != header.end())
       for (auto word : Split(found->second)) names->emplace_back(word);
     if (features < 1 || names->size() != static_cast<size_t>(features))
-      return Fail(ErrorKind::kCorrupt, "'{}' has {} entries, but 'max_feature_idx' says {}", key, names->size(), features);
+      return Fail(ErrorKind::kCorrupt, "'{}' has {} entries, but 'max_feature_idx' says {}", key, names->size(),
+                  features);
   }
   model.average_output = header.contains("average_output");
   if (auto found = header.find("objective"); found != header.end()) TRY(ReadObjective(found->second, model));
@@ -234,7 +242,8 @@ Result<> ReadHeader(const Lines& header, LightGbmText& model) {
 
 Result<LightGbmText> ParseLightGbmText(std::string_view text) {
   auto rest = text;
-  if (TakeLine(rest) != "tree") return Fail(ErrorKind::kCorrupt, "not a LightGBM text model: the first line is not 'tree'");
+  if (TakeLine(rest) != "tree")
+    return Fail(ErrorKind::kCorrupt, "not a LightGBM text model: the first line is not 'tree'");
   LightGbmText model;
   Lines section;
   size_t trees = 0;

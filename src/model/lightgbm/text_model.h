@@ -44,12 +44,12 @@ struct LightGbmText {
   std::vector<std::vector<std::string>> pandas_categorical;
 };
 
-/// Reads a model that LightGBM wrote (version v3 or v4). Errors name the line or the tree. Whether the trees are trees is not seen
-/// here, but by ToEnsemble.
+/// Reads a model that LightGBM wrote (version v3 or v4). Errors name the line or the tree. Whether the trees are trees
+/// is not seen here, but by ToEnsemble.
 Result<LightGbmText> ParseLightGbmText(std::string_view text);
 
-/// Its trees in the form that Forest evaluates, checked (see Check). Sums are doubles, tree after tree, as in LightGBM's
-/// gbdt_prediction.cpp. Takes the trees out of `model`.
+/// Its trees in the form that Forest evaluates, checked (see Check). Sums are doubles, tree after tree, as in
+/// LightGBM's gbdt_prediction.cpp. Takes the trees out of `model`.
 Result<Ensemble> ToEnsemble(LightGbmText& model);
 
 /// Raw sums `[num_tree_per_iteration]` become predictions, in place.

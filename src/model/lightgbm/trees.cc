@@ -13,10 +13,12 @@ constexpr int kCategorical = 1, kDefaultLeft = 2, kMissingZero = 1, kMissingNaN 
 /// The categories of a split's bit set.
 std::vector<uint32_t> CategoriesOf(const LightGbmTree& tree, size_t split) {
   std::vector<uint32_t> categories;
-  auto first = static_cast<size_t>(tree.cat_boundaries[split]), end = static_cast<size_t>(tree.cat_boundaries[split + 1]);
+  auto first = static_cast<size_t>(tree.cat_boundaries[split]),
+       end = static_cast<size_t>(tree.cat_boundaries[split + 1]);
   for (size_t word = first; word < end; ++word)
     for (uint32_t bit = 0; bit < 32; ++bit)
-      if (((tree.cat_threshold[word] >> bit) & 1) != 0) categories.push_back(static_cast<uint32_t>(word - first) * 32 + bit);
+      if (((tree.cat_threshold[word] >> bit) & 1) != 0)
+        categories.push_back(static_cast<uint32_t>(word - first) * 32 + bit);
   return categories;
 }
 
@@ -46,8 +48,9 @@ Tree TreeOf(LightGbmTree& from, uint32_t output, Ensemble& ensemble) {
   if (std::ranges::all_of(from.leaf_count, [](int count) { return count >= 0; }))
     tree.covers.assign(from.leaf_count.begin(), from.leaf_count.end());
   for (size_t leaf = 0; from.is_linear && leaf < tree.leaves.size(); ++leaf)
-    tree.linear.push_back(
-        {from.leaf_const[leaf], {from.leaf_features[leaf].begin(), from.leaf_features[leaf].end()}, std::move(from.leaf_coeff[leaf])});
+    tree.linear.push_back({from.leaf_const[leaf],
+                           {from.leaf_features[leaf].begin(), from.leaf_features[leaf].end()},
+                           std::move(from.leaf_coeff[leaf])});
   return tree;
 }
 
@@ -58,7 +61,8 @@ Result<Ensemble> ToEnsemble(LightGbmText& model) {
   ensemble.features = static_cast<uint32_t>(model.feature_names.size());
   ensemble.outputs = static_cast<uint32_t>(model.num_tree_per_iteration);
   ensemble.base.assign(ensemble.outputs, 0.0);
-  // LightGBM's row reader leaves out what is at most kZeroThreshold away from zero (src/c_api.cpp, RowPairFunctionFromDenseMatric).
+  // LightGBM's row reader leaves out what is at most kZeroThreshold away from zero (src/c_api.cpp,
+  // RowPairFunctionFromDenseMatric).
   ensemble.zero_band = 1e-35f;
   ensemble.least_category = std::nextafter(-1.0, 0.0);  // categories are cast to int: above -1 that is 0
   for (size_t t = 0; t < model.trees.size(); ++t)

@@ -24,7 +24,8 @@ struct Number {
   DerivedColumn column;
   std::vector<double> weights;
 };
-/// All columns that are made of one input's categories: what they add to each output, by code. One look for each row, however many columns there are.
+/// All columns that are made of one input's categories: what they add to each output, by code. One look for each row,
+/// however many columns there are.
 struct Categories {
   uint32_t input = 0;
   std::vector<std::vector<double>> sums;   ///< [outputs][codes + 2]: Σ weight × value
@@ -34,7 +35,11 @@ struct Categories {
 class LinearModel final : public Model {
  public:
   LinearModel(const LinearSpec& linear, std::vector<DerivedColumn> columns, Inputs inputs, Answers answers)
-      : base_(linear.base), single_(linear.single), columns_(columns.size()), inputs_(std::move(inputs)), answers_(std::move(answers)) {
+      : base_(linear.base),
+        single_(linear.single),
+        columns_(columns.size()),
+        inputs_(std::move(inputs)),
+        answers_(std::move(answers)) {
     std::map<uint32_t, Categories> categories;
     for (size_t c = 0; c < columns_; ++c) {
       std::vector<double> weights;
@@ -65,7 +70,8 @@ class LinearModel final : public Model {
     for (const auto& [column, weights] : numbers_) {
       double centre = 0, scale = 1;
       for (const auto& [operation, operand] : column.steps) {
-        if (operation == Operation::kSubtract || operation == Operation::kFill || operation == Operation::kAbove) centre = operand;
+        if (operation == Operation::kSubtract || operation == Operation::kFill || operation == Operation::kAbove)
+          centre = operand;
         if (operation == Operation::kDivide) scale = operand;
         if (operation == Operation::kMultiply) scale = 1 / operand;
       }
@@ -97,14 +103,16 @@ class LinearModel final : public Model {
     ASSIGN(auto arrays, inputs_.ColumnsOf(batch));
     auto rows = static_cast<size_t>(batch.num_rows());
     size_t outputs = base_.size();
-    ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> sums, arrow::AllocateBuffer(static_cast<int64_t>(outputs * rows * sizeof(double))));
+    ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> sums,
+                 arrow::AllocateBuffer(static_cast<int64_t>(outputs * rows * sizeof(double))));
     std::vector<Inputs::Scratch> scratch;
     std::vector<Values> values;
     std::vector<double> column(kBlock);
     std::vector<uint32_t> codes(kBlock);
     for (size_t first = 0; first < rows; first += kBlock) {
       auto count = std::min(kBlock, rows - first);
-      TRY(inputs_.Read(arrays, static_cast<int64_t>(first), static_cast<int64_t>(count), Precision::kDouble, scratch, values));
+      TRY(inputs_.Read(arrays, static_cast<int64_t>(first), static_cast<int64_t>(count), Precision::kDouble, scratch,
+                       values));
       auto* out = sums->mutable_data_as<double>() + first;
       for (size_t k = 0; k < outputs; ++k) {
         std::fill_n(out + k * rows, count, base_[k]);
@@ -175,7 +183,8 @@ class LinearModel final : public Model {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> MakeLinearModel(LinearSpec linear, std::vector<DerivedColumn> columns, Inputs inputs, Answers answers) {
+Result<std::unique_ptr<Model>> MakeLinearModel(LinearSpec linear, std::vector<DerivedColumn> columns, Inputs inputs,
+                                               Answers answers) {
   TRY(Check(columns, inputs));
   // A sum that is no number is refused, as the library refuses it.
   for (const auto& column : columns) {

@@ -33,7 +33,8 @@ void Apply(const Step& step, std::span<double> values) {
 
 Result<> Check(const std::vector<DerivedColumn>& columns, const Inputs& inputs) {
   for (const auto& column : columns) {
-    if (column.input >= inputs.size()) return Fail(ErrorKind::kCorrupt, "a column is made of input {}, which is not there", column.input);
+    if (column.input >= inputs.size())
+      return Fail(ErrorKind::kCorrupt, "a column is made of input {}, which is not there", column.input);
     const auto& codes = inputs.codes[column.input];
     if (column.is_category() != codes.has_value())
       return Fail(ErrorKind::kCorrupt, "input {} is used as a number and as categories", column.input);

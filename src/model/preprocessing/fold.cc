@@ -18,9 +18,12 @@ int64_t OrderOf(double value) {
   auto bits = std::bit_cast<int64_t>(value);
   return bits >= 0 ? bits : std::numeric_limits<int64_t>::min() - bits;
 }
-double OfOrder(int64_t order) { return std::bit_cast<double>(order >= 0 ? order : std::numeric_limits<int64_t>::min() - order); }
+double OfOrder(int64_t order) {
+  return std::bit_cast<double>(order >= 0 ? order : std::numeric_limits<int64_t>::min() - order);
+}
 
-/// The largest double for which `holds`, which is true up to some double and false from there on; -infinity where it never is.
+/// The largest double for which `holds`, which is true up to some double and false from there on; -infinity where it
+/// never is.
 template <typename F>
 double LastThat(F&& holds) {
   int64_t low = OrderOf(-kInfinity), high = OrderOf(kInfinity);
@@ -80,7 +83,9 @@ class Folder {
       auto key = std::pair(&column, split.threshold);
       auto known = thresholds_.find(key);
       if (known == thresholds_.end())
-        known = thresholds_.emplace(key, LastThat([&](double input) { return GoesLeft(split, ValueOf(column, input)); })).first;
+        known =
+            thresholds_.emplace(key, LastThat([&](double input) { return GoesLeft(split, ValueOf(column, input)); }))
+                .first;
       split.threshold = known->second;
       split.nan = nan ? Missing::kLeft : Missing::kRight;
     }
@@ -112,7 +117,8 @@ class Folder {
 };
 
 /// What of the inputs the trees refuse.
-void Refuse(const DerivedColumn& column, Precision precision, bool refuses_nan, bool refuses_infinity, Accepts& accepts) {
+void Refuse(const DerivedColumn& column, Precision precision, bool refuses_nan, bool refuses_infinity,
+            Accepts& accepts) {
   if (column.is_category()) {
     auto codes = column.values.size() - 2;
     if (refuses_nan && std::isnan(column.values[codes])) accepts.unknown = false;
@@ -132,18 +138,20 @@ void Refuse(const DerivedColumn& column, Precision precision, bool refuses_nan, 
 
 }  // namespace
 
-Result<Ensemble> Fold(Ensemble ensemble, const std::vector<DerivedColumn>& columns, bool refuses_nan, bool refuses_infinity,
-                      Inputs& inputs) {
+Result<Ensemble> Fold(Ensemble ensemble, const std::vector<DerivedColumn>& columns, bool refuses_nan,
+                      bool refuses_infinity, Inputs& inputs) {
   if (ensemble.features != columns.size())
     return Fail(ErrorKind::kCorrupt, "trees over {} columns, of which {} are known", ensemble.features, columns.size());
-  for (const auto& column : columns) Refuse(column, ensemble.input, refuses_nan, refuses_infinity, inputs.accepts[column.input]);
+  for (const auto& column : columns)
+    Refuse(column, ensemble.input, refuses_nan, refuses_infinity, inputs.accepts[column.input]);
   Folder folder(ensemble, columns);
   auto trees = ensemble.trees;
   for (auto& tree : trees) {
     for (auto& node : tree.nodes) TRY(folder.FoldNode(node));
     for (auto& leaf : tree.linear) {
       for (auto& feature : leaf.features) {
-        if (!columns[feature].is_plain()) return Fail(ErrorKind::kUnsupported, "linear leaves over columns that other steps computed");
+        if (!columns[feature].is_plain())
+          return Fail(ErrorKind::kUnsupported, "linear leaves over columns that other steps computed");
         feature = columns[feature].input;
       }
     }

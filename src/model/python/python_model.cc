@@ -25,7 +25,8 @@ constexpr int64_t kBytesOfCall = int64_t{64} << 20;
 class Workers {
  public:
   /// `started`: one that has no model loaded yet, or null.
-  Workers(const PythonEngine& engine, std::filesystem::path model, std::shared_ptr<arrow::Schema> outputs, std::unique_ptr<Worker> started)
+  Workers(const PythonEngine& engine, std::filesystem::path model, std::shared_ptr<arrow::Schema> outputs,
+          std::unique_ptr<Worker> started)
       : engine_(engine), model_(std::move(model)), outputs_(std::move(outputs)), started_(std::move(started)) {
     auto cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
     most_ = engine.processes > 0 ? engine.processes : cores;
@@ -91,8 +92,8 @@ Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const std::string& type) {
 
 class PythonModel final : public Model {
  public:
-  PythonModel(const PythonEngine& engine, const MlModel& mlmodel, std::shared_ptr<arrow::Schema> outputs, std::string why,
-              std::unique_ptr<Worker> started)
+  PythonModel(const PythonEngine& engine, const MlModel& mlmodel, std::shared_ptr<arrow::Schema> outputs,
+              std::string why, std::unique_ptr<Worker> started)
       : inputs_(mlmodel.signature->inputs),
         outputs_(std::move(outputs)),
         why_(std::move(why)),
@@ -117,7 +118,9 @@ class PythonModel final : public Model {
     return InputsOf(**rows);
   }
   bool needs_files() const override { return true; }
-  std::vector<Fact> facts() const override { return {{"engine", "python"}, {"why", why_}, {"interpreter", interpreter_}}; }
+  std::vector<Fact> facts() const override {
+    return {{"engine", "python"}, {"why", why_}, {"interpreter", interpreter_}};
+  }
 
   Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& batch) const override {
     ASSIGN(auto rows, InputsOf(batch));
@@ -160,7 +163,8 @@ class PythonModel final : public Model {
       auto predictions = worker->Score(rows);
       workers_.GiveBack(std::move(worker));
       if (predictions || predictions.error().kind != ErrorKind::kUnavailable) return predictions;
-      if (!first_failure.empty()) return Fail(ErrorKind::kInvalid, "{}; before that, {}", predictions.error().message, first_failure);
+      if (!first_failure.empty())
+        return Fail(ErrorKind::kInvalid, "{}; before that, {}", predictions.error().message, first_failure);
       first_failure = predictions.error().message;
     }
   }
@@ -179,7 +183,8 @@ Result<std::unique_ptr<Model>> LoadPython(const MlModel& mlmodel, const PythonEn
 
 Result<std::unique_ptr<Model>> LoadPython(const MlModel& mlmodel, const PythonEngine& engine, const std::string& why,
                                           std::unique_ptr<Worker> started) {
-  if (!mlmodel.flavors.contains("python_function")) return Fail(ErrorKind::kUnsupported, "{}, and it has no python_function flavor", why);
+  if (!mlmodel.flavors.contains("python_function"))
+    return Fail(ErrorKind::kUnsupported, "{}, and it has no python_function flavor", why);
   if (!mlmodel.signature || mlmodel.signature->inputs.empty() || mlmodel.signature->outputs.empty())
     return Fail(ErrorKind::kInvalid,
                 "a model that Python scores needs a signature with named inputs and with outputs: save it with "

@@ -67,7 +67,9 @@ int64_t ResidentMib(int pid) {
   auto text = ReadFile(fmt::format("/proc/{}/statm", pid), 4096);
   if (!text) return 0;
   auto second = text->find(' ');
-  return std::strtoll(text->c_str() + (second == std::string::npos ? 0 : second), nullptr, 10) * ::sysconf(_SC_PAGESIZE) >> 20;
+  return std::strtoll(text->c_str() + (second == std::string::npos ? 0 : second), nullptr, 10) *
+             ::sysconf(_SC_PAGESIZE) >>
+         20;
 }
 
 }  // namespace
@@ -87,8 +89,8 @@ Result<> Worker::Load(const std::filesystem::path& model, const std::shared_ptr<
   return Begin({{"model", std::filesystem::absolute(model).string()}, {"network", engine_.network}});
 }
 
-Result<std::unique_ptr<Worker>> Worker::Run(const PythonEngine& engine, const std::filesystem::path& model, const Program& program,
-                                            const std::filesystem::path& output) {
+Result<std::unique_ptr<Worker>> Worker::Run(const PythonEngine& engine, const std::filesystem::path& model,
+                                            const Program& program, const std::filesystem::path& output) {
   std::unique_ptr<Worker> worker(new Worker(engine));
   ASSIGN(worker->engine_.interpreter, InterpreterFor(engine, model));
   TRY(worker->Spawn());
@@ -110,19 +112,21 @@ Result<> Worker::Begin(const json::object& settings) {
   ASSIGN(auto error, answer.String("error", ""));
   for (const char* module : {"mlflow", "pyarrow"})
     if (error == fmt::format("ModuleNotFoundError: No module named '{}'", module))
-      return Fail(ErrorKind::kUnsupported, "{}: {}; set python.interpreter to one that has mlflow, pyarrow and what the model needs",
+      return Fail(ErrorKind::kUnsupported,
+                  "{}: {}; set python.interpreter to one that has mlflow, pyarrow and what the model needs",
                   engine_.interpreter, error);
   ASSIGN(auto refused, answer.String("refused", ""));
   if (!refused.empty()) return Fail(ErrorKind::kInvalid, refused);
   if (!error.empty())
-    return Fail(settings.contains("program") ? ErrorKind::kUnsupported : ErrorKind::kInvalid, "{} cannot load the model: {}",
-                engine_.interpreter, error);
+    return Fail(settings.contains("program") ? ErrorKind::kUnsupported : ErrorKind::kInvalid,
+                "{} cannot load the model: {}", engine_.interpreter, error);
   return {};
 }
 
 Result<> Worker::Spawn() {
   if (engine_.interpreter.empty())
-    return Fail(ErrorKind::kUnsupported, "this model needs Python, and no interpreter is configured (python.interpreter)");
+    return Fail(ErrorKind::kUnsupported,
+                "this model needs Python, and no interpreter is configured (python.interpreter)");
   // Others of this user must not read this process's environment, which may hold secrets, from /proc.
   ::prctl(PR_SET_DUMPABLE, 0);
   std::array<int, 2> ends{};
@@ -154,11 +158,14 @@ Result<> Worker::Spawn() {
   posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addchdir_np(&files, "/tmp");
   pid_t pid = 0;
-  int code = moved ? ::posix_spawnp(&pid, interpreter.c_str(), &files, nullptr, arguments.data(), environment.data()) : errno;
+  int code =
+      moved ? ::posix_spawnp(&pid, interpreter.c_str(), &files, nullptr, arguments.data(), environment.data()) : errno;
   posix_spawn_file_actions_destroy(&files);
   for (int file : high) ::close(file);
   ::close(ends[1]);
-  if (code != 0) return Fail(ErrorKind::kUnsupported, "start {}: {}; see python.interpreter", engine_.interpreter, std::strerror(code));
+  if (code != 0)
+    return Fail(ErrorKind::kUnsupported, "start {}: {}; see python.interpreter", engine_.interpreter,
+                std::strerror(code));
   pid_ = pid;
   return {};
 }
@@ -185,8 +192,9 @@ std::string Worker::End() {
     ::waitpid(pid_, &status, 0);
   }
   pid_ = 0;
-  return WIFSIGNALED(status) ? fmt::format("was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
-                             : fmt::format("ended with status {}", WEXITSTATUS(status));
+  return WIFSIGNALED(status)
+             ? fmt::format("was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+             : fmt::format("ended with status {}", WEXITSTATUS(status));
 }
 
 Result<> Worker::Send(const std::string& line) {
@@ -217,8 +225,8 @@ Result<std::string> Worker::Receive(int64_t seconds, const char* doing) {
     }
     if (auto resident = ResidentMib(pid_); resident > engine_.memory_mib) {
       End();
-      return Fail(ErrorKind::kUnavailable, "the Python process took {} MiB, more than python.memory_mib = {}, {}", resident,
-                  engine_.memory_mib, doing);
+      return Fail(ErrorKind::kUnavailable, "the Python process took {} MiB, more than python.memory_mib = {}, {}",
+                  resident, engine_.memory_mib, doing);
     }
     if (MonotonicSeconds() > deadline) {
       End();
@@ -232,7 +240,8 @@ Failure Worker::GiveUp(const char* what, const std::string& doing) {
   return Fail(ErrorKind::kUnavailable, "the Python process {}, {}", what, doing);
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> Worker::Ask(const json::object& request, const std::string& doing, const char* failing) {
+Result<std::shared_ptr<arrow::RecordBatch>> Worker::Ask(const json::object& request, const std::string& doing,
+                                                        const char* failing) {
   TRY(Send(json::serialize(request)));
   ASSIGN(auto line, Receive(engine_.batch_seconds, doing.c_str()));
   auto value = ParseJson(line);
@@ -258,7 +267,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> Worker::Example(const std::shared_pt
   TRY(WriteStream(rows_, inputs, nullptr));
   ASSIGN(auto rows, Ask({{"example", true}}, "reading its input example", "the input example cannot be read"));
   for (const auto& field : rows->schema()->fields())
-    if (auto wanted = inputs->GetFieldByName(field->name()); wanted == nullptr || !wanted->type()->Equals(*field->type()))
+    if (auto wanted = inputs->GetFieldByName(field->name());
+        wanted == nullptr || !wanted->type()->Equals(*field->type()))
       return GiveUp("gave an input example that does not fit", "reading its input example");
   return rows;
 }

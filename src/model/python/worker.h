@@ -20,28 +20,30 @@ struct Program {
   std::vector<std::pair<std::string, std::string>> modules;
 };
 
-/// A Python process that has a model loaded (worker.py): rows go to it and predictions come back as Arrow IPC in shared memory. Its
-/// environment holds nothing of this process's; it cannot open sockets unless allowed to, and dies with this process.
+/// A Python process that has a model loaded (worker.py): rows go to it and predictions come back as Arrow IPC in shared
+/// memory. Its environment holds nothing of this process's; it cannot open sockets unless allowed to, and dies with
+/// this process.
 class Worker {
  public:
   /// kInvalid: the model cannot be loaded; kUnsupported: no interpreter, or one without mlflow.
   static Result<std::unique_ptr<Worker>> Start(const PythonEngine& engine, const std::filesystem::path& model,
                                                const std::shared_ptr<arrow::Schema>& outputs);
-  /// Runs a program in such a process; what is left can Load the model. kInvalid: it refused the model (NotImplementedError), and would again; kUnsupported:
-  /// it failed, perhaps for want of a library.
-  static Result<std::unique_ptr<Worker>> Run(const PythonEngine& engine, const std::filesystem::path& model, const Program& program,
-                                             const std::filesystem::path& output);
+  /// Runs a program in such a process; what is left can Load the model. kInvalid: it refused the model
+  /// (NotImplementedError), and would again; kUnsupported: it failed, perhaps for want of a library.
+  static Result<std::unique_ptr<Worker>> Run(const PythonEngine& engine, const std::filesystem::path& model,
+                                             const Program& program, const std::filesystem::path& output);
   /// Loads the model; errors as those of Start.
   Result<> Load(const std::filesystem::path& model, const std::shared_ptr<arrow::Schema>& outputs);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Predictions for `rows`. kInvalid: what the model raised, or its answer does not fit; the worker goes on. kUnavailable: the process
-  /// crashed, took too long or too much memory; it is gone.
+  /// Predictions for `rows`. kInvalid: what the model raised, or its answer does not fit; the worker goes on.
+  /// kUnavailable: the process crashed, took too long or too much memory; it is gone.
   Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& rows);
 
-  /// The rows of the model's input example, in columns of `inputs`; it may lack some. kInvalid: it has none, or it does not fit; kUnavailable as above.
+  /// The rows of the model's input example, in columns of `inputs`; it may lack some. kInvalid: it has none, or it does
+  /// not fit; kUnavailable as above.
   Result<std::shared_ptr<arrow::RecordBatch>> Example(const std::shared_ptr<arrow::Schema>& inputs);
 
   bool alive() const { return pid_ > 0; }
@@ -53,7 +55,8 @@ class Worker {
   Result<> Begin(const boost::json::object& settings);
   Result<> Send(const std::string& line);
   /// Sends a request and reads the batch that answers it. kInvalid: what Python raised, behind `failing`.
-  Result<std::shared_ptr<arrow::RecordBatch>> Ask(const boost::json::object& request, const std::string& doing, const char* failing);
+  Result<std::shared_ptr<arrow::RecordBatch>> Ask(const boost::json::object& request, const std::string& doing,
+                                                  const char* failing);
   /// The process is ended: it did what no worker of ours does. kUnavailable.
   Failure GiveUp(const char* what, const std::string& doing);
   /// The worker's next line; meanwhile its memory and the time are watched.

@@ -61,7 +61,8 @@ Result<std::vector<float>> BaseScores(std::string text) {
   for (const char *at = text.data(), *end = at + text.size(); at < end;) {
     float score = 0;
     auto [next, code] = std::from_chars(at, end, score);
-    if (code != std::errc{} || (next != end && *next != ',')) return Fail(ErrorKind::kCorrupt, "base_score is '{}'", text);
+    if (code != std::errc{} || (next != end && *next != ','))
+      return Fail(ErrorKind::kCorrupt, "base_score is '{}'", text);
     scores.push_back(score);
     at = next + 1;
   }
@@ -115,7 +116,8 @@ Result<std::vector<T>> Numbers(const JsonObject& object, std::string_view key) {
       value = NoNumber(item.get_string());
     else
       return Fail(ErrorKind::kCorrupt, "{}: '{}' holds something that is no number", object.where(), key);
-    constexpr double kMost = sizeof(T) == 4 ? 2147483647.0 : 9007199254740992.0;  // doubles are whole numbers up to there
+    constexpr double kMost =
+        sizeof(T) == 4 ? 2147483647.0 : 9007199254740992.0;  // doubles are whole numbers up to there
     if (std::is_integral_v<T> && !(value >= -kMost && value <= kMost))
       return Fail(ErrorKind::kCorrupt, "{}: '{}' holds {}, which is out of range", object.where(), key, value);
     numbers.push_back(static_cast<T>(value));
@@ -156,12 +158,16 @@ Result<FileTree> ReadTree(const JsonObject& object) {
   tree.width = std::max(width, 1u);
   ASSIGN(tree.cover, NumbersIfAny<float>(object, "sum_hessian"));
   auto nodes = tree.left.size();
-  if (tree.cover.size() != nodes || std::ranges::any_of(tree.cover, [](float cover) { return !(cover >= 0) || std::isinf(cover); }))
+  if (tree.cover.size() != nodes ||
+      std::ranges::any_of(tree.cover, [](float cover) { return !(cover >= 0) || std::isinf(cover); }))
     tree.cover.clear();
   if (tree.split_type.empty()) tree.split_type.resize(nodes);
-  for (size_t size : {tree.right.size(), tree.feature.size(), tree.condition.size(), tree.default_left.size(), tree.split_type.size()})
-    if (size != nodes || nodes == 0) return Fail(ErrorKind::kCorrupt, "{}: its arrays differ in length", object.where());
-  if (tree.category_nodes.size() != tree.category_segments.size() || tree.category_nodes.size() != tree.category_sizes.size())
+  for (size_t size : {tree.right.size(), tree.feature.size(), tree.condition.size(), tree.default_left.size(),
+                      tree.split_type.size()})
+    if (size != nodes || nodes == 0)
+      return Fail(ErrorKind::kCorrupt, "{}: its arrays differ in length", object.where());
+  if (tree.category_nodes.size() != tree.category_segments.size() ||
+      tree.category_nodes.size() != tree.category_sizes.size())
     return Fail(ErrorKind::kCorrupt, "{}: its arrays of categories differ in length", object.where());
   if (tree.width > 1) {
     tree.packed_leaves = object.Find("leaf_weights") != nullptr;
@@ -173,7 +179,8 @@ Result<FileTree> ReadTree(const JsonObject& object) {
 /// Makes a tree of nodes and leaves of the file's nodes, of which some may be deleted.
 class TreeMaker {
  public:
-  TreeMaker(const FileTree& file, float weight, Ensemble& ensemble) : file_(file), weight_(weight), ensemble_(ensemble) {}
+  TreeMaker(const FileTree& file, float weight, Ensemble& ensemble)
+      : file_(file), weight_(weight), ensemble_(ensemble) {}
 
   Result<Tree> Make(uint32_t output) {
     tree_.output = output;
@@ -218,7 +225,8 @@ class TreeMaker {
         value = file_.condition[at];
       } else {
         auto row = file_.packed_leaves ? static_cast<size_t>(std::max(file_.right[at], 0)) : at;
-        if (row * tree_.width + w >= file_.weights.size()) return Fail(ErrorKind::kCorrupt, "leaf {} has no values", at);
+        if (row * tree_.width + w >= file_.weights.size())
+          return Fail(ErrorKind::kCorrupt, "leaf {} has no values", at);
         value = file_.weights[row * tree_.width + w];
       }
       tree_.leaves[leaf * tree_.width + w] = value * weight_;
@@ -233,7 +241,8 @@ class TreeMaker {
     if (file_.split_type[at] == 0) {
       // x < c for floats is x <= the float before c; nothing lies below -infinity.
       float condition = file_.condition[at];
-      if (condition == -std::numeric_limits<float>::infinity()) return Fail(ErrorKind::kUnsupported, "node {} splits at -infinity", at);
+      if (condition == -std::numeric_limits<float>::infinity())
+        return Fail(ErrorKind::kUnsupported, "node {} splits at -infinity", at);
       split.threshold = std::nextafter(condition, -std::numeric_limits<float>::infinity());
       return Node{split, left, right};
     }
@@ -243,10 +252,12 @@ class TreeMaker {
     if (index == file_.category_nodes.size()) return Fail(ErrorKind::kCorrupt, "node {} has no categories", at);
     auto first = file_.category_segments[index], size = file_.category_sizes[index];
     auto count = static_cast<int64_t>(file_.categories.size());
-    if (first < 0 || size < 0 || first > count || size > count - first) return Fail(ErrorKind::kCorrupt, "node {} has no categories", at);
+    if (first < 0 || size < 0 || first > count || size > count - first)
+      return Fail(ErrorKind::kCorrupt, "node {} has no categories", at);
     std::vector<uint32_t> set;
     for (auto category : std::span(file_.categories).subspan(static_cast<size_t>(first), static_cast<size_t>(size))) {
-      if (category < 0 || category >= (1 << 24)) return Fail(ErrorKind::kCorrupt, "node {} has the category {}", at, category);
+      if (category < 0 || category >= (1 << 24))
+        return Fail(ErrorKind::kCorrupt, "node {} has the category {}", at, category);
       set.push_back(static_cast<uint32_t>(category));
     }
     split.categories = static_cast<int32_t>(ensemble_.category_sets.size());
@@ -276,7 +287,8 @@ Result<size_t> TreesToTake(const JsonObject& learner, const JsonObject& model, s
   if (best == std::numeric_limits<uint32_t>::max()) return trees;
   ASSIGN(auto ends, NumbersIfAny<int64_t>(model, "iteration_indptr"));
   if (!ends.empty()) {
-    if (best + size_t{1} >= ends.size() || ends[best + 1] < 0) return Fail(ErrorKind::kCorrupt, "the best iteration {} is not there", best);
+    if (best + size_t{1} >= ends.size() || ends[best + 1] < 0)
+      return Fail(ErrorKind::kCorrupt, "the best iteration {} is not there", best);
     return std::min(trees, static_cast<size_t>(ends[best + 1]));
   }
   ASSIGN(auto parameters, model.Object("gbtree_model_param"));
@@ -287,7 +299,8 @@ Result<size_t> TreesToTake(const JsonObject& learner, const JsonObject& model, s
 Result<> ReadTrees(const JsonObject& learner, bool only_best, uint32_t classes, Ensemble& ensemble) {
   ASSIGN(auto booster, learner.Object("gradient_booster"));
   ASSIGN(auto name, booster.String("name"));
-  if (name != "gbtree" && name != "dart") return Fail(ErrorKind::kUnsupported, "the booster '{}'; gbtree and dart are read", name);
+  if (name != "gbtree" && name != "dart")
+    return Fail(ErrorKind::kUnsupported, "the booster '{}'; gbtree and dart are read", name);
   auto trees_of = booster;
   std::vector<float> weights;
   if (name == "dart") {
@@ -306,10 +319,12 @@ Result<> ReadTrees(const JsonObject& learner, bool only_best, uint32_t classes, 
   for (size_t t = 0; t < take; ++t) {
     ASSIGN(auto object, JsonObject::From((*trees)[t], fmt::format("tree {}", t)));
     ASSIGN(auto file, ReadTree(object));
-    if (outputs[t] < 0 || outputs[t] >= ensemble.outputs) return Fail(ErrorKind::kCorrupt, "tree {} adds to output {}", t, outputs[t]);
+    if (outputs[t] < 0 || outputs[t] >= ensemble.outputs)
+      return Fail(ErrorKind::kCorrupt, "tree {} adds to output {}", t, outputs[t]);
     if (!weights.empty() && t >= weights.size()) return Fail(ErrorKind::kCorrupt, "tree {} has no weight", t);
     TreeMaker maker(file, weights.empty() ? 1.0f : weights[t], ensemble);
-    ASSIGN(auto tree, Wrap(maker.Make(file.width > 1 ? 0 : static_cast<uint32_t>(outputs[t])), fmt::format("tree {}", t)));
+    ASSIGN(auto tree,
+           Wrap(maker.Make(file.width > 1 ? 0 : static_cast<uint32_t>(outputs[t])), fmt::format("tree {}", t)));
     ensemble.trees.push_back(std::move(tree));
   }
   return {};
@@ -322,7 +337,8 @@ Result<XgboostFile> ReadModel(const json::value& value, bool only_best) {
   XgboostFile file;
   ASSIGN(file.objective, objective.String("name"));
   const auto* known = std::ranges::find(kObjectives, file.objective, &Objective::name);
-  if (known == std::end(kObjectives)) return Fail(ErrorKind::kUnsupported, "the objective '{}' is not known", file.objective);
+  if (known == std::end(kObjectives))
+    return Fail(ErrorKind::kUnsupported, "the objective '{}' is not known", file.objective);
   file.transform = known->transform;
   if (const auto* names = learner.Find("feature_names"); names != nullptr && names->is_array()) {
     ASSIGN(file.feature_names, JsonStrings(names->get_array(), "feature_names"));
@@ -348,7 +364,8 @@ Result<XgboostFile> ReadModel(const json::value& value, bool only_best) {
 }  // namespace
 
 Result<XgboostFile> ParseXgboostFile(std::string_view bytes, bool only_best) {
-  if (!bytes.starts_with('{')) return Fail(ErrorKind::kUnsupported, "not JSON or UBJSON: save the model anew with XGBoost 1.3 or later");
+  if (!bytes.starts_with('{'))
+    return Fail(ErrorKind::kUnsupported, "not JSON or UBJSON: save the model anew with XGBoost 1.3 or later");
   // The text form goes on with a key or an end; the binary one with the type of a key's length.
   auto next = bytes.find_first_not_of(" \t\r\n", 1);
   bool is_text = next != std::string_view::npos && (bytes[next] == '"' || bytes[next] == '}');
@@ -371,7 +388,9 @@ void Apply(Transform transform, float* margins, size_t outputs) {
     case Transform::kHinge:
       for (size_t k = 0; k < outputs; ++k) margins[k] = margins[k] > 0 ? 1.0f : 0.0f;
       return;
-    case Transform::kArgmax: margins[0] = static_cast<float>(std::max_element(margins, margins + outputs) - margins); return;
+    case Transform::kArgmax:
+      margins[0] = static_cast<float>(std::max_element(margins, margins + outputs) - margins);
+      return;
     case Transform::kSoftmax: {
       float largest = *std::max_element(margins, margins + outputs);
       double sum = 0;

@@ -21,8 +21,9 @@ struct XgboostFile {
   std::vector<std::string> feature_names;  ///< empty: the model has none
 };
 
-/// Reads what save_model wrote as JSON or UBJSON (XGBoost 1.3 to 3.x, "Introduction to Model IO"). `only_best`: trees behind the best
-/// iteration of early stopping are left out, as the scikit-learn classes do. kUnsupported: another booster or objective, a binary file of old.
+/// Reads what save_model wrote as JSON or UBJSON (XGBoost 1.3 to 3.x, "Introduction to Model IO"). `only_best`: trees
+/// behind the best iteration of early stopping are left out, as the scikit-learn classes do. kUnsupported: another
+/// booster or objective, a binary file of old.
 Result<XgboostFile> ParseXgboostFile(std::string_view bytes, bool only_best);
 
 /// Margins `[outputs]` become predictions `[outputs]` in place; kArgmax: the first is the class.

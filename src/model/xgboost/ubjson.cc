@@ -134,7 +134,8 @@ class Parser {
   }
   char Peek() const { return at_ < bytes_.size() ? bytes_[at_] : 0; }
 
-  /// Calls `item` with each item's type until the container ends. An item takes a byte at least, unless it is of a type without any.
+  /// Calls `item` with each item's type until the container ends. An item takes a byte at least, unless it is of a type
+  /// without any.
   template <typename F>
   Result<> Items(const Header& header, char end, F&& item) {
     for (size_t i = 0; !header.counted || i < header.count; ++i) {
@@ -147,7 +148,8 @@ class Parser {
   Result<json::value> Array(int depth) {
     if (depth > kMostDepth) return Corrupt("too many levels");
     ASSIGN(auto header, ReadHeader());
-    if (header.type == 'Z' || header.type == 'T' || header.type == 'F') return Corrupt("an array of a type without bytes");
+    if (header.type == 'Z' || header.type == 'T' || header.type == 'F')
+      return Corrupt("an array of a type without bytes");
     json::array array;
     array.reserve(header.count);
     TRY(Items(header, ']', [&]() -> Result<> {

@@ -32,7 +32,8 @@ Gives WhatPredictGives(const std::string& model_class, const XgboostFile& file) 
 
 class Converter {
  public:
-  Converter(Transform transform, Gives gives, size_t outputs) : transform_(transform), gives_(gives), outputs_(outputs) {}
+  Converter(Transform transform, Gives gives, size_t outputs)
+      : transform_(transform), gives_(gives), outputs_(outputs) {}
 
   std::shared_ptr<arrow::Schema> Schema() const {
     bool one = outputs_ == 1 || transform_ == Transform::kArgmax || gives_ == Gives::kClassOfMany;
@@ -46,17 +47,22 @@ class Converter {
   Result<arrow::ArrayVector> Convert(const std::shared_ptr<arrow::Buffer>& sums, int64_t rows) const {
     switch (gives_) {
       case Gives::kValues: return Build<arrow::FloatBuilder>(*sums, rows, [](float value) { return value; });
-      case Gives::kClassAsNumber: return Build<arrow::Int32Builder>(*sums, rows, [](float value) { return static_cast<int32_t>(value); });
-      case Gives::kClassOfMany: return Build<arrow::Int64Builder>(*sums, rows, [](float value) { return static_cast<int64_t>(value); });
-      case Gives::kClassOfBinary: return Build<arrow::Int64Builder>(*sums, rows, [](float value) { return int64_t{value > 0.5f}; });
-      case Gives::kLabelsOfEach: return Build<arrow::DoubleBuilder>(*sums, rows, [](float value) { return value > 0.5f ? 1.0 : 0.0; });
+      case Gives::kClassAsNumber:
+        return Build<arrow::Int32Builder>(*sums, rows, [](float value) { return static_cast<int32_t>(value); });
+      case Gives::kClassOfMany:
+        return Build<arrow::Int64Builder>(*sums, rows, [](float value) { return static_cast<int64_t>(value); });
+      case Gives::kClassOfBinary:
+        return Build<arrow::Int64Builder>(*sums, rows, [](float value) { return int64_t{value > 0.5f}; });
+      case Gives::kLabelsOfEach:
+        return Build<arrow::DoubleBuilder>(*sums, rows, [](float value) { return value > 0.5f ? 1.0 : 0.0; });
     }
     return Fail(ErrorKind::kInternal, "a model that gives nothing");
   }
 
   /// 0, 1, …: the labels whose probabilities are known; null: there are none.
   Result<std::shared_ptr<arrow::Array>> Labels() const {
-    bool known = gives_ == Gives::kClassOfMany || (gives_ == Gives::kClassOfBinary && transform_ == Transform::kSigmoid);
+    bool known =
+        gives_ == Gives::kClassOfMany || (gives_ == Gives::kClassOfBinary && transform_ == Transform::kSigmoid);
     if (!known) return std::shared_ptr<arrow::Array>();
     arrow::Int64Builder labels;
     for (int64_t k = 0; k < static_cast<int64_t>(std::max<size_t>(outputs_, 2)); ++k) ARROW_TRY(labels.Append(k));
@@ -113,8 +119,9 @@ Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel, const PythonE
   return MakeXgboost(mlmodel, bytes, setting("model_class", "xgboost.core.Booster"), nullptr, path.string());
 }
 
-Result<std::unique_ptr<Model>> MakeXgboost(const MlModel& mlmodel, std::string_view bytes, const std::string& model_class,
-                                           const BeforeTrees& before, const std::string& where) {
+Result<std::unique_ptr<Model>> MakeXgboost(const MlModel& mlmodel, std::string_view bytes,
+                                           const std::string& model_class, const BeforeTrees& before,
+                                           const std::string& where) {
   ASSIGN(auto file, Wrap(ParseXgboostFile(bytes, !model_class.ends_with(".Booster")), where));
   ForestModelParts parts;
   if (before) {
@@ -133,7 +140,8 @@ Result<std::unique_ptr<Model>> MakeXgboost(const MlModel& mlmodel, std::string_v
     if (labels == nullptr) return NoLabels(where);
     ASSIGN(parts.outputs, WithProbabilities(*parts.outputs, *labels, arrow::float32()));
   }
-  parts.convert = [converter, both = parts.probabilities](const auto& sums, int64_t rows) -> Result<arrow::ArrayVector> {
+  parts.convert = [converter, both = parts.probabilities](const auto& sums,
+                                                          int64_t rows) -> Result<arrow::ArrayVector> {
     ASSIGN(auto columns, converter.Convert(sums, rows));
     if (!both) return columns;
     ASSIGN(auto more, converter.Probabilities(*sums, rows));

@@ -39,11 +39,13 @@ class Proxied {
       TRY(CheckArtifactName(name));
       auto relative = below.empty() ? name : below + "/" + name;
       if (is_folder) {
-        if (++folders_ > kMostModelFiles) return Fail(ErrorKind::kInvalid, "the model has more than {} folders", kMostModelFiles);
+        if (++folders_ > kMostModelFiles)
+          return Fail(ErrorKind::kInvalid, "the model has more than {} folders", kMostModelFiles);
         TRY(Walk(relative));
         continue;
       }
-      if (++files_ > kMostModelFiles) return Fail(ErrorKind::kInvalid, "the model has more than {} files", kMostModelFiles);
+      if (++files_ > kMostModelFiles)
+        return Fail(ErrorKind::kInvalid, "the model has more than {} files", kMostModelFiles);
       TRY(CreateFolders((folder_ / relative).parent_path()));
       TRY(server_.Download(base + "/" + EncodePath(root_ + "/" + relative), folder_ / relative));
     }
@@ -59,7 +61,8 @@ class Proxied {
 
 Result<> Copy(const fs::path& from, const fs::path& folder) {
   if (!fs::is_directory(from))
-    return Fail(ErrorKind::kNotFound, "the folder {} is not there: the artifact is missing, or is on another machine", from.string());
+    return Fail(ErrorKind::kNotFound, "the folder {} is not there: the artifact is missing, or is on another machine",
+                from.string());
   std::error_code code;
   fs::copy(from, folder, fs::copy_options::recursive, code);
   if (code) return Fail(ErrorKind::kIo, "copy {}: {}", from.string(), code.message());
@@ -81,14 +84,17 @@ Result<> DownloadArtifacts(const MlflowServer& server, const std::string& locati
   auto scheme = location.substr(0, std::min(location.find(':'), location.size()));
   auto rest = scheme.size() < location.size() ? location.substr(scheme.size() + 1) : std::string();
   if (scheme == "mlflow-artifacts") {
-    if (rest.starts_with("//")) rest = rest.substr(std::min(rest.find('/', 2), rest.size()));  // a host: the server's own
+    if (rest.starts_with("//"))
+      rest = rest.substr(std::min(rest.find('/', 2), rest.size()));  // a host: the server's own
     while (rest.starts_with('/')) rest.erase(0, 1);
     return Proxied(server, rest, folder).Walk("");
   }
   if (location.starts_with('/')) return Copy(location, folder);
-  if (scheme == "file") return Copy(rest.substr(rest.starts_with("//") ? std::min(rest.find('/', 2), rest.size()) : 0), folder);
+  if (scheme == "file")
+    return Copy(rest.substr(rest.starts_with("//") ? std::min(rest.find('/', 2), rest.size()) : 0), folder);
   if (scheme == "s3") return DownloadFromS3(location, folder);
-  return Fail(ErrorKind::kUnsupported, "the model's files are at {}: Slipway reads mlflow-artifacts:, file: and s3: locations", location);
+  return Fail(ErrorKind::kUnsupported,
+              "the model's files are at {}: Slipway reads mlflow-artifacts:, file: and s3: locations", location);
 }
 
 }  // namespace slipway::registry

@@ -28,7 +28,8 @@ Failure Refused(const std::string& url, const HttpAnswer& answer) {
   auto message = MessageIn(answer);
   if (answer.status == 401 || answer.status == 403)
     return Fail(ErrorKind::kUnavailable,
-                "the MLflow server refused Slipway's credentials ({}): check registry.username and registry.password, or registry.token",
+                "the MLflow server refused Slipway's credentials ({}): check registry.username and registry.password, "
+                "or registry.token",
                 answer.status);
   if (answer.status == 404) return Fail(ErrorKind::kNotFound, "MLflow: {}", message);
   if (answer.status == 400) return Fail(ErrorKind::kInvalid, "MLflow: {}", message);
@@ -59,7 +60,9 @@ Result<json::value> MlflowServer::GetUrl(const std::string& url) const {
   return value;
 }
 
-Result<json::value> MlflowServer::Get(const std::string& path) const { return GetUrl(url_ + "/api/2.0/mlflow/" + path); }
+Result<json::value> MlflowServer::Get(const std::string& path) const {
+  return GetUrl(url_ + "/api/2.0/mlflow/" + path);
+}
 
 Result<> MlflowServer::Download(const std::string& url, const std::filesystem::path& file) const {
   // A download that broke starts again: the file is made anew for each try.
@@ -73,7 +76,8 @@ Result<> MlflowServer::Download(const std::string& url, const std::filesystem::p
     };
     answer = SendHttp({.url = url, .headers = headers_, .timeout_seconds = 0, .sink = sink});
     out.close();
-    if (answer && answer->status == 200 && !out) return Fail(ErrorKind::kIo, "write {}: is the disk full?", file.string());
+    if (answer && answer->status == 200 && !out)
+      return Fail(ErrorKind::kIo, "write {}: is the disk full?", file.string());
     if (answer ? answer->status < 500 : answer.error().kind != ErrorKind::kUnavailable) break;
   }
   TRY(answer);
@@ -82,7 +86,8 @@ Result<> MlflowServer::Download(const std::string& url, const std::filesystem::p
 }
 
 Result<std::string> MlflowRegistry::SourceOf(const std::string& name, const std::string& version) const {
-  ASSIGN(auto answer, server_.Get(fmt::format("model-versions/get-download-uri?name={}&version={}", UrlEncode(name), UrlEncode(version))));
+  ASSIGN(auto answer, server_.Get(fmt::format("model-versions/get-download-uri?name={}&version={}", UrlEncode(name),
+                                              UrlEncode(version))));
   return TextIn(answer, nullptr, "artifact_uri");
 }
 
@@ -116,13 +121,14 @@ Result<std::string> MlflowRegistry::Locate(std::string source) const {
 }
 
 Result<ModelVersion> MlflowRegistry::Resolve(const ModelReference& reference) {
-  auto path =
-      reference.version
-          ? fmt::format("model-versions/get?name={}&version={}", UrlEncode(reference.name), UrlEncode(*reference.version))
-          : fmt::format("registered-models/alias?name={}&alias={}", UrlEncode(reference.name), UrlEncode(reference.alias.value_or("")));
+  auto path = reference.version ? fmt::format("model-versions/get?name={}&version={}", UrlEncode(reference.name),
+                                              UrlEncode(*reference.version))
+                                : fmt::format("registered-models/alias?name={}&alias={}", UrlEncode(reference.name),
+                                              UrlEncode(reference.alias.value_or("")));
   auto asked = Wrap(server_.Get(path), fmt::format("model '{}'", reference.name));
   // MLflow answers 400 for an alias that is not there, and for a version that is no number.
-  if (!asked && asked.error().kind == ErrorKind::kInvalid) return Fail(ErrorKind::kNotFound, std::move(asked.error().message));
+  if (!asked && asked.error().kind == ErrorKind::kInvalid)
+    return Fail(ErrorKind::kNotFound, std::move(asked.error().message));
   ASSIGN(auto answer, std::move(asked));
   ASSIGN(auto root, JsonObject::From(answer, "MLflow's answer"));
   ASSIGN(auto found, root.Object("model_version"));
@@ -131,7 +137,8 @@ Result<ModelVersion> MlflowRegistry::Resolve(const ModelReference& reference) {
   ASSIGN(version.version, found.String("version"));
   ASSIGN(auto status, found.String("status", "READY"));
   if (status != "READY")
-    return Fail(ErrorKind::kInvalid, "model {} version {} is {} in MLflow, not READY", version.name, version.version, status);
+    return Fail(ErrorKind::kInvalid, "model {} version {} is {} in MLflow, not READY", version.name, version.version,
+                status);
   ASSIGN(version.source, found.String("source", ""));
   const auto* created = found.Find("creation_timestamp");
   // A version that was deleted and registered again has the same number, and other files.

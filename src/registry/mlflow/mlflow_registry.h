@@ -14,8 +14,8 @@ class MlflowServer {
   MlflowServer(std::string url, const RegistryCredentials& credentials);
   const std::string& url() const { return url_; }
 
-  /// GET `/api/2.0/mlflow/<path>`, parsed. kNotFound for 404, and for the 400 that a missing alias gets; kUnavailable for no answer,
-  /// 5xx, and credentials that are refused.
+  /// GET `/api/2.0/mlflow/<path>`, parsed. kNotFound for 404, and for the 400 that a missing alias gets; kUnavailable
+  /// for no answer, 5xx, and credentials that are refused.
   Result<boost::json::value> Get(const std::string& path) const;
   /// GET of an absolute URL on this server into a file.
   Result<> Download(const std::string& url, const std::filesystem::path& file) const;
@@ -27,8 +27,9 @@ class MlflowServer {
   std::map<std::string, std::string> headers_;
 };
 
-/// The model registry of an MLflow server, by its REST API (mlflow.org, "REST API"; the shapes were read off MLflow 3.17). Stages are
-/// not used. Files come through the server's proxy, from a folder, or from S3, whatever the version's source says.
+/// The model registry of an MLflow server, by its REST API (mlflow.org, "REST API"; the shapes were read off
+/// MLflow 3.17). Stages are not used. Files come through the server's proxy, from a folder, or from S3, whatever the
+/// version's source says.
 class MlflowRegistry final : public Registry {
  public:
   MlflowRegistry(std::string url, const RegistryCredentials& credentials, ModelCache cache)

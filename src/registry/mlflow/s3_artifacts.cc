@@ -48,7 +48,8 @@ Result<> DownloadFromS3(const std::string& location, const std::filesystem::path
     TRY(CheckArtifactName(relative));
     bytes += info.size();
     if (++files > kMostModelFiles || bytes > kMostModelBytes)
-      return Fail(ErrorKind::kInvalid, "{} holds more than {} files or {} bytes", location, kMostModelFiles, kMostModelBytes);
+      return Fail(ErrorKind::kInvalid, "{} holds more than {} files or {} bytes", location, kMostModelFiles,
+                  kMostModelBytes);
     TRY(Wrap(Save(*s3, info, folder / relative), location));
   }
   return {};

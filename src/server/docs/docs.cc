@@ -28,13 +28,13 @@ const std::vector<File>& Files() {
 }
 
 Response Page(std::string_view bytes, std::string_view content_type) {
-  return {
-      200,
-      std::string(bytes),
-      std::string(content_type),
-      {{"Cache-Control", "max-age=3600"},
-       {"X-Content-Type-Options", "nosniff"},
-       {"Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"}}};
+  return {200,
+          std::string(bytes),
+          std::string(content_type),
+          {{"Cache-Control", "max-age=3600"},
+           {"X-Content-Type-Options", "nosniff"},
+           {"Content-Security-Policy",
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"}}};
 }
 
 }  // namespace
