@@ -2,6 +2,7 @@
 
 #include <boost/json/value.hpp>
 #include <cstring>
+#include <map>
 
 #include "base/format.h"
 #include "base/json.h"
