@@ -15,7 +15,7 @@
 #include "cli/model_files.h"
 #include "cli/model_inspect.h"
 #include "cli/terminal.h"
-#include "model/forest/kernels.h"
+#include "model/forest/vectors.h"
 #include "model/mlmodel.h"
 #include "model/model.h"
 #include "model/proof.h"

@@ -11,8 +11,9 @@
 #include <vector>
 
 #include "model/forest/columns.h"
-#include "model/forest/kernels.h"
+#include "model/forest/gate.h"
 #include "model/forest/machine_code.h"
+#include "model/forest/plane_kernel.h"
 
 namespace slipway::model {
 

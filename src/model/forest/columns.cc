@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/forest/kernels.h"
+#include "model/forest/rank_kernel.h"
 
 namespace slipway::model {
 

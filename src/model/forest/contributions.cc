@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "model/forest/vectors.h"
 
 namespace slipway::model {
 namespace {

@@ -11,6 +11,8 @@
 
 #include "base/format.h"
 #include "model/forest/circuit.h"
+#include "model/forest/sum_kernel.h"
+#include "model/forest/vectors.h"
 #include "model/forest/walk.h"
 
 namespace slipway::model {

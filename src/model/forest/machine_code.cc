@@ -1,6 +1,6 @@
 #include "model/forest/machine_code.h"
 
-#include "model/forest/kernels.h"
+#include "model/forest/plane_kernel.h"
 
 #if defined(__x86_64__)
 #include <hwy/targets.h>

@@ -5,17 +5,9 @@
 #include <memory>
 #include <span>
 
+#include "model/forest/gate.h"
+
 namespace slipway::model {
-
-/// Planes by number: the ones that all trees may use from 0 on, of which 0 is all zeros and 1 all ones; those of one
-/// tree from kOwn on.
-using Plane = uint32_t;
-inline constexpr Plane kZeros = 0, kOnes = 1, kOwn = 1u << 31;
-
-/// out = select ? one : zero, bit by bit.
-struct WideGate {
-  Plane select = 0, zero = 0, one = 0, out = 0;
-};
 
 /// Gates as machine code of x86-64, made once when a model is loaded (Xbyak). It goes through the gates for 512 rows
 /// with AVX-512, 256 with AVX2: what a tree's gates make stays in registers, so most of them are one instruction (or

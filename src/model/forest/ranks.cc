@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "model/forest/rank_kernel.h"
+
 namespace slipway::model {
 namespace {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "model/forest/ensemble.h"
-#include "model/forest/kernels.h"
+#include "model/forest/thresholds.h"
 
 namespace slipway::model {
 

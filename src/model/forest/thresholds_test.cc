@@ -8,8 +8,9 @@
 #include <limits>
 #include <random>
 
-#include "model/forest/kernels.h"
+#include "model/forest/rank_kernel.h"
 #include "model/forest/ranks.h"
+#include "model/forest/vectors.h"
 
 namespace slipway::model {
 namespace {
