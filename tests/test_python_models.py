@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 import zipfile
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import BINARY, HANG_SECONDS
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import Array
@@ -240,6 +242,20 @@ def test_no_secrets_and_no_network(lake, rows):
     lake.environment = {"AWS_SECRET_ACCESS_KEY": "s", "MLFLOW_TRACKING_TOKEN": "t", "MY_SECRET": "m"}
     lake.register_python("m", Model(environment), NUMBER)
     lake.score()
+
+
+def test_no_descriptor_is_inherited(lake, rows):
+    """A model has its three standard files, its socket and the two of rows and predictions, whatever its ancestors have open."""
+    def descriptors(frame, params):
+        there = [int(name) for name in os.listdir("/proc/self/fd")]
+        assert [fd for fd in there if os.path.exists(f"/proc/self/fd/{fd}")] == [0, 1, 2, 3, 4, 5], there
+        return frame["x"]
+
+    lake.register_python("m", Model(descriptors), NUMBER)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.set_inheritable(True)
+        done = subprocess.run([BINARY, "score", "--job", lake.job()], capture_output=True, text=True, timeout=HANG_SECONDS, pass_fds=[listening.fileno()])
+    assert done.returncode == 0, done.stdout
 
 
 def test_network_where_it_is_allowed(lake, rows):

@@ -155,6 +155,8 @@ Result<> Worker::Spawn() {
   bool moved = true;
   for (size_t i = 0; i < from.size(); ++i) moved &= (high[i] = ::fcntl(from[i], F_DUPFD_CLOEXEC, 64)) >= 0;
   for (int i = 0; i < 3; ++i) posix_spawn_file_actions_adddup2(&files, high[static_cast<size_t>(i)], 3 + i);
+  // Nothing else that is open here is the model's: not the server's sockets, and nobody's files.
+  posix_spawn_file_actions_addclosefrom_np(&files, 6);
   posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addchdir_np(&files, "/tmp");
   pid_t pid = 0;
