@@ -4,8 +4,10 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -256,6 +258,64 @@ def test_no_descriptor_is_inherited(lake, rows):
         listening.set_inheritable(True)
         done = subprocess.run([BINARY, "score", "--job", lake.job()], capture_output=True, text=True, timeout=HANG_SECONDS, pass_fds=[listening.fileno()])
     assert done.returncode == 0, done.stdout
+
+
+def where_it_runs(mark: Path):
+    """A model that asserts that nobody else's code is imported, and tells where it runs."""
+    def function(frame, params):
+        home = os.path.expanduser("~")
+        assert sys.flags.isolated and sys.flags.no_user_site and "" not in sys.path and home not in sys.path, sys.path
+        assert os.getcwd() == home == tempfile.gettempdir() and not os.listdir(home), (os.getcwd(), home, os.listdir(home))
+        about = os.stat(home)
+        assert (about.st_uid, stat.S_IMODE(about.st_mode)) == (os.getuid(), 0o700), about
+        Path("left-behind").mkdir()
+        part = mark.with_suffix(".part")
+        part.write_text(home)
+        part.rename(mark)
+        return frame["x"]
+
+    return function
+
+
+def test_nothing_is_imported_from_the_temporary_folder(lake, rows, tmp_path):
+    """What anybody may plant there (struct.py; modules in .local) is no part of the model; what the model leaves behind is removed."""
+    shared = tmp_path / "shared"
+    site = shared / ".local" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    site.mkdir(parents=True)
+    for planted in (shared / "struct.py", site / "usercustomize.py"):
+        planted.write_text(f"open({str(tmp_path / 'imported')!r}, 'w').close()\n")
+    lake.environment = {"TMPDIR": str(shared), "HOME": str(shared), "PYTHONPATH": str(shared)}
+    lake.register_python("m", Model(where_it_runs(tmp_path / "where")), NUMBER)
+    lake.score()
+    assert not (tmp_path / "imported").exists()
+    where = Path((tmp_path / "where").read_text())
+    assert where.parent == shared and sorted(path.name for path in shared.iterdir()) == [".local", "struct.py"]
+
+
+def test_the_folder_of_a_killed_process_is_removed_by_the_next(lake, rows, tmp_path):
+    mark, go = tmp_path / "where", tmp_path / "go"
+    inside = where_it_runs(mark)
+
+    def waits(frame, params):
+        answer = inside(frame, params)
+        while not go.exists():
+            time.sleep(0.01)
+        return answer
+
+    lake.register_python("m", Model(waits), NUMBER)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([BINARY, "score", "--job", lake.job()], stdout=subprocess.DEVNULL, env=environment)
+    while not mark.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    left = Path(mark.read_text())
+    assert left.is_dir()
+    go.touch()
+    lake.environment = {"TMPDIR": str(tmp_path)}
+    lake.score()
+    assert not left.exists()
 
 
 def test_network_where_it_is_allowed(lake, rows):

@@ -64,10 +64,10 @@ def export(folder: str, path: str) -> None:
             shutil.rmtree(place, ignore_errors=True)
             os.environ["HOME"] = place + ".home"  # what pip and builds leave there goes with the environment's making
             try:
-                run("python -m venv", python, "-m", "venv", place)
+                run("python -m venv", python, "-I", "-m", "venv", place)
                 with open(os.path.join(place, "requirements.txt"), "w") as file:
                     file.write("\n".join(requirements) + "\n")
-                run("pip install", interpreter, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-cache-dir",
+                run("pip install", interpreter, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-cache-dir",
                     "-r", os.path.join(place, "requirements.txt"))
                 open(ready, "w").close()
             finally:

@@ -135,16 +135,22 @@ Result<> Worker::Spawn() {
   rows_ = ::memfd_create("slipway-rows", MFD_CLOEXEC);
   predictions_ = ::memfd_create("slipway-predictions", MFD_CLOEXEC);
   if (rows_ < 0 || predictions_ < 0) return System("shared memory");
-  std::string script(slipway_python_worker, slipway_python_worker_end), interpreter = engine_.interpreter, flag = "-c";
-  std::array<char*, 4> arguments{interpreter.data(), flag.data(), script.data(), nullptr};
+  ASSIGN(folder_, PrivateFolder::Make());
+  const std::string folder = folder_->path().string();
+  // -I: nothing is imported from the folder that it runs in, nor from one that the user has for modules of their own.
+  std::array<std::string, 5> words{engine_.interpreter, "-I", "-u", "-c",
+                                   std::string(slipway_python_worker, slipway_python_worker_end)};
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   std::array<std::string, 8> given{"PATH=/usr/local/bin:/usr/bin:/bin",
-                                   "HOME=/tmp",
+                                   "HOME=" + folder,
+                                   "TMPDIR=" + folder,
                                    "LANG=C.UTF-8",
                                    "OMP_NUM_THREADS=1",
                                    "OPENBLAS_NUM_THREADS=1",
                                    "MKL_NUM_THREADS=1",
-                                   "NUMEXPR_NUM_THREADS=1",
-                                   "PYTHONUNBUFFERED=1"};
+                                   "NUMEXPR_NUM_THREADS=1"};
   std::vector<char*> environment;
   for (auto& item : given) environment.push_back(item.data());
   environment.push_back(nullptr);
@@ -158,10 +164,10 @@ Result<> Worker::Spawn() {
   // Nothing else that is open here is the model's: not the server's sockets, and nobody's files.
   posix_spawn_file_actions_addclosefrom_np(&files, 6);
   posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addchdir_np(&files, "/tmp");
+  posix_spawn_file_actions_addchdir_np(&files, folder.c_str());
   pid_t pid = 0;
   int code =
-      moved ? ::posix_spawnp(&pid, interpreter.c_str(), &files, nullptr, arguments.data(), environment.data()) : errno;
+      moved ? ::posix_spawnp(&pid, arguments[0], &files, nullptr, arguments.data(), environment.data()) : errno;
   posix_spawn_file_actions_destroy(&files);
   for (int file : high) ::close(file);
   ::close(ends[1]);

@@ -5,11 +5,13 @@
 #include <boost/json/fwd.hpp>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/private_folder.h"
 #include "model/python/python_engine.h"
 
 namespace slipway::model {
@@ -21,8 +23,8 @@ struct Program {
 };
 
 /// A Python process that has a model loaded (worker.py): rows go to it and predictions come back as Arrow IPC in shared
-/// memory. Its environment holds nothing of this process's; it cannot open sockets unless allowed to, and dies with
-/// this process.
+/// memory. Its environment holds nothing of this process's, its working folder and HOME are a new one that is removed
+/// afterwards; it cannot open sockets unless allowed to, and dies with this process.
 class Worker {
  public:
   /// kInvalid: the model cannot be loaded; kUnsupported: no interpreter, or one without mlflow.
@@ -65,6 +67,7 @@ class Worker {
   std::string End();
 
   PythonEngine engine_;
+  std::optional<PrivateFolder> folder_;  ///< where the process runs, and its HOME
   std::shared_ptr<arrow::Schema> outputs_;
   int pid_ = 0, socket_ = -1, rows_ = -1, predictions_ = -1;
   std::string received_;
