@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 /// With a temporary folder of its own: no other process looks there.
 class PrivateFolderTest : public testing::Test {
  protected:
-  PrivateFolderTest() : temporary_(fs::path(testing::TempDir()) / ("private-folder-test-" + std::to_string(::getpid()))) {
+  PrivateFolderTest()
+      : temporary_(fs::path(testing::TempDir()) / ("private-folder-test-" + std::to_string(::getpid()))) {
     fs::create_directories(temporary_);
     ::setenv("TMPDIR", temporary_.c_str(), 1);
   }

@@ -166,8 +166,7 @@ Result<> Worker::Spawn() {
   posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addchdir_np(&files, folder.c_str());
   pid_t pid = 0;
-  int code =
-      moved ? ::posix_spawnp(&pid, arguments[0], &files, nullptr, arguments.data(), environment.data()) : errno;
+  int code = moved ? ::posix_spawnp(&pid, arguments[0], &files, nullptr, arguments.data(), environment.data()) : errno;
   posix_spawn_file_actions_destroy(&files);
   for (int file : high) ::close(file);
   ::close(ends[1]);
