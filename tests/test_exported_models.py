@@ -69,6 +69,21 @@ def test_trees_of_scikit_learn(tmp_path, name):
     check(save(estimator, tmp_path / "m", frame), pd.concat([frame, edges], ignore_index=True))
 
 
+@pytest.mark.parametrize("name", ["tree", "forest", "some_of_a_forest", "boosting", "histogram", "catboost"])
+def test_trees_without_any_split(tmp_path, name):
+    """All trees of the model are one leaf, or some of them."""
+    few = ensemble.RandomForestRegressor(20, max_samples=2, random_state=1)
+    models = {"tree": (tree.DecisionTreeRegressor(), np.ones(1500)), "forest": (ensemble.RandomForestClassifier(5, min_samples_split=9999), WORDS),
+              "some_of_a_forest": (few, NUMBER.round()), "boosting": (ensemble.GradientBoostingRegressor(n_estimators=3, min_samples_split=9999), NUMBER),
+              "histogram": (ensemble.HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=9999), NUMBER),
+              "catboost": (catboost.CatBoostRegressor(iterations=3, verbose=0, allow_writing_files=False, allow_const_label=True), np.full(1500, 2.5))}
+    model, labels = models[name]
+    model.fit(FRAME, labels)
+    if name == "some_of_a_forest":
+        assert len({one.tree_.node_count for one in model.estimators_}) == 2
+    check(save(model, tmp_path / "m", FRAME), FRAME)
+
+
 def test_shares_of_classes(tmp_path):
     model = ensemble.RandomForestClassifier(20, random_state=1).fit(FRAME, WORDS)
     check(save(model, tmp_path / "m", FRAME, pyfunc_predict_fn="predict_proba"), FRAME)

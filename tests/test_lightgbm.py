@@ -3,11 +3,14 @@
 import re
 
 import lightgbm
+import mlflow.lightgbm
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import signature_of
+from mlflow.models import infer_signature
 from models import numbers, train, with_ids
+from parity import check
 
 OBJECTIVES = {
     "binary": {"objective": "binary", "sigmoid": 1.7},
@@ -118,3 +121,17 @@ def test_large_categories_as_integers(lake):
     lake.register("m", booster, signature=signature_of(c="integer", x="double"))
     lake.score()
     assert (bits(lake.rows()["prediction"]) == bits(booster.predict(rows))).all()
+
+
+@pytest.mark.parametrize("objective", ["regression", "binary", "multiclass", "linear"])
+def test_trees_without_any_split(tmp_path, objective):
+    """Too few rows to split, or a class that no row has: some trees of the model, or all, are one leaf."""
+    frame = numbers(300 if objective == "multiclass" else 12, missing=0.0)
+    labels = np.arange(len(frame)) % 2
+    params = {"objective": "regression", "linear_tree": True} if objective == "linear" else {"objective": objective}
+    booster = lightgbm.train({"verbose": -1, "num_class": 3 if objective == "multiclass" else 1, **params}, lightgbm.Dataset(frame, labels), 5)
+    leaves = [int(count) for count in re.findall(r"^num_leaves=(\d+)$", booster.model_to_string(), re.M)]
+    assert min(leaves) == 1 and (max(leaves) > 1) == (objective == "multiclass"), leaves
+    signature = infer_signature(frame, booster.predict(frame))
+    mlflow.lightgbm.save_model(booster, tmp_path / "m", signature=signature, pip_requirements=["lightgbm"])
+    check(tmp_path / "m", pd.concat([frame, edge_rows(booster, 4)], ignore_index=True))

@@ -84,6 +84,18 @@ def test_every_shape_and_format_equals_xgboost(tmp_path, shape, model_format):
     check(save(booster, tmp_path / "m", model_format), rows)
 
 
+@pytest.mark.parametrize("objective", ["reg:squarederror", "binary:logistic", "multi:softprob"])
+def test_trees_without_any_split(tmp_path, objective):
+    """A gain that no split reaches, or only those of one class: all trees of the model, or some, are one leaf."""
+    frame = numbers(300)
+    labels = np.arange(300) % 2 if objective == "multi:softprob" else labels_for(objective, 300)
+    params = {"num_class": 3, "max_delta_step": 0, "min_child_weight": 40} if objective.startswith("multi") else {"gamma": 1e9}
+    booster = xgboost.train({"objective": objective, **params}, xgboost.DMatrix(frame, labels), 8)
+    leaves = [text.count("leaf=") for text in booster.get_dump()]
+    assert min(leaves) == 1 and (max(leaves) > 1) == objective.startswith("multi"), leaves
+    check(save(booster, tmp_path / "m"), pd.concat([frame, edge_rows(thresholds(booster), list(frame), finite=True)], ignore_index=True))
+
+
 @pytest.mark.parametrize("strategy", ["one_output_per_tree", "multi_output_tree"])
 def test_several_targets(tmp_path, strategy):
     frame = numbers(1000)

@@ -27,7 +27,7 @@ using Buffer = hwy::AlignedFreeUniquePtr<T[]>;
 
 template <typename T>
 void Reserve(Buffer<T>& buffer, size_t& held, size_t count) {
-  if (held >= count) return;
+  if (buffer != nullptr && held >= count) return;  // also where nothing is counted: a walk looks before it knows
   buffer = hwy::AllocateAligned<T>(count + kVectorRows);
   std::fill_n(buffer.get(), count + kVectorRows, T{});
   held = count;

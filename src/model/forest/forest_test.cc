@@ -186,8 +186,8 @@ TEST(Forest, EveryTargetEqualsTheWalk) {
         SCOPED_TRACE(hwy::TargetName(target));
         auto forest = Forest::Compile(ensemble);
         ASSERT_TRUE(forest) << forest.error().message;
-        for (size_t rows : {size_t{1}, size_t{7}, size_t{40}, size_t{65}, size_t{513}, size_t{800}, forest->block() - 1,
-                            forest->block()}) {
+        for (size_t rows : {size_t{1}, size_t{2}, size_t{7}, size_t{16}, size_t{17}, size_t{40}, size_t{41}, size_t{65},
+                            size_t{513}, size_t{800}, forest->block() - 1, forest->block()}) {
           bool floats = maker.random() % 2 == 0;
           if (sum == Precision::kDouble)
             ExpectSums<double>(ensemble, *forest, maker, rows, floats);
@@ -198,6 +198,31 @@ TEST(Forest, EveryTargetEqualsTheWalk) {
       hwy::SetSupportedTargetsForTest(0);
     }
   }
+}
+
+/// A tree without any split is one leaf, whatever stands beside it: also where no tree of a forest asks for any column.
+TEST(Forest, TreesWithoutSplitsInCallsOfAnySize) {
+  for (auto sum : {Precision::kDouble, Precision::kFloat})
+    for (std::vector<size_t> leaves : {std::vector<size_t>{}, {1}, {1, 1, 1}, {1, 5, 1}, {5, 1}, {1, 5000}}) {
+      Maker maker(7, 40);
+      Ensemble ensemble{.features = kFeatures, .outputs = 3, .sum = sum, .base = {0.25, -3, 0}};
+      for (size_t count : leaves)
+        ensemble.trees.push_back(maker.MakeTree(ensemble, count, false, maker.random() % 3, 1));
+      ASSERT_TRUE(Check(ensemble)) << Check(ensemble).error().message;
+      for (auto target : hwy::SupportedAndGeneratedTargets()) {
+        hwy::SetSupportedTargetsForTest(target);
+        SCOPED_TRACE(hwy::TargetName(target));
+        for (size_t rows = 1; rows <= 42; ++rows) {
+          auto forest = Forest::Compile(ensemble);  // anew: room that a larger call made hides what a small one lacks
+          ASSERT_TRUE(forest) << forest.error().message;
+          if (sum == Precision::kDouble)
+            ExpectSums<double>(ensemble, *forest, maker, rows, false);
+          else
+            ExpectSums<float>(ensemble, *forest, maker, rows, true);
+        }
+      }
+      hwy::SetSupportedTargetsForTest(0);
+    }
 }
 
 Ensemble OneTree(Tree tree) {
