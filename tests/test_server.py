@@ -9,8 +9,12 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
+import time
 import urllib.request
 
+import cloudpickle
+import mlflow.pyfunc
 import pytest
 from conftest import BINARY, Server
 from cryptography import x509
@@ -19,7 +23,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from deployments import ALL, ONE, body, finished, ready, until  # noqa: F401 (a fixture)
 from ipaddress import ip_address
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
 
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # models carry this module's functions along
 
 @pytest.fixture
 def server(ready):
@@ -199,6 +206,44 @@ def test_kill_9_loses_nothing_that_was_answered(ready):
     try:
         stored = {d["name"] for d in again.call("GET", f"{ALL}?limit=500")[1]["items"]}
         assert made <= stored and len(made) >= 10
+    finally:
+        again.stop()
+
+
+class WaitsForAFile(mlflow.pyfunc.PythonModel):
+    """Scores when `file` is there; until then there is `file`.asked."""
+
+    def __init__(self, file: str):
+        self.file = file
+
+    def predict(self, context, model_input, params=None):
+        open(self.file + ".asked", "w").close()
+        while not os.path.exists(self.file):
+            time.sleep(0.02)
+        return model_input["f0"]
+
+
+def test_kill_9_during_a_run_leaves_the_port_free(ready):
+    """The scoring process, and the model's, go on; they hold neither the port nor its callers' connections."""
+    go = ready.dir / "go"
+    one_number = ModelSignature(inputs=Schema([ColSpec("double", "f0")]), outputs=Schema([ColSpec("double")]))
+    ready.register_python("waits", WaitsForAFile(str(go)), one_number)
+    server = Server(ready.dir)
+    port = server.url.rsplit(":", 1)[1]
+    with connect(server) as caller:
+        one = "/api/models/waits/deployments/d"
+        assert server.call("POST", "/api/models/waits/deployments", body(model={"model_name": "waits", "model_version": "1"}))[0] == 201
+        run_id = server.call("POST", f"{one}/trigger")[1]["run_id"]
+        until((ready.dir / "go.asked").exists, bool)
+        server.kill()
+        assert everything(caller) == b""  # nobody has it any more
+    again = Server(ready.dir, {"server.listen": f"127.0.0.1:{port}"})
+    try:
+        assert again.url.endswith(f":{port}") and again.call("GET", "/healthz")[0] == 200
+        assert again.call("GET", f"{one}/runs/{run_id}")[1]["status"] == "running"
+        go.touch()
+        assert finished(again, run_id, one)["status"] == "succeeded"
+        assert len(ready.rows()) == 300
     finally:
         again.stop()
 

@@ -1,3 +1,6 @@
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -14,6 +17,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 
 #include "base/format.h"
 #include "base/ids.h"
@@ -32,7 +37,8 @@ using asio::ip::tcp;
 using Message = http::request<http::string_body>;
 using Answer = http::response<http::string_body>;
 
-constexpr int kSecondsToFinish = 10;  // for answers in flight, when the server stops
+constexpr int kSecondsToFinish = 10;                                // for answers in flight, when the server stops
+constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};  // before the next try to accept a connection
 
 std::string LowerCase(std::string_view text) {
   std::string lower(text);
@@ -107,7 +113,13 @@ class Server final : public HttpServer {
       return Fail(ErrorKind::kInvalid,
                   "{} is not loopback: without sign-in configured, Slipway listens on 127.0.0.1 or ::1 only", host);
     tcp::endpoint endpoint(address, static_cast<unsigned short>(port));
-    acceptor_.open(endpoint.protocol(), code);
+    // Asio's own open() lets every process that is started inherit the socket, and with it the server's port.
+    auto protocol = endpoint.protocol();
+    int listening = ::socket(protocol.family(), protocol.type() | SOCK_CLOEXEC, protocol.protocol());
+    if (listening < 0) return Fail(ErrorKind::kUnavailable, "listen on {}:{}: {}", host, port, std::strerror(errno));
+    acceptor_.assign(protocol, listening, code);
+    if (code) ::close(listening);
+    if (!code) acceptor_.non_blocking(true, code);  // a caller that is gone again must not hold up accept4()
     if (!code) acceptor_.set_option(asio::socket_base::reuse_address(true), code);
     if (!code) acceptor_.bind(endpoint, code);
     if (!code) acceptor_.listen(asio::socket_base::max_listen_connections, code);
@@ -150,13 +162,30 @@ class Server final : public HttpServer {
   asio::awaitable<void> Accept() {
     while (acceptor_.is_open()) {
       boost::system::error_code code;
-      auto socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, code));
+      co_await acceptor_.async_wait(tcp::acceptor::wait_read, asio::redirect_error(asio::use_awaitable, code));
       if (code) continue;
+      // Not Asio's async_accept: until it had set close-on-exec, a process started meanwhile would inherit the caller.
+      int accepted = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+      if (accepted < 0) {
+        if (errno == EMFILE || errno == ENFILE) co_await Pause(kPauseWithoutDescriptors);
+        continue;
+      }
+      tcp::socket socket(context_);
+      socket.assign(acceptor_.local_endpoint().protocol(), accepted, code);
+      if (code) {
+        ::close(accepted);
+        continue;
+      }
       if (certificate_)
         asio::co_spawn(context_, Encrypt(std::move(socket)), asio::detached);
       else
         asio::co_spawn(context_, Connect(std::move(socket)), asio::detached);
     }
+  }
+
+  asio::awaitable<void> Pause(std::chrono::milliseconds time) {
+    asio::steady_timer timer(context_, time);
+    co_await timer.async_wait(asio::use_awaitable);
   }
 
   /// Counts a connection as long as it lives.
