@@ -3,6 +3,9 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
+#include <cctype>
+
 namespace slipway {
 namespace {
 
@@ -18,17 +21,19 @@ std::string Base64(std::string_view bytes) {
   return text;
 }
 
-std::string FromBase64(std::string_view text) {
-  std::string bytes(text.size() / 4 * 3, '\0');
-  int size = text.size() % 4 != 0 ? -1
-                                  : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), Bytes(text),
-                                                    static_cast<int>(text.size()));
-  if (size < 0) return "";
-  while (text.ends_with('=')) {
-    text.remove_suffix(1);
-    --size;
-  }
-  bytes.resize(static_cast<size_t>(size));
+std::optional<std::string> FromBase64(std::string_view text) {
+  auto stripped = text.substr(0, text.find_last_not_of('=') + 1);
+  auto padding = text.size() - stripped.size();
+  if (padding != 0 && (text.size() % 4 != 0 || padding > 2)) return std::nullopt;
+  auto of_alphabet = [](unsigned char c) { return std::isalnum(c) || c == '+' || c == '/'; };
+  if (!std::ranges::all_of(stripped, of_alphabet) || stripped.size() % 4 == 1) return std::nullopt;
+  std::string padded(stripped);
+  padded.append((4 - stripped.size() % 4) % 4, '=');
+  std::string bytes(padded.size() / 4 * 3, '\0');
+  if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), Bytes(padded), static_cast<int>(padded.size())) <
+      0)
+    return std::nullopt;
+  bytes.resize(stripped.size() * 3 / 4);
   return bytes;
 }
 

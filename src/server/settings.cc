@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "base/format.h"
+#include "base/log.h"
 #include "base/s3.h"
 #include "dispatch/cron.h"
 
@@ -91,12 +92,16 @@ Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config) {
   std::vector<webhooks::Webhook> found;
   for (const auto& name : config.Names("webhooks")) {
     auto key = "webhooks." + name + ".";
-    webhooks::Webhook webhook{name, config.Text(key + "url"),        config.Text(key + "secret"),
-                              {},   config.Number(key + "attempts"), config.Number(key + "pause_seconds")};
+    webhooks::Webhook webhook{.name = name,
+                              .url = config.Text(key + "url"),
+                              .attempts = config.Number(key + "attempts"),
+                              .pause_seconds = config.Number(key + "pause_seconds")};
+    ASSIGN(webhook.key, Wrap(webhooks::SigningKey(config.Text(key + "secret")), key + "secret"));
+    if (webhook.key.size() < webhooks::kLeastKeyBytes)
+      Log(LogLevel::kWarning, "webhook_key_short",
+          {{"setting", key + "secret"}, {"advice", "use a random key of at least 24 bytes"}});
     if (!webhook.url.starts_with("http://") && !webhook.url.starts_with("https://"))
       return Fail(ErrorKind::kInvalid, "{}url must be http://… or https://…, not '{}'", key, webhook.url);
-    if (webhook.secret.empty())
-      return Fail(ErrorKind::kInvalid, "{}secret is missing: what is sent is signed with it", key);
     std::istringstream words(config.Text(key + "events"));
     for (std::string event; words >> event;) {
       if (!event.starts_with("run.") || !deployments::ParseRunStatus(event.substr(4)))

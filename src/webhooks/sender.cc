@@ -31,7 +31,7 @@ std::optional<std::string> Send(const Webhook& webhook, const Delivery& delivery
                    {"User-Agent", "slipway"},
                    {"webhook-id", delivery.delivery_id},
                    {"webhook-timestamp", std::to_string(seconds)},
-                   {"webhook-signature", Signature(webhook.secret, delivery.delivery_id, seconds, delivery.body)}},
+                   {"webhook-signature", Signature(webhook.key, delivery.delivery_id, seconds, delivery.body)}},
        .body = delivery.body,
        .timeout_seconds = kTimeout,
        .most_bytes = size_t{64} << 10});
@@ -42,9 +42,19 @@ std::optional<std::string> Send(const Webhook& webhook, const Delivery& delivery
 
 }  // namespace
 
-std::string Signature(const std::string& secret, const std::string& id, int64_t timestamp, std::string_view body) {
+Result<std::string> SigningKey(std::string_view secret) {
   constexpr std::string_view kPrefix = "whsec_";
-  auto key = secret.starts_with(kPrefix) ? FromBase64(std::string_view(secret).substr(kPrefix.size())) : secret;
+  if (secret.empty()) return Fail(ErrorKind::kInvalid, "the secret is missing: events are signed with it");
+  if (!secret.starts_with(kPrefix)) return std::string(secret);
+  auto key = FromBase64(secret.substr(kPrefix.size()));
+  if (!key || key->empty())
+    return Fail(ErrorKind::kInvalid,
+                "what follows whsec_ must be the key in base64: make one with "
+                "`echo whsec_$(openssl rand -base64 32)`");
+  return std::move(*key);
+}
+
+std::string Signature(std::string_view key, const std::string& id, int64_t timestamp, std::string_view body) {
   return "v1," + Base64(HmacSha256(key, fmt::format("{}.{}.{}", id, timestamp, body)));
 }
 
