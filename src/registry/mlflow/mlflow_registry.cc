@@ -64,12 +64,14 @@ Result<json::value> MlflowServer::Get(const std::string& path) const {
   return GetUrl(url_ + "/api/2.0/mlflow/" + path);
 }
 
-Result<> MlflowServer::Download(const std::string& url, const std::filesystem::path& file) const {
+Result<> MlflowServer::Download(const std::string& url, const std::filesystem::path& file,
+                                const std::function<Result<>(int64_t bytes)>& take) const {
   // A download that broke starts again: the file is made anew for each try.
   Result<HttpAnswer> answer = Fail(ErrorKind::kUnavailable, "not tried");
   for (int attempt = 0; attempt < 3; ++attempt) {
     std::ofstream out(file, std::ios::binary | std::ios::trunc);
     auto sink = [&](std::string_view bytes) -> Result<> {
+      TRY(take(static_cast<int64_t>(bytes.size())));
       out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
       if (!out) return Fail(ErrorKind::kIo, "write {}: is the disk full?", file.string());
       return {};

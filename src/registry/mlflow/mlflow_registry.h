@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -17,8 +18,10 @@ class MlflowServer {
   /// GET `/api/2.0/mlflow/<path>`, parsed. kNotFound for 404, and for the 400 that a missing alias gets; kUnavailable
   /// for no answer, 5xx, and credentials that are refused.
   Result<boost::json::value> Get(const std::string& path) const;
-  /// GET of an absolute URL on this server into a file.
-  Result<> Download(const std::string& url, const std::filesystem::path& file) const;
+  /// GET of an absolute URL on this server into a file. `take` is told of bytes before they are written; its error ends
+  /// the download.
+  Result<> Download(const std::string& url, const std::filesystem::path& file,
+                    const std::function<Result<>(int64_t bytes)>& take) const;
   /// GET of an absolute URL, parsed.
   Result<boost::json::value> GetUrl(const std::string& url) const;
 

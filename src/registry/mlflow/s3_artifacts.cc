@@ -14,13 +14,15 @@ namespace {
 
 constexpr int64_t kChunk = int64_t{4} << 20;
 
-Result<> Save(arrow::fs::FileSystem& s3, const arrow::fs::FileInfo& info, const std::filesystem::path& file) {
+Result<> Save(arrow::fs::FileSystem& s3, const arrow::fs::FileInfo& info, const std::filesystem::path& file,
+              ModelLimits& limits) {
   TRY(CreateFolders(file.parent_path()));
   ARROW_ASSIGN(auto in, s3.OpenInputStream(info));
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   while (true) {
     ARROW_ASSIGN(auto chunk, in->Read(kChunk));
     if (chunk->size() == 0) break;
+    TRY(limits.TakeBytes(chunk->size()));
     out.write(reinterpret_cast<const char*>(chunk->data()), chunk->size());
     if (!out) return Fail(ErrorKind::kIo, "write {}: is the disk full?", file.string());
   }
@@ -31,7 +33,7 @@ Result<> Save(arrow::fs::FileSystem& s3, const arrow::fs::FileInfo& info, const 
 
 }  // namespace
 
-Result<> DownloadFromS3(const std::string& location, const std::filesystem::path& folder) {
+Result<> DownloadFromS3(const std::string& location, const std::filesystem::path& folder, ModelLimits limits) {
   ASSIGN(auto s3, OpenS3());
   auto root = location.substr(5);  // behind s3://
   while (root.ends_with('/')) root.pop_back();
@@ -41,16 +43,12 @@ Result<> DownloadFromS3(const std::string& location, const std::filesystem::path
   all.allow_not_found = true;  // the caller misses the MLmodel file
   auto listed = s3->GetFileInfo(all);
   if (!listed.ok()) return Failure(S3Error(listed.status()).Wrap(location));
-  int64_t files = 0, bytes = 0;
   for (const auto& info : *listed) {
     if (info.type() != arrow::fs::FileType::File) continue;
     auto relative = info.path().substr(root.size() + 1);
     TRY(CheckArtifactName(relative));
-    bytes += info.size();
-    if (++files > kMostModelFiles || bytes > kMostModelBytes)
-      return Fail(ErrorKind::kInvalid, "{} holds more than {} files or {} bytes", location, kMostModelFiles,
-                  kMostModelBytes);
-    TRY(Wrap(Save(*s3, info, folder / relative), location));
+    TRY(Wrap(limits.TakeFile(), location));
+    TRY(Wrap(Save(*s3, info, folder / relative, limits), location));
   }
   return {};
 }
