@@ -98,6 +98,7 @@ class Sqlite final : public Database {
     auto opened = Guarded(
         [&](sql::Session&) -> Result<> {
           Connect(writer_);
+          TRY(CheckFile());
           writer_ << "BEGIN IMMEDIATE";
           auto migrated = Migrate(writer_, dialect());
           if (migrated)
@@ -150,6 +151,15 @@ class Sqlite final : public Database {
     session << "PRAGMA synchronous = FULL";
     session << "PRAGMA foreign_keys = ON";
     session << "PRAGMA mmap_size = 268435456";
+  }
+
+  /// A damaged file is found before anything is served from it, or written to it.
+  Result<> CheckFile() {
+    std::string found;
+    writer_ << "PRAGMA quick_check(1)", soci::into(found);
+    if (found == "ok") return {};
+    return Fail(ErrorKind::kCorrupt, "the store {} is damaged ({}): restore it from a backup",
+                options_.substr(7, options_.rfind(" timeout=") - 7), found);
   }
 
   /// The group commit: whatever is waiting goes into one transaction.
