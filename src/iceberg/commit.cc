@@ -7,6 +7,7 @@
 #include "base/file_io.h"
 #include "base/format.h"
 #include "base/ids.h"
+#include "base/log.h"
 #include "iceberg/rewrite.h"
 #include "iceberg/scan.h"
 
@@ -14,6 +15,7 @@ namespace slipway::iceberg {
 namespace {
 
 constexpr int kMaxAttempts = 10;
+constexpr int64_t kNoteworthyAheadMs = 60'000;
 constexpr auto kLongestPause = std::chrono::seconds{64};
 
 /// Counts for the snapshot summary (spec, Appendix F).
@@ -30,7 +32,10 @@ class Attempt {
       : base_(base), update_(update), number_(number) {
     snapshot_.snapshot_id = NewSnapshotId();
     snapshot_.parent_snapshot_id = base.metadata.current_snapshot_id;
-    snapshot_.timestamp_ms = now_ms;
+    snapshot_.timestamp_ms = NextTimestamp(base.metadata, now_ms);
+    if (auto ahead = snapshot_.timestamp_ms - now_ms; ahead > kNoteworthyAheadMs)
+      Log(LogLevel::kWarning, "table_is_ahead_of_this_clock",
+          {{"table", ToString(base.id)}, {"run_id", update.run_id}, {"seconds", std::to_string(ahead / 1000)}});
     snapshot_.sequence_number = base.metadata.format_version >= 2 ? base.metadata.last_sequence_number + 1 : 0;
   }
 

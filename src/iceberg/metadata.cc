@@ -180,6 +180,23 @@ Result<TableMetadata> WithSnapshot(const TableMetadata& base, const std::string&
   return ParseMetadata(json::serialize(raw));
 }
 
+int64_t NextTimestamp(const TableMetadata& base, int64_t now_ms) {
+  auto next = now_ms;
+  auto not_before = [&next](const json::value* value, int64_t later) {
+    if (value != nullptr && value->is_int64()) next = std::max(next, value->get_int64() + later);
+  };
+  not_before(base.raw.if_contains("last-updated-ms"), 0);
+  for (const auto& snapshot : base.snapshots) next = std::max(next, snapshot.timestamp_ms + 1);
+  for (const auto* key : {"snapshot-log", "metadata-log"}) {
+    const auto* log = base.raw.if_contains(key);
+    if (log == nullptr || !log->is_array()) continue;
+    for (const auto& entry : log->get_array())
+      if (entry.is_object())
+        not_before(entry.get_object().if_contains("timestamp-ms"), key == std::string_view("snapshot-log") ? 1 : 0);
+  }
+  return next;
+}
+
 std::string Serialize(const TableMetadata& metadata) { return json::serialize(metadata.raw); }
 
 }  // namespace slipway::iceberg

@@ -56,6 +56,11 @@ Result<TableMetadata> NewMetadata(std::string location, const Schema& schema, co
 Result<TableMetadata> WithSnapshot(const TableMetadata& base, const std::string& base_location,
                                    const Snapshot& snapshot);
 
+/// When a snapshot that is made at `now_ms` on `base` says it was made: now, or later where the table was last written
+/// by a clock ahead of ours. Time in a table never goes back: Iceberg's Java library refuses to open a table whose
+/// snapshot log does.
+int64_t NextTimestamp(const TableMetadata& base, int64_t now_ms);
+
 std::string Serialize(const TableMetadata& metadata);
 
 }  // namespace slipway::iceberg
