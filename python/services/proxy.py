@@ -35,6 +35,7 @@ class Proxy:
 
     def __init__(self, target: str, rule: Callable[[Seen], Fault | None] = lambda _: None):
         self.target, self.rule, self.seen = target, rule, []
+        self.answered = threading.Event()  # set when the server has answered a request, whoever waits for that
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -84,6 +85,7 @@ class Proxy:
                     headers = {k: v for k, v in real.getheaders() if k.lower() not in ("connection", "transfer-encoding", "date", "server", *length)}
             finally:
                 connection.close()
+                self.answered.set()
         time.sleep(fault.seconds)
         if fault.drop:
             handler.close_connection = True

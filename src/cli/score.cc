@@ -74,6 +74,15 @@ Result<> Score(const std::string& file, int parent, const std::string& lease) {
   return {};
 }
 
+/// What a run that was given up has left behind; nothing of it may be able to publish any more.
+Result<> CleanUp(const std::string& file) {
+  ASSIGN(auto text, ReadFile(file, size_t{1} << 20));
+  ASSIGN(auto job, scoring::ParseJob(text));
+  auto secrets = scoring::FromEnvironment(Environment(""), job.places);
+  TRY(scoring::CleanUp(job, scoring::Catalogs(job.places.catalogs, secrets.catalogs)));
+  return {};
+}
+
 }  // namespace
 
 void AddScore(CLI::App& app, Context& context) {
@@ -85,9 +94,13 @@ void AddScore(CLI::App& app, Context& context) {
   score->add_option("--while-parent", *parent, "end with the process of this number, which started this one");
   auto lease = std::make_shared<std::string>();
   score->add_option("--lease", *lease, "a file that says until when this process may commit");
+  auto clean_up = std::make_shared<bool>(false);
+  score->add_flag("--clean-up", *clean_up,
+                  "execute nothing: delete the files of a run that was given up and that no snapshot of its target "
+                  "names. Only when none of its processes is left and its last commit cannot arrive any more");
   score->footer("Example:\n  slipway score --job slipway-data/runs/<run id>/job.json");
-  score->callback([&context, file, parent, lease] {
-    context.chosen = [file, parent, lease] { return Score(*file, *parent, *lease); };
+  score->callback([&context, file, parent, lease, clean_up] {
+    context.chosen = [=] { return *clean_up ? CleanUp(*file) : Score(*file, *parent, *lease); };
   });
 }
 

@@ -12,6 +12,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "dispatch/cron.h"
+#include "dispatch/given_up.h"
 #include "dispatch/run_process.h"
 
 namespace slipway::dispatch {
@@ -29,7 +30,11 @@ constexpr double kLeaseForCommits = 0.8, kBetweenLooks = 0.5;
 class LocalDispatcher final : public Dispatcher {
  public:
   LocalDispatcher(deployments::Store& given, const Clock& a_clock, LocalOptions chosen)
-      : store(given), clock(a_clock), options(std::move(chosen)) {}
+      : store(given),
+        clock(a_clock),
+        options(std::move(chosen)),
+        given_up(options.data_dir, options.program, options.environment,
+                 options.lease_seconds + iceberg::kSecondsToPublish) {}
   ~LocalDispatcher() override { Stop(); }
 
   void Start() override {
@@ -60,6 +65,7 @@ class LocalDispatcher final : public Dispatcher {
   deployments::Store& store;
   const Clock& clock;
   LocalOptions options;
+  GivenUp given_up;                ///< touched by the thread alone
   std::string server = NewUuid();  ///< holds leases
   std::mutex mutex;
   std::condition_variable changed;
@@ -78,6 +84,7 @@ class LocalDispatcher final : public Dispatcher {
       Report(KeepLeases(was_woken), "leases_failed");
       Report(StartQueued(), "start_failed");
       for (auto it = watched.begin(); it != watched.end();) it = Watch(it->second) ? std::next(it) : watched.erase(it);
+      Report(given_up.Round(), "clean_up_failed");
       last_round = MonotonicSeconds();
     }
     if (options.shared) HandOver();

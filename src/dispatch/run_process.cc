@@ -13,6 +13,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "dispatch/child.h"
+#include "dispatch/given_up.h"
 #include "dispatch/lease.h"
 #include "dispatch/work_of.h"
 #include "scoring/run.h"
@@ -40,6 +41,8 @@ Result<RunProcess> RunProcess::Of(deployments::Run run, const deployments::Deplo
 Result<> RunProcess::Start(double lease_until) {
   auto folder = Folder();
   TRY(CreateFolders(folder));
+  // An attempt that does not count (it was handed over, or nobody knows how its commit ended) may have left files too.
+  if (fs::exists(folder / "job.json")) job_.attempt = std::max(job_.attempt, 2);
   TRY(WriteFileAtomically(folder / "job.json", boost::json::serialize(ToJson(job_))));
   std::vector<std::string> arguments{options_->program, "score", "--job", (folder / "job.json").string()};
   if (options_->shared) {
@@ -129,11 +132,17 @@ Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   if (last_ && last_->name == "failed" && last_->texts["kind"] == ToString(ErrorKind::kPerhapsCommitted))
     return RunEnd{.status = RunStatus::kQueued, .error_message = last_->texts["message"], .counts = false};
   bool told = last_ && last_->name == "failed";
+  bool again = !told && !cancelled_by_ && run_.attempt < options_->attempts;
+  if (again) return RunEnd{.status = RunStatus::kQueued, .error_message = "the process was lost; trying again"};
+  // An attempt that told of its failure has deleted what it had made; one that was lost has not.
+  bool left_files = !told || run_.attempt > 1;
+  if (left_files) {
+    if (auto added = GivenUp::Add(options_->data_dir, job_); !added)
+      Log(LogLevel::kWarning, "not_tidied_up", {{"run_id", run_.run_id}, {"error", added.error().message}});
+  }
   if (told && !cancelled_by_) return RunEnd{.error_message = last_->texts.at("message")};
-  if (!cancelled_by_ && run_.attempt < options_->attempts)
-    return RunEnd{.status = RunStatus::kQueued, .error_message = "the process was lost; trying again"};
-  // The last attempt may have committed and died before it could say so, or left files.
-  ASSIGN(auto committed, scoring::CleanUp(job_, *options_->catalogs));
+  // The last attempt may have committed and died before it could say so.
+  ASSIGN(auto committed, scoring::FindOutcome(job_, *options_->catalogs));
   if (committed)
     return RunEnd{RunStatus::kSucceeded,    {},     committed->rows, committed->snapshot_id,
                   committed->model_version, stages_};

@@ -32,6 +32,9 @@ struct TableUpdate {
   const std::string& metadata_location;  ///< for a catalog whose clients write the metadata file
 };
 
+/// How long a catalog's answer to Publish is waited for: after it, an answer that was lost stays lost.
+inline constexpr double kSecondsToPublish = 120;
+
 /// Where tables are found, and the one place where a commit becomes true.
 class Catalog {
  public:

@@ -75,6 +75,8 @@ class Attempt {
 
   Result<> Publish(Catalog& catalog) const { return catalog.Publish({base_, next_, snapshot_, metadata_location_}); }
 
+  const std::vector<std::string>& made() const { return made_; }
+
   /// Deletes what this attempt wrote; the update's own files stay.
   void Undo() {
     for (const auto& file : made_) (void)base_.io->Delete(file);
@@ -232,89 +234,54 @@ Result<CommitOutcome> Commit(Catalog& catalog, const Table& first_base, const Sn
                              const Clock& clock) {
   Table base = first_base;
   Error last;
+  bool may_land = false;  // a try without an answer, whose base is still the table's state, may yet become true
+  std::map<int64_t, std::vector<std::string>> unanswered;  // what such tries made, by their snapshots' ids
+  auto committed = [&](const CommitOutcome& outcome) {
+    for (const auto& [snapshot_id, files] : unanswered)
+      if (snapshot_id != outcome.snapshot_id)
+        for (const auto& file : files) (void)base.io->Delete(file);
+    return outcome;
+  };
+  auto failure = [&](Error error) {
+    if (may_land) error.kind = ErrorKind::kPerhapsCommitted;
+    return Failure(std::move(error));
+  };
   for (int number = 1; number <= kMaxAttempts; ++number) {
-    if (const auto* done = base.metadata.FindRun(update.run_id)) return CommitOutcome{done->snapshot_id, true, number};
+    if (const auto* done = base.metadata.FindRun(update.run_id)) {
+      bool ours = unanswered.contains(done->snapshot_id);
+      return committed({done->snapshot_id, !ours, number});
+    }
     auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now().time_since_epoch()).count();
     Attempt attempt(base, update, number, now_ms);
     auto published = attempt.Prepare();
+    if (published && update.before_publish) published = update.before_publish();
     if (!published) {
       attempt.Undo();
-      return Failure(published.error());
+      return failure(published.error());
     }
     published = attempt.Publish(catalog);
-    if (published) return CommitOutcome{attempt.snapshot().snapshot_id, false, number};
+    if (published) return committed({attempt.snapshot().snapshot_id, false, number});
     last = published.error();
+    bool unclear = last.kind == ErrorKind::kPerhapsCommitted;
+    if (unclear)
+      unanswered[attempt.snapshot().snapshot_id] = attempt.made();
+    else
+      attempt.Undo();
     // Whatever the answer was, the table tells what is true.
     auto now = LoadAfter(last, catalog, base.id);
     bool absent = !now && now.error().kind == ErrorKind::kNotFound && base.metadata_location.empty();
-    if (!now && !absent) {
-      if (last.kind != ErrorKind::kPerhapsCommitted) attempt.Undo();
-      return Failure(last);
-    }
-    if (now && now->metadata.FindRun(update.run_id) != nullptr) {
+    may_land = may_land || unclear;
+    if (!now && !absent) return failure(last);
+    if (now) {
+      // On another state than its base the compare-and-swap of every earlier try fails, whenever it arrives.
+      may_land = may_land && !base.metadata_location.empty() &&
+                 now->metadata.current_snapshot_id == base.metadata.current_snapshot_id;
       base = std::move(*now);
-      continue;
+      if (base.metadata.FindRun(update.run_id) != nullptr) continue;
     }
-    // An attempt without an answer may still go through, and needs its files then; a run's clean-up finds what it
-    // leaves.
-    if (last.kind != ErrorKind::kPerhapsCommitted) attempt.Undo();
-    if (now) base = std::move(*now);
-    if (last.kind != ErrorKind::kConflict && last.kind != ErrorKind::kPerhapsCommitted) return Failure(last);
+    if (last.kind != ErrorKind::kConflict && !unclear) return failure(last);
   }
-  return Failure(last.Wrap(fmt::format("gave up after {} attempts", kMaxAttempts)));
-}
-
-std::string NewDataFileLocation(const Table& table, const std::string& partition_path, const std::string& run_id) {
-  return fmt::format("{}/data/{}{}{}-{}.parquet", table.metadata.location, partition_path,
-                     partition_path.empty() ? "" : "/", run_id, RandomHex(6));
-}
-
-namespace {
-
-/// The paths of a run's files that the table still needs.
-Result<std::set<std::string>> NamedFiles(const Table& table, const std::string& run_id) {
-  std::set<std::string> named, manifests_seen;
-  auto keep = [&named](const std::string& location) { named.insert(FileIo::Canonical(location)); };
-  keep(table.metadata_location);
-  if (const auto* log = table.metadata.raw.if_contains("metadata-log"); log != nullptr && log->is_array()) {
-    for (const auto& item : log->get_array()) {
-      const auto* file = item.is_object() ? item.get_object().if_contains("metadata-file") : nullptr;
-      if (file != nullptr && file->is_string()) keep(std::string(file->get_string()));
-    }
-  }
-  for (const auto& snapshot : table.metadata.snapshots) {
-    keep(snapshot.manifest_list);
-    ASSIGN(auto manifests, LoadManifests(*table.io, snapshot));
-    for (const auto& manifest : manifests) {
-      if (!manifests_seen.insert(manifest.manifest_path).second) continue;
-      keep(manifest.manifest_path);
-      ASSIGN(auto entries, LoadEntries(table, manifest));
-      for (const auto& entry : entries)
-        if (entry.file.file_path.find(run_id) != std::string::npos) keep(entry.file.file_path);
-    }
-  }
-  return named;
-}
-
-}  // namespace
-
-Result<int> DeleteOrphans(FileIo& io, const std::string& table_location, const Table* table,
-                          const std::string& run_id) {
-  std::set<std::string> named;
-  if (table != nullptr) {
-    ASSIGN(named, NamedFiles(*table, run_id));
-  }
-  ASSIGN(auto files, io.List(table_location));
-  int deleted = 0;
-  for (const auto& file : files) {
-    auto path = FileIo::Canonical(file);
-    auto name = path.substr(path.rfind('/') + 1);
-    bool metadata = name.find(".metadata.json") != std::string::npos;
-    if (name.find(metadata ? run_id.substr(0, 23) : run_id) == std::string::npos || named.contains(path)) continue;
-    TRY(io.Delete(file));
-    ++deleted;
-  }
-  return deleted;
+  return failure(last.Wrap(fmt::format("gave up after {} attempts", kMaxAttempts)));
 }
 
 }  // namespace slipway::iceberg

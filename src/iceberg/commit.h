@@ -22,27 +22,23 @@ struct SnapshotUpdate {
   /// with some is rewritten without them. Absent: nothing is replaced (append).
   std::optional<Predicate> replaced_rows;
   std::map<std::string, std::string> summary;  ///< further properties of the snapshot
+  /// Asked right before every compare-and-swap; an error ends the commit. It saves work, and makes nothing safe: what
+  /// keeps two attempts of a run apart is the compare-and-swap itself.
+  std::function<Result<>()> before_publish;
 };
 
 struct CommitOutcome {
   int64_t snapshot_id = 0;
-  bool already_committed = false;  ///< an earlier attempt of the same run had reached the table
+  bool already_committed =
+      false;  ///< another attempt of the same run had reached the table: its files are there, not ours
   int attempts = 1;
 };
 
 /// Commits `update` on `base`, or on newer states after conflicts with other writers (kConflict after ten). The run id
 /// is looked for before every attempt, so that a retry, a crash or a lost answer leaves exactly one copy. A `base` that
-/// is not in the catalog yet is created with the snapshot, in one step. Files made here are deleted on failure, but not
-/// when the answer was lost and the table cannot be read (kPerhapsCommitted).
+/// is not in the catalog yet is created with the snapshot, in one step. kPerhapsCommitted, whatever else went wrong: a
+/// try whose answer was lost may still become true, so that no file of the run may be deleted. After any other error
+/// the files made here are deleted.
 Result<CommitOutcome> Commit(Catalog& catalog, const Table& base, const SnapshotUpdate& update, const Clock& clock);
-
-/// The location for a file of a run: `<table>/data/<partition>/<run id>-<random>.parquet`. Names carry the run id, so
-/// that what a killed run leaves behind can be found.
-std::string NewDataFileLocation(const Table& table, const std::string& partition_path, const std::string& run_id);
-
-/// Deletes every file of a run below the table's location that neither a snapshot nor the metadata log names; the
-/// number of files deleted. For a run whose process is gone: nothing may be writing for it. `table` is null when there
-/// is none.
-Result<int> DeleteOrphans(FileIo& io, const std::string& table_location, const Table* table, const std::string& run_id);
 
 }  // namespace slipway::iceberg

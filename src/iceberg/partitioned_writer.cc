@@ -10,7 +10,7 @@
 
 #include "base/arrow.h"
 #include "base/format.h"
-#include "iceberg/commit.h"
+#include "iceberg/locations.h"
 
 namespace slipway::iceberg {
 

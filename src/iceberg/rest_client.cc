@@ -12,7 +12,7 @@ namespace slipway::iceberg {
 namespace {
 
 constexpr size_t kLargestAnswer = size_t{512} << 20;
-constexpr double kSecondsForCommits = 120, kDefaultTokenSeconds = 3600, kRenewBefore = 0.8;
+constexpr double kDefaultTokenSeconds = 3600, kRenewBefore = 0.8;
 
 /// The message of an error answer: the protocol's ErrorModel, OAuth's, or the start of whatever came.
 std::string MessageOf(const HttpAnswer& answer) {
@@ -117,7 +117,7 @@ Result<json::value> RestClient::Send(const std::string& method, const std::strin
       request.headers["Content-Type"] = "application/json";
       request.body = json::serialize(body);
     }
-    if (kind == Kind::kChange) request.timeout_seconds = kSecondsForCommits;
+    if (kind == Kind::kChange) request.timeout_seconds = kSecondsToPublish;
     {
       std::lock_guard lock(mutex_);
       TRY(Configure());

@@ -8,8 +8,8 @@
 
 #include "base/arrow.h"
 #include "base/file_io.h"
-#include "iceberg/commit.h"
 #include "iceberg/data_file_writer.h"
+#include "iceberg/locations.h"
 #include "iceberg/parquet_reader.h"
 
 namespace slipway::iceberg {

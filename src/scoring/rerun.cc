@@ -8,6 +8,7 @@
 #include "base/file_io.h"
 #include "base/format.h"
 #include "iceberg/data_file_writer.h"
+#include "iceberg/locations.h"
 #include "iceberg/parquet_reader.h"
 #include "iceberg/scan.h"
 #include "iceberg/scan_reader.h"

@@ -4,7 +4,6 @@
 
 #include <thread>
 
-#include "base/file_io.h"
 #include "base/format.h"
 #include "iceberg/commit.h"
 #include "iceberg/partitioned_writer.h"
@@ -24,27 +23,6 @@ const int kCores = std::max(1, static_cast<int>(std::thread::hardware_concurrenc
 /// decompresses a page of each column.
 const int kDecoders = std::min(kCores, 1 + (kCores + 3) / 4);
 constexpr double kSecondsBetweenEvents = 0.1;
-
-/// The files that a run makes; those of a run that does not commit are deleted.
-struct MadeFiles {
-  std::shared_ptr<FileIo> io;
-  std::vector<std::string> locations;
-  bool committed = false;
-  ~MadeFiles() {
-    if (committed) return;
-    for (const auto& location : locations) (void)io->Delete(location);
-  }
-};
-
-/// What the summary of a run's snapshot tells of it.
-RunOutcome OutcomeOf(const iceberg::Snapshot& snapshot) {
-  auto text = [&](const char* key) {
-    auto found = snapshot.summary.find(key);
-    return found == snapshot.summary.end() ? std::string() : found->second;
-  };
-  return {std::strtoll(text("slipway.rows").c_str(), nullptr, 10), snapshot.snapshot_id, text("slipway.model-version"),
-          true};
-}
 
 Event Progress(const StageCounts& counts) {
   return {"progress", {{"read", counts.read}, {"scored", counts.scored}, {"written", counts.written}}, {}, {}};
@@ -80,21 +58,6 @@ Result<std::vector<iceberg::DataFile>> Score(const Plan& plan, const Job& job, i
   return writer.Finish();
 }
 
-Result<std::optional<RunOutcome>> FindCommit(const Job& job, iceberg::Catalog& catalog, bool delete_orphans) {
-  iceberg::TableIdentifier id{job.work.target.schema, job.work.target.table};
-  auto target = catalog.Load(id);
-  if (!target && target.error().kind != ErrorKind::kNotFound) return Failure(target.error());
-  if (delete_orphans && target)
-    TRY(iceberg::DeleteOrphans(*target->io, target->metadata.location, &*target, job.run_id));
-  if (delete_orphans && !target) {
-    ASSIGN(auto place, catalog.NewTablePlace(id));
-    TRY(iceberg::DeleteOrphans(*place.io, place.location, nullptr, job.run_id));
-  }
-  const auto* snapshot = target ? target->metadata.FindRun(job.run_id) : nullptr;
-  if (snapshot == nullptr) return std::nullopt;
-  return OutcomeOf(*snapshot);
-}
-
 }  // namespace
 
 /// The plan's target as its first commit will create it: the catalog has a say in locations and field ids.
@@ -113,22 +76,15 @@ Result<> StageTarget(Plan& plan, iceberg::Catalog& catalog) {
   return {};
 }
 
-Result<std::optional<RunOutcome>> FindOutcome(const Job& job, const Catalogs& catalogs) {
-  ASSIGN(auto* catalog, catalogs.Find(job.work.target.catalog));
-  return FindCommit(job, *catalog, false);
-}
-
-Result<std::optional<RunOutcome>> CleanUp(const Job& job, const Catalogs& catalogs) {
-  ASSIGN(auto* catalog, catalogs.Find(job.work.target.catalog));
-  return FindCommit(job, *catalog, true);
-}
-
 Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& clock, const EventSink& events,
                        const std::stop_token& stop, const CommitGuard& may_commit) {
   ASSIGN(auto* found, sources.catalogs.Find(job.work.target.catalog));
   auto& catalog = *found;
-  ASSIGN(auto earlier, FindCommit(job, catalog, job.attempt > 1));
-  if (earlier) return *earlier;
+  ASSIGN(auto earlier, FindCommit(job, catalog));
+  if (earlier) {
+    TidyUp(job, catalog);
+    return *earlier;
+  }
   auto planned = MakePlan(job.work, sources, job.logical_date, clock);
   if (!planned) return Failure(ToError(planned.error()));
   Plan& plan = *planned;
@@ -145,15 +101,17 @@ Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& cloc
   TRY(rerun.Start());
   auto reader =
       iceberg::ScanReader::Start(plan.source, scan, plan.read, {.threads = kDecoders, .batch_rows = kBatchRows});
-  MadeFiles made{.io = plan.target.io};
+  MadeFiles made;
+  made.io = plan.target.io;
   StageCounts counts;
   ASSIGN(auto written, Score(plan, job, *reader, rerun, made, counts, events, stop));
   events(Progress(counts));
   iceberg::SnapshotUpdate update;
   update.run_id = job.run_id;
-  update.added_files = [&](const iceberg::Table& base) -> Result<std::vector<iceberg::DataFile>> {
-    if (may_commit) TRY(may_commit());
-    return rerun.FilesFor(base, written, made.locations);
+  update.added_files = [&](const iceberg::Table& base) { return rerun.FilesFor(base, written, made.locations); };
+  update.before_publish = [&]() -> Result<> {
+    if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "the run was cancelled");
+    return may_commit ? may_commit() : Result<>();
   };
   update.replaced_rows = rerun.ReplacedRows();
   update.summary = {{"slipway.deployment", job.deployment},
@@ -162,11 +120,10 @@ Result<RunOutcome> Run(const Job& job, const Sources& sources, const Clock& cloc
                     {"slipway.model-name", plan.model_version.name},
                     {"slipway.model-version", plan.model_version.version}};
   if (scan.snapshot_id) update.summary["slipway.source-snapshot-id"] = std::to_string(*scan.snapshot_id);
-  if (stop.stop_requested()) return Fail(ErrorKind::kCancelled, "the run was cancelled");
   auto committed = iceberg::Commit(catalog, plan.target, update, clock);
-  made.committed = committed || committed.error().kind == ErrorKind::kPerhapsCommitted;
+  made.kept = committed ? !committed->already_committed : committed.error().kind == ErrorKind::kPerhapsCommitted;
   if (!committed) return Failure(committed.error().Wrap("commit " + ToString(plan.target.id)));
-  if (committed->attempts > 1) TRY(FindCommit(job, catalog, true));  // files that were made again after a conflict
+  if (job.attempt > 1 || committed->attempts > 1) TidyUp(job, catalog);
   events({"stages",
           {{"rows", counts.written}},
           {},
