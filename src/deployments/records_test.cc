@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
+#include <thread>
 
 #include "base/ids.h"
 #include "deployments/store.h"
@@ -185,6 +187,77 @@ TEST_P(StoreTest, ALeaseIsRenewedOrTakenOver) {
   EXPECT_TRUE(has(store->RenewLeases(name, -1).value())) << "expires now";
   EXPECT_TRUE(has(store->TakeOver("two", 30, false).value()));
   EXPECT_FALSE(has(store->RenewLeases(name, 30).value()));
+}
+
+TEST_P(StoreTest, OnlyAnActiveDeploymentGetsRuns) {
+  using enum DeploymentStatus;
+  auto d = Make("a");
+  ASSERT_TRUE(store->CreateDeployment(d));
+  auto becomes = [&](DeploymentStatus status) {
+    return store->ChangeDeployment(d.deployment_id, [&](Deployment& s) { return s.status = status, Result<>(); });
+  };
+  for (auto status : {kPending, kDeploying, kFailed, kStopped, kArchived}) {
+    ASSERT_TRUE(becomes(status)) << ToString(status);
+    auto refused = store->CreateRuns({RunOf(d)});
+    ASSERT_FALSE(refused) << ToString(status);
+    EXPECT_EQ(refused.error().kind, ErrorKind::kConflict);
+    EXPECT_EQ(refused.error().message, "the deployment is " + std::string(ToString(status)) + ", not active");
+    EXPECT_TRUE(store->CreateRuns({RunOf(d, RunCause::kAirflow)})) << "what Airflow did is recorded all the same";
+    if (status == kArchived) break;
+    ASSERT_TRUE(becomes(kActive)) << ToString(status);
+  }
+  auto gone = store->CreateRuns({RunOf(Make("b"))});
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().kind, ErrorKind::kNotFound);
+}
+
+TEST_P(StoreTest, RunsOfStoppedAndArchivedDeploymentsDoNotStart) {
+  using enum DeploymentStatus;
+  for (auto status : {kStopped, kArchived}) {
+    auto d = Make(std::string(ToString(status)));
+    auto run = RunOf(d), waiting = RunOf(d);
+    ASSERT_TRUE(store->CreateDeployment(d, run));
+    ASSERT_TRUE(store->CreateRuns({waiting}));
+    auto server = "server-" + RandomHex(4);
+    auto claim_all = [&] {  // other tests' runs are in the way on a shared database
+      while (store->ClaimRun(server, 30, now).value()) continue;
+    };
+    claim_all();
+    ASSERT_EQ(store->FindRun(run.run_id)->status, kRunning);
+    ASSERT_TRUE(store->ChangeDeployment(d.deployment_id, [&](Deployment& s) { return s.status = status, Result<>(); }));
+    ASSERT_TRUE(store->ChangeRun(run.run_id, [](RunRecord& r) { return r.status = kQueued, Result<>(); }));
+    claim_all();
+    EXPECT_EQ(store->FindRun(run.run_id)->status, kRunning) << "it has started before, and goes on";
+    ASSERT_TRUE(store->ChangeRun(run.run_id, [](RunRecord& r) { return r.status = kSucceeded, Result<>(); }));
+    claim_all();
+    EXPECT_EQ(store->FindRun(waiting.run_id)->status, kQueued);
+  }
+}
+
+/// A trigger beside a stop: either it comes first, and whoever stops sees its run, or it is refused.
+TEST_P(StoreTest, NoRunAppearsAfterTheDeploymentWasStopped) {
+  using enum DeploymentStatus;
+  for (int round = 0; round < 30; ++round) {
+    auto d = Make("r" + std::to_string(round));
+    ASSERT_TRUE(store->CreateDeployment(d));
+    std::atomic<bool> begun = false;
+    std::atomic<int> accepted = 0;
+    std::vector<std::jthread> triggers(4);
+    for (auto& trigger : triggers)
+      trigger = std::jthread([&] {
+        while (store->CreateRuns({RunOf(d)})) {
+          ++accepted;
+          begun = true;
+        }
+      });
+    while (!begun) std::this_thread::yield();
+    ASSERT_TRUE(store->ChangeDeployment(
+        d.deployment_id, [&](Deployment& s) { return s.status = round % 2 == 0 ? kStopped : kArchived, Result<>(); }));
+    auto seen = store->ListRuns(d.deployment_id, 10'000, std::nullopt)->items.size();
+    triggers.clear();
+    EXPECT_EQ(store->ListRuns(d.deployment_id, 10'000, std::nullopt)->items.size(), seen);
+    EXPECT_EQ(static_cast<size_t>(accepted), seen);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreTest, testing::Values("sqlite"));

@@ -17,11 +17,24 @@ std::string SelectRuns(std::string_view where) {
   return fmt::format("SELECT {} FROM runs r WHERE {}", kRunColumns, where);
 }
 
+/// kConflict unless the deployment is active, and stays so until the end of the transaction: whoever stops or archives
+/// it then sees the run that is added next.
+Result<> RequireActive(sql::Session& session, const Dialect& dialect, const std::string& deployment_id) {
+  sql::Values v;
+  auto query = fmt::format("SELECT d.status FROM deployments d WHERE d.deployment_id = {}{}", v(deployment_id),
+                           dialect.for_update);
+  ASSIGN(auto found, v.Select<std::string>(session, query, [](const soci::row& row) { return *sql::Text(row, 0); }));
+  if (found.empty()) return Fail(ErrorKind::kNotFound, "no deployment {}", deployment_id);
+  if (found.front() == ToString(DeploymentStatus::kActive)) return {};
+  return Fail(ErrorKind::kConflict, "the deployment is {}, not active", found.front());
+}
+
 }  // namespace
 
 Result<> Store::CreateRuns(const std::vector<Run>& runs) {
   return database_.Write([&](sql::Session& session) -> Result<> {
     for (const auto& run : runs) {
+      if (run.cause != RunCause::kAirflow) TRY(RequireActive(session, database_.dialect(), run.deployment_id));
       if (!InsertRun(session, run)) return Fail(ErrorKind::kConflict, "the deployment has that run already");
       TRY(QueueWebhooks(session, run));
     }
@@ -174,8 +187,9 @@ Result<std::optional<Run>> Store::ClaimRun(const std::string& server, int lease_
     sql::Values none;
     auto where =
         "r.status = 'queued' AND r.cause <> 'airflow' AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.status = 'running' "
-        "AND o.deployment_id "
-        "= r.deployment_id) ORDER BY r.sequence LIMIT 1";
+        "AND o.deployment_id = r.deployment_id) AND (r.started_at IS NOT NULL OR EXISTS (SELECT 1 FROM deployments d "
+        "WHERE d.deployment_id = r.deployment_id AND d.status NOT IN ('stopped', 'archived'))) "
+        "ORDER BY r.sequence LIMIT 1";
     ASSIGN(auto found, none.Select<Run>(session, SelectRuns(where), ReadRunRow));
     if (found.empty()) return {};
     Run run = found.front();

@@ -66,6 +66,8 @@ class Store {
   /// One server at a time holds `what`, for some seconds (0: no longer): whether it is this one now.
   Result<bool> Hold(const std::string& what, const std::string& server, int seconds);
 
+  /// All of them or none. kConflict: a run is there already, or its deployment is not active. A run of cause kAirflow
+  /// is recorded whatever its deployment's status is: it has happened.
   Result<> CreateRuns(const std::vector<Run>& runs);
   /// Moves the deployment's next tick from the one that was read and adds the runs, or does neither: false when another
   /// server has fired it, or the deployment has changed.
@@ -87,7 +89,7 @@ class Store {
 
   /// A lease keeps a run to one server: it is renewed while the run goes on, and a run whose lease has expired may be
   /// taken over. Claims the oldest queued run of a deployment that has none running, as running, with one attempt more;
-  /// or nothing.
+  /// or nothing. A run of a stopped or archived deployment does not start; one that has started before goes on.
   Result<std::optional<Run>> ClaimRun(const std::string& server, int lease_seconds, Timestamp now);
   /// Renews the leases of a server; the runs that it still holds.
   Result<std::vector<Run>> RenewLeases(const std::string& server, int lease_seconds);
