@@ -18,7 +18,7 @@ ALLOWED = {
     "src/iceberg/commit.cc": "gives a catalog that did not answer time to come back",
     "src/cli/api_client.cc": "reads $SLIPWAY_TOKEN and $SLIPWAY_PSK",
     "src/cli/login.cc": "finds the person's configuration, and polls the issuer",
-    "src/deployments/records_test.cc": "reads which PostgreSQL to test on",
+    "src/deployments/test_databases.h": "reads which PostgreSQL to test on",
     "src/dispatch/run_process.cc": "waits for a process that was told to end",
     "src/cli/deployments.cc": "trigger --wait polls the API",
 }

@@ -29,11 +29,26 @@ Failure FromSqlite(const soci::sqlite3_soci_error& error) {
 /// The classes of SQLSTATE, PostgreSQL 15 manual, appendix A.
 Failure FromPostgresql(const soci::postgresql_soci_error& error) {
   auto state = error.sqlstate();
-  auto kind = state.starts_with("23") ? ErrorKind::kConflict
-              : state.starts_with("08") || state.starts_with("57") || state.starts_with("53") || state.starts_with("40")
-                  ? ErrorKind::kUnavailable
-                  : ErrorKind::kIo;
+  bool lost = state.find_first_not_of(' ') == std::string::npos;  // libpq's own word, not the database's: no connection
+  bool again =
+      lost || state.starts_with("08") || state.starts_with("57") || state.starts_with("53") || state.starts_with("40");
+  auto kind = state.starts_with("23") ? ErrorKind::kConflict : again ? ErrorKind::kUnavailable : ErrorKind::kIo;
   return Fail(kind, "the store: {}", error.what());
+}
+
+/// Commits. What the database itself refuses (a constraint, class 23, or a rollback, class 40) is not committed; after
+/// any other failure nobody knows.
+Result<> CommitPostgresql(soci::transaction& transaction) {
+  try {
+    transaction.commit();
+    return {};
+  } catch (const soci::postgresql_soci_error& error) {
+    auto state = error.sqlstate();
+    if (state.starts_with("23") || state.starts_with("40")) throw;
+    return Fail(ErrorKind::kPerhapsCommitted,
+                "the store's answer to a change was lost, which may have been made: look before you repeat it ({})",
+                error.what());
+  }
 }
 
 /// Runs `work`; SOCI's exceptions become errors.
@@ -226,19 +241,15 @@ class Postgresql final : public Database {
   }
 
   Result<> Write(const Work& work) override {
-    bool committing = false;
     auto transaction = [&](sql::Session& open) -> Result<> {
       soci::transaction transaction(open);
       TRY(work(open));
-      committing = true;
-      transaction.commit();
-      return {};
+      return CommitPostgresql(transaction);
     };
-    // A deadlock or a lost connection before the commit changes nothing, so that once more is safe. A commit whose
-    // answer was lost is told as unavailable: the caller looks.
+    // A deadlock or a lost connection before the commit changes nothing, so that once more is safe.
     return pool_.Lend([&](sql::Session& session) {
       auto result = Connected(session, transaction);
-      for (int i = 0; i < 3 && !result && result.error().kind == ErrorKind::kUnavailable && !committing; ++i)
+      for (int i = 0; i < 3 && !result && result.error().kind == ErrorKind::kUnavailable; ++i)
         result = Connected(session, transaction);
       return result;
     });
@@ -263,8 +274,9 @@ class Postgresql final : public Database {
           return work(s);
         },
         session);
-    if (!result && result.error().kind == ErrorKind::kUnavailable)
-      (void)Guarded([](sql::Session& s) { return s.Close(), Result<>(); }, session);
+    bool lost = !result &&
+                (result.error().kind == ErrorKind::kUnavailable || result.error().kind == ErrorKind::kPerhapsCommitted);
+    if (lost) (void)Guarded([](sql::Session& s) { return s.Close(), Result<>(); }, session);
     return result;
   }
 

@@ -21,7 +21,8 @@ struct Dialect {
 };
 
 /// SQLite in a file, or a PostgreSQL database, migrated at open. Thread-safe. Errors: kConflict for a broken
-/// constraint, kUnavailable when the database cannot be reached or is busy, kIo else.
+/// constraint, kUnavailable when the database cannot be reached or is busy, kPerhapsCommitted when the answer to a
+/// commit was lost, kIo else.
 class Database {
  public:
   using Work = std::function<Result<>(sql::Session&)>;

@@ -2,6 +2,7 @@
 
 #include "base/format.h"
 #include "base/json.h"
+#include "deployments/lost_answer.h"
 #include "deployments/rows.h"
 #include "deployments/store.h"
 
@@ -28,6 +29,12 @@ Result<DeploymentWithRun> ReadWithRun(const soci::row& row) {
 
 std::string TextIn(const Deployment& d, const char* field) { return std::string(d.body.at(field).as_string()); }
 
+bool HasDeployment(sql::Session& session, const std::string& id) {
+  long long count = 0;
+  session << "SELECT COUNT(*) FROM deployments WHERE deployment_id = :d", soci::use(id), soci::into(count);
+  return count > 0;
+}
+
 void WriteRoles(sql::Session& session, const Deployment& d) {
   const auto& roles = d.body.at("allowed_roles");
   if (!roles.is_array()) return;
@@ -43,7 +50,9 @@ void WriteRoles(sql::Session& session, const Deployment& d) {
 }  // namespace
 
 Result<> Store::CreateDeployment(const Deployment& d, const std::optional<Run>& first_run, const Database::Work& also) {
-  return database_.Write([&](sql::Session& session) -> Result<> {
+  return WriteAndLookUp(database_, [&](sql::Session& session, bool again) -> Result<> {
+    auto stands = [&] { return again && HasDeployment(session, d.deployment_id); };
+    if (stands()) return {};
     sql::Values v;
     auto statement = fmt::format(
         "INSERT INTO deployments (deployment_id, model, name, status, owner, domain, created_by, body, schedule, "
@@ -55,8 +64,10 @@ Result<> Store::CreateDeployment(const Deployment& d, const std::optional<Run>& 
         v(d.deployment_id), v(d.model), v(d.name), v(ToString(d.status)), v(TextIn(d, "owner")), v(TextIn(d, "domain")),
         v(d.created_by), v(json::serialize(d.body)), v(d.schedule), v(d.next_tick), v(d.resolved_model_version),
         v(d.created_at), v(d.updated_at), v(d.dag_id), v(d.dag_location), v(d.dag_digest));
-    if (v.Execute(session, statement) != 1)
+    if (v.Execute(session, statement) != 1) {
+      if (stands()) return {};
       return Fail(ErrorKind::kConflict, "model '{}' has a deployment named '{}' already", d.model, d.name);
+    }
     WriteRoles(session, d);
     if (first_run) {
       InsertRun(session, *first_run);
@@ -124,13 +135,14 @@ Result<Page<DeploymentWithRun>> Store::ListDeployments(const DeploymentFilter& f
 
 Result<Deployment> Store::ChangeDeployment(const std::string& id, const std::function<Result<>(Deployment&)>& change) {
   Deployment changed;
-  TRY(database_.Write([&](sql::Session& session) -> Result<> {
+  TRY(WriteAndLookUp(database_, [&](sql::Session& session, bool again) -> Result<> {
     sql::Values key;
     ASSIGN(auto found, key.Select<Deployment>(session,
                                               fmt::format("SELECT {} FROM deployments d WHERE d.deployment_id = {}{}",
                                                           kDeploymentColumns, key(id), database_.dialect().for_update),
                                               ReadDeployment));
     if (found.empty()) return Fail(ErrorKind::kNotFound, "no deployment {}", id);
+    if (again && found.front() == changed) return {};  // it was made
     changed = found.front();
     TRY(change(changed));
     if (!CanChange(found.front().status, changed.status))

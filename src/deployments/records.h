@@ -38,6 +38,8 @@ struct Deployment {
   /// before the first time, absent when the file is gone for good), and when.
   std::optional<std::string> dag_id, dag_location, dag_digest;
   std::optional<Timestamp> dag_written_at;
+
+  bool operator==(const Deployment&) const = default;
 };
 
 /// One execution, with one logical date.
@@ -54,6 +56,8 @@ struct Run {
   std::optional<Timestamp> started_at, finished_at;
   std::optional<std::string> cancelled_by;  ///< who asked for its end
   std::optional<std::string> leased_by;     ///< the server that runs it; absent for a run that is Airflow's
+
+  bool operator==(const Run&) const = default;
 };
 
 /// The deployment state machine. With the local dispatcher a deployment is active at once; one that Airflow runs is

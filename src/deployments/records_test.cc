@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <thread>
 
 #include "base/ids.h"
 #include "deployments/store.h"
+#include "deployments/test_databases.h"
 
 namespace slipway::deployments {
 namespace {
@@ -261,10 +261,7 @@ TEST_P(StoreTest, NoRunAppearsAfterTheDeploymentWasStopped) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreTest, testing::Values("sqlite"));
-INSTANTIATE_TEST_SUITE_P(Postgresql, StoreTest,
-                         testing::ValuesIn(std::getenv("SLIPWAY_TEST_POSTGRESQL") == nullptr
-                                               ? std::vector<std::string>{}
-                                               : std::vector<std::string>{std::getenv("SLIPWAY_TEST_POSTGRESQL")}));
+INSTANTIATE_TEST_SUITE_P(Postgresql, StoreTest, testing::ValuesIn(TestedPostgresql()));
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreTest);
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "base/format.h"
 #include "base/ids.h"
 #include "base/json.h"
+#include "deployments/lost_answer.h"
 #include "deployments/rows.h"
 #include "deployments/store.h"
 #include "webhooks/outbox.h"
@@ -29,13 +30,25 @@ Result<> RequireActive(sql::Session& session, const Dialect& dialect, const std:
   return Fail(ErrorKind::kConflict, "the deployment is {}, not active", found.front());
 }
 
+bool HasRun(sql::Session& session, const std::string& run_id) {
+  long long count = 0;
+  session << "SELECT COUNT(*) FROM runs WHERE run_id = :r", soci::use(run_id), soci::into(count);
+  return count > 0;
+}
+
 }  // namespace
 
 Result<> Store::CreateRuns(const std::vector<Run>& runs) {
-  return database_.Write([&](sql::Session& session) -> Result<> {
+  return WriteAndLookUp(database_, [&](sql::Session& session, bool again) -> Result<> {
     for (const auto& run : runs) {
-      if (run.cause != RunCause::kAirflow) TRY(RequireActive(session, database_.dialect(), run.deployment_id));
-      if (!InsertRun(session, run)) return Fail(ErrorKind::kConflict, "the deployment has that run already");
+      auto stands = [&] { return again && HasRun(session, run.run_id); };
+      if (stands()) continue;
+      auto allowed =
+          run.cause == RunCause::kAirflow ? Result<>() : RequireActive(session, database_.dialect(), run.deployment_id);
+      if (allowed && !InsertRun(session, run))
+        allowed = Fail(ErrorKind::kConflict, "the deployment has that run already");
+      if (!allowed && stands()) continue;
+      TRY(allowed);
       TRY(QueueWebhooks(session, run));
     }
     return {};
@@ -147,13 +160,14 @@ Result<double> Store::QueueAge(Timestamp now) {
 
 Result<Run> Store::ChangeRun(const std::string& run_id, const std::function<Result<>(Run&)>& change) {
   Run changed;
-  TRY(database_.Write([&](sql::Session& session) -> Result<> {
+  TRY(WriteAndLookUp(database_, [&](sql::Session& session, bool again) -> Result<> {
     sql::Values key;
     ASSIGN(
         auto found,
         key.Select<Run>(session, SelectRuns("r.run_id = " + key(run_id)) + database_.dialect().for_update, ReadRunRow));
     if (found.empty()) return Fail(ErrorKind::kNotFound, "no run {}", run_id);
     const Run& before = found.front();
+    if (again && before == changed) return {};  // it was made
     changed = before;
     TRY(change(changed));
     if (!CanChange(before.status, changed.status))

@@ -38,6 +38,8 @@ struct DeploymentWithRun {
 
 /// Deployments and runs in a database. Thread-safe; every change is durable when it returns, and goes through the state
 /// machines of records.h: kConflict where they do not allow it, and then nothing is changed.
+/// A change whose answer was lost on its way is looked up, and told as what became of it; kPerhapsCommitted only when
+/// the database cannot be asked any more.
 class Store {
  public:
   /// `webhooks`: who is told of which events ("run.failed"); a delivery is queued in the transaction that changes a

@@ -26,7 +26,8 @@ int StatusOf(ErrorKind kind) {
     case ErrorKind::kNotFound: return 404;
     case ErrorKind::kConflict: return 409;
     case ErrorKind::kDenied: return 403;
-    case ErrorKind::kUnavailable: return 503;
+    case ErrorKind::kUnavailable:
+    case ErrorKind::kPerhapsCommitted: return 503;
     default: return 500;
   }
 }
@@ -41,7 +42,11 @@ Response ErrorAnswer(int status, std::string_view detail) {
   return response;
 }
 
-Response ErrorAnswer(const Error& error) { return ErrorAnswer(StatusOf(error.kind), error.message); }
+Response ErrorAnswer(const Error& error) {
+  auto response = ErrorAnswer(StatusOf(error.kind), error.message);
+  if (error.kind == ErrorKind::kPerhapsCommitted) response.headers.erase("Retry-After");  // first look, then retry
+  return response;
+}
 
 Response ValidationAnswer(const std::vector<contract::ValidationError>& errors) {
   json::array detail;
