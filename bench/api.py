@@ -1,5 +1,6 @@
-"""./tools/bench api [STORED] [SECONDS]: reads and durable creates a second, with 32 clients and STORED deployments (100,000), on SQLite and on
-PostgreSQL; beside FastAPI with SQLAlchemy on the same databases in the same run. Load is by wrk, on loopback."""
+"""./tools/bench api [STORED] [SECONDS]: reads and durable creates a second, with 32 clients and STORED deployments
+(100,000), on SQLite and on PostgreSQL; beside FastAPI with SQLAlchemy on the same databases in the same run. Load is by
+wrk, on loopback."""
 
 import os
 import re
@@ -39,7 +40,12 @@ def load(url: str, script: str, folder: Path) -> tuple[float, float]:
     """Answers of 2xx a second, and the 99th percentile of the latency in milliseconds."""
     file = folder / "load.lua"
     file.write_text(script)
-    done = subprocess.run(["wrk", "-t2", "-c32", f"-d{SECONDS}s", "--latency", "-s", file, "-H", f"Authorization-PSK: {KEY}", url], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["wrk", "-t2", "-c32", f"-d{SECONDS}s", "--latency", "-s", file, "-H", f"Authorization-PSK: {KEY}", url],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout).group(1))
     number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", done.stdout).groups()
     assert "Non-2xx" not in done.stdout, done.stdout
@@ -51,8 +57,10 @@ def creating(body_text: str) -> str:
     return CREATE % (before, after)
 
 
-FILL = """INSERT INTO deployments (deployment_id, model, name, status, owner, domain, created_by, body, schedule, next_tick, resolved_model_version, created_at, updated_at)
-SELECT deployment_id || '-' || n, model, 'd' || n, status, owner, domain, created_by, body, schedule, next_tick, resolved_model_version, created_at, updated_at
+FILL = """INSERT INTO deployments (deployment_id, model, name, status, owner, domain, created_by, body, schedule,
+  next_tick, resolved_model_version, created_at, updated_at)
+SELECT deployment_id || '-' || n, model, 'd' || n, status, owner, domain, created_by, body, schedule, next_tick,
+  resolved_model_version, created_at, updated_at
 FROM deployments, {series} WHERE name = 'first'"""
 
 
@@ -71,12 +79,22 @@ def slipway(folder: Path, postgresql: PostgreSQL | None) -> dict:
         postgresql.sql("ANALYZE", location.rsplit("/", 1)[1])
     else:
         import sqlite3
+
         with sqlite3.connect(location) as database:
-            database.execute(FILL.format(series=f"(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {STORED - 1}) SELECT n FROM s)"))
+            database.execute(
+                FILL.format(
+                    series="(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL "
+                    f"SELECT n + 1 FROM s WHERE n < {STORED - 1}) SELECT n FROM s)"
+                )
+            )
     server = Server(folder, {"store.location": location})
     import json
+
     try:
-        return {"reads": load(server.url, READ, folder), "creates": load(server.url, creating(json.dumps(body(name="NAME"))), folder)}
+        return {
+            "reads": load(server.url, READ, folder),
+            "creates": load(server.url, creating(json.dumps(body(name="NAME"))), folder),
+        }
     finally:
         server.stop()
         del lake
@@ -84,13 +102,36 @@ def slipway(folder: Path, postgresql: PostgreSQL | None) -> dict:
 
 def reference(folder: Path, postgresql: PostgreSQL | None) -> dict:
     import json
+
     folder.mkdir(parents=True)
-    database = postgresql.new_database().replace("postgresql://", "postgresql+psycopg://") if postgresql else f"sqlite:///{folder}/reference.db"
+    database = (
+        postgresql.new_database().replace("postgresql://", "postgresql+psycopg://")
+        if postgresql
+        else f"sqlite:///{folder}/reference.db"
+    )
     environment = {"REFERENCE_DATABASE": database, "REFERENCE_KEY": KEY, "PYTHONPATH": str(ROOT / "bench")}
-    subprocess.run([sys.executable, ROOT / "bench/reference_server.py", str(STORED)], env={**os.environ, **environment}, check=True)
+    subprocess.run(
+        [sys.executable, ROOT / "bench/reference_server.py", str(STORED)], env={**os.environ, **environment}, check=True
+    )
     port = free_port()
-    process = Process("reference", folder, [sys.executable, "-m", "uvicorn", "reference_server:app", "--port", port, "--workers", "2", "--no-access-log",
-                                            "--log-level", "error"], environment)
+    process = Process(
+        "reference",
+        folder,
+        [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "reference_server:app",
+            "--port",
+            port,
+            "--workers",
+            "2",
+            "--no-access-log",
+            "--log-level",
+            "error",
+        ],
+        environment,
+    )
     process.until_answers(f"http://127.0.0.1:{port}/docs")
     try:
         url = f"http://127.0.0.1:{port}"
@@ -107,9 +148,18 @@ def main() -> None:
             rates = {}
             for server, run in (("slipway", slipway), ("FastAPI + SQLAlchemy (2 workers)", reference)):
                 found = rates[server] = run(Path(name) / store / server.split()[0], database)
-                print(f"{server + ', ' + store:45.45}" [:34] + f"{found['reads'][0]:>10,.0f}{found['reads'][1]:>9.2f}{found['creates'][0]:>12,.0f}{found['creates'][1]:>9.2f}", flush=True)
+                print(
+                    f"{server + ', ' + store:45.45}"[:34]
+                    + f"{found['reads'][0]:>10,.0f}{found['reads'][1]:>9.2f}"
+                    + f"{found['creates'][0]:>12,.0f}{found['creates'][1]:>9.2f}",
+                    flush=True,
+                )
             ours, theirs = rates.values()
-            print(f"ratio, {store:27}{ours['reads'][0] / theirs['reads'][0]:>10.1f}{'':9}{ours['creates'][0] / theirs['creates'][0]:>12.1f}", flush=True)
+            print(
+                f"ratio, {store:27}{ours['reads'][0] / theirs['reads'][0]:>10.1f}{'':9}"
+                f"{ours['creates'][0] / theirs['creates'][0]:>12.1f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     forest.py [SECONDS]     (through ./tools/bench forest)
 
-Each model scores 28 float32 columns. Slipway goes through `slipway models bench` (Arrow columns in, predictions out, on one core and on all); LightGBM and
-XGBoost through their C APIs' in-memory calls, the others through their own runtimes, all with one thread. Slipway's predictions are compared with the
-library's, bit by bit, before anything is measured.
+Each model scores 28 float32 columns. Slipway goes through `slipway models bench` (Arrow columns in, predictions out, on
+one core and on all); LightGBM and XGBoost through their C APIs' in-memory calls, the others through their own runtimes,
+all with one thread. Slipway's predictions are compared with the library's, bit by bit, before anything is measured.
 """
 
 import ctypes
@@ -59,8 +59,20 @@ def lightgbm_c(booster):
 
     def predict(rows):
         out, length = np.zeros(len(rows) * outputs), ctypes.c_int64()
-        code = library.LGBM_BoosterPredictForMat(handle, rows.ctypes.data_as(ctypes.c_void_p), 0, ctypes.c_int32(len(rows)), ctypes.c_int32(rows.shape[1]), 1, 1,
-                                                 0, -1, b"num_threads=1", ctypes.byref(length), out.ctypes.data_as(ctypes.POINTER(ctypes.c_double)))
+        code = library.LGBM_BoosterPredictForMat(
+            handle,
+            rows.ctypes.data_as(ctypes.c_void_p),
+            0,
+            ctypes.c_int32(len(rows)),
+            ctypes.c_int32(rows.shape[1]),
+            1,
+            1,
+            0,
+            -1,
+            b"num_threads=1",
+            ctypes.byref(length),
+            out.ctypes.data_as(ctypes.POINTER(ctypes.c_double)),
+        )
         assert code == 0
         return out
 
@@ -115,15 +127,20 @@ def tl2cgen_c(model, kind: str, folder: Path):
 
     library = folder / f"{kind}-{time.monotonic_ns()}.so"
     started = time.perf_counter()
-    tl2cgen.export_lib(treelite_model(model, kind), toolchain="gcc", libpath=library, params={"parallel_comp": 16}, nthread=2)
+    tl2cgen.export_lib(
+        treelite_model(model, kind), toolchain="gcc", libpath=library, params={"parallel_comp": 16}, nthread=2
+    )
     print(f"    (tl2cgen compiled for {time.perf_counter() - started:.0f} s)")
     predictor = tl2cgen.Predictor(library, nthread=1)
     return lambda rows: predictor.predict(tl2cgen.DMatrix(rows, dtype="float32"), pred_margin=True)
 
 
 def peers(model, kind: str, folder: Path, compile_it: bool):
-    own = {"lightgbm": ("LightGBM C API", lambda: lightgbm_c(model)), "xgboost": ("XGBoost inplace_predict", lambda: xgboost_c(model)),
-           "sklearn": ("scikit-learn", lambda: model.predict_proba)}[kind]
+    own = {
+        "lightgbm": ("LightGBM C API", lambda: lightgbm_c(model)),
+        "xgboost": ("XGBoost inplace_predict", lambda: xgboost_c(model)),
+        "sklearn": ("scikit-learn", lambda: model.predict_proba),
+    }[kind]
     yield own
     yield "ONNX Runtime", lambda: onnx(model, kind)
     yield "treelite GTIL", lambda: gtil(model, kind)
@@ -132,8 +149,23 @@ def peers(model, kind: str, folder: Path, compile_it: bool):
 
 
 def slipway(folder: Path, rows_file: Path, seconds: float, vectors: str = "", options=()) -> dict:
-    command = [BINARY, "--data-dir", folder.parent, "--json", "models", "bench", folder, "-i", rows_file, "--seconds", str(seconds), *options]
-    done = subprocess.run([*command, *(["--vectors", vectors] if vectors else [])], check=True, capture_output=True, text=True)
+    command = [
+        BINARY,
+        "--data-dir",
+        folder.parent,
+        "--json",
+        "models",
+        "bench",
+        folder,
+        "-i",
+        rows_file,
+        "--seconds",
+        str(seconds),
+        *options,
+    ]
+    done = subprocess.run(
+        [*command, *(["--vectors", vectors] if vectors else [])], check=True, capture_output=True, text=True
+    )
     return {(one["rows"], one["threads"]): one for one in json.loads(done.stdout)}
 
 
@@ -154,19 +186,43 @@ def report(title: str, ours: dict) -> float:
 
 def save(model, kind: str, folder: Path, frame: pd.DataFrame) -> None:
     if kind == "lightgbm":
-        mlflow.lightgbm.save_model(model, folder, signature=infer_signature(frame.head(), model.predict(frame.head())), pip_requirements=["lightgbm"])
+        mlflow.lightgbm.save_model(
+            model,
+            folder,
+            signature=infer_signature(frame.head(), model.predict(frame.head())),
+            pip_requirements=["lightgbm"],
+        )
     elif kind == "xgboost":
-        mlflow.xgboost.save_model(model, folder, signature=infer_signature(frame.head(), model.predict(xgboost.DMatrix(frame.head()))), pip_requirements=["xgboost-cpu"])
+        mlflow.xgboost.save_model(
+            model,
+            folder,
+            signature=infer_signature(frame.head(), model.predict(xgboost.DMatrix(frame.head()))),
+            pip_requirements=["xgboost-cpu"],
+        )
     else:
-        mlflow.sklearn.save_model(model, folder, signature=infer_signature(frame.head(), model.predict_proba(frame.head())), pip_requirements=["scikit-learn"],
-                                  serialization_format="cloudpickle", pyfunc_predict_fn="predict_proba")
+        mlflow.sklearn.save_model(
+            model,
+            folder,
+            signature=infer_signature(frame.head(), model.predict_proba(frame.head())),
+            pip_requirements=["scikit-learn"],
+            serialization_format="cloudpickle",
+            pyfunc_predict_fn="predict_proba",
+        )
 
 
 def check(model, kind: str, folder: Path, frame: pd.DataFrame, rows_file: Path) -> None:
     out = rows_file.with_suffix(".out")
-    subprocess.run([BINARY, "--data-dir", folder.parent, "models", "predict", folder, "-i", rows_file, "-o", out], check=True, capture_output=True)
+    subprocess.run(
+        [BINARY, "--data-dir", folder.parent, "models", "predict", folder, "-i", rows_file, "-o", out],
+        check=True,
+        capture_output=True,
+    )
     part = frame.head(20_000)
-    want = {"lightgbm": lambda: model.predict(part), "xgboost": lambda: model.predict(xgboost.DMatrix(part)), "sklearn": lambda: model.predict_proba(part)}[kind]()
+    want = {
+        "lightgbm": lambda: model.predict(part),
+        "xgboost": lambda: model.predict(xgboost.DMatrix(part)),
+        "sklearn": lambda: model.predict_proba(part),
+    }[kind]()
     got = pq.read_table(out).to_pandas().head(20_000).to_numpy()
     assert np.array_equal(got, np.asarray(want).reshape(len(part), -1)), "not the same bits"
 
@@ -181,16 +237,65 @@ def main() -> None:
     numbers = {"objective": "binary", "verbose": -1, "num_threads": 2}
     coded = frame.assign(**{f"f{i}": rng.integers(0, 50, ROWS).astype("float32") for i in range(8)})
     cases = [
-        ("LightGBM 500 x 63 leaves", "lightgbm", frame, lambda: lightgbm.train({**numbers, "num_leaves": 63}, lightgbm.Dataset(frame, binary), 500), True),
-        ("LightGBM 300 x 255 leaves", "lightgbm", frame, lambda: lightgbm.train({**numbers, "num_leaves": 255}, lightgbm.Dataset(frame, binary), 300), False),
-        ("XGBoost 500 x depth 8", "xgboost", frame,
-         lambda: xgboost.train({"objective": "binary:logistic", "max_depth": 8, "nthread": 2}, xgboost.DMatrix(frame, binary), 500), False),
-        ("RandomForest 100 x depth 12", "sklearn", frame, lambda: RandomForestClassifier(100, max_depth=12, n_jobs=2, random_state=0).fit(frame[:50_000], binary[:50_000]), False),
-        ("LightGBM 3 classes, 200 x 31", "lightgbm", frame,
-         lambda: lightgbm.train({**numbers, "objective": "multiclass", "num_class": 3}, lightgbm.Dataset(frame, three), 200), False),
-        ("LightGBM 8 of 28 categorical, 200 x 63", "lightgbm", coded,
-         lambda: lightgbm.train({**numbers, "num_leaves": 63, "min_data_per_group": 10}, lightgbm.Dataset(coded, binary, categorical_feature=FEATURES[:8]), 200), False),
-        ("LightGBM 10% missing, 500 x 63", "lightgbm", holes, lambda: lightgbm.train({**numbers, "num_leaves": 63}, lightgbm.Dataset(holes, binary), 500), False),
+        (
+            "LightGBM 500 x 63 leaves",
+            "lightgbm",
+            frame,
+            lambda: lightgbm.train({**numbers, "num_leaves": 63}, lightgbm.Dataset(frame, binary), 500),
+            True,
+        ),
+        (
+            "LightGBM 300 x 255 leaves",
+            "lightgbm",
+            frame,
+            lambda: lightgbm.train({**numbers, "num_leaves": 255}, lightgbm.Dataset(frame, binary), 300),
+            False,
+        ),
+        (
+            "XGBoost 500 x depth 8",
+            "xgboost",
+            frame,
+            lambda: xgboost.train(
+                {"objective": "binary:logistic", "max_depth": 8, "nthread": 2}, xgboost.DMatrix(frame, binary), 500
+            ),
+            False,
+        ),
+        (
+            "RandomForest 100 x depth 12",
+            "sklearn",
+            frame,
+            lambda: RandomForestClassifier(100, max_depth=12, n_jobs=2, random_state=0).fit(
+                frame[:50_000], binary[:50_000]
+            ),
+            False,
+        ),
+        (
+            "LightGBM 3 classes, 200 x 31",
+            "lightgbm",
+            frame,
+            lambda: lightgbm.train(
+                {**numbers, "objective": "multiclass", "num_class": 3}, lightgbm.Dataset(frame, three), 200
+            ),
+            False,
+        ),
+        (
+            "LightGBM 8 of 28 categorical, 200 x 63",
+            "lightgbm",
+            coded,
+            lambda: lightgbm.train(
+                {**numbers, "num_leaves": 63, "min_data_per_group": 10},
+                lightgbm.Dataset(coded, binary, categorical_feature=FEATURES[:8]),
+                200,
+            ),
+            False,
+        ),
+        (
+            "LightGBM 10% missing, 500 x 63",
+            "lightgbm",
+            holes,
+            lambda: lightgbm.train({**numbers, "num_leaves": 63}, lightgbm.Dataset(holes, binary), 500),
+            False,
+        ),
     ]
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as work:
         for number, (name, kind, data, train, compile_it) in enumerate(cases):
@@ -205,11 +310,20 @@ def main() -> None:
             one = report(f"{name}: the library's own bits", ours)
             for vectors in ("AVX2", "SSE4", "SCALAR") if number == 0 else ():
                 limited = rate_of(slipway(folder, rows_file, seconds, vectors))
-                print(f"  {f'Slipway, {vectors} only, 1 core':28} {limited:>12,.0f} rows/s  {one / limited:7.1f}x as long")
+                print(
+                    f"  {f'Slipway, {vectors} only, 1 core':28} {limited:>12,.0f} rows/s  {one / limited:7.1f}x as long"
+                )
             if number == 0:
                 shares = rate_of(slipway(folder, rows_file, seconds, options=["--contributions"]))
-                theirs = rate(lambda some: model.predict(some, pred_contrib=True, num_threads=1), data.to_numpy(dtype="float32"), seconds)
-                print(f"  {'Slipway, SHAP values, 1 core':28} {shares:>12,.0f} rows/s, LightGBM's pred_contrib {theirs:,.0f}: {shares / theirs:.1f}x")
+                theirs = rate(
+                    lambda some: model.predict(some, pred_contrib=True, num_threads=1),
+                    data.to_numpy(dtype="float32"),
+                    seconds,
+                )
+                print(
+                    f"  {'Slipway, SHAP values, 1 core':28} {shares:>12,.0f} rows/s, "
+                    f"LightGBM's pred_contrib {theirs:,.0f}: {shares / theirs:.1f}x"
+                )
             rows = np.ascontiguousarray(data.to_numpy(dtype="float32"))
             for peer, make in peers(model, kind, Path(work), compile_it):
                 try:

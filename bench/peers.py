@@ -1,4 +1,5 @@
-"""What people use today to score an Iceberg table with an MLflow model, each as a function that runs in a process of its own: {rows, seconds, peak_mib}.
+"""What people use today to score an Iceberg table with an MLflow model, each as a function that runs in a process of
+its own: {rows, seconds, peak_mib}.
 
 All read the same Parquet files with the same model and write `id` and `prediction`; Spark goes from Iceberg to Iceberg.
 """
@@ -46,7 +47,9 @@ def polars(work: Path) -> int:
     rows, parts = 0, []
     for file in files_of(work):
         frame = pl.read_parquet(file)
-        parts.append(pl.DataFrame({"id": frame["id"], "prediction": booster.predict(frame.select(FEATURES).to_numpy())}))
+        parts.append(
+            pl.DataFrame({"id": frame["id"], "prediction": booster.predict(frame.select(FEATURES).to_numpy())})
+        )
         rows += len(frame)
     pl.concat(parts).write_parquet(work / "polars.parquet", compression="zstd")
     return rows
@@ -65,26 +68,41 @@ def duckdb(work: Path) -> int:
         return pa.array(booster.predict(np.column_stack([np.asarray(c) for c in columns])))
 
     connection = db.connect()
-    by_name = eval(f"lambda {', '.join(FEATURES)}: score([{', '.join(FEATURES)}])", {"score": score})  # DuckDB counts a function's parameters
+    by_name = eval(
+        f"lambda {', '.join(FEATURES)}: score([{', '.join(FEATURES)}])", {"score": score}
+    )  # DuckDB counts a function's parameters
     connection.create_function("score", by_name, ["FLOAT"] * 28, "DOUBLE", type="arrow")
     files = ", ".join(f"'{file}'" for file in files_of(work))
-    connection.execute(f"COPY (SELECT id, score({', '.join(FEATURES)}) AS prediction FROM read_parquet([{files}])) "
-                       f"TO '{work}/duckdb.parquet' (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(
+        f"COPY (SELECT id, score({', '.join(FEATURES)}) AS prediction FROM read_parquet([{files}])) "
+        f"TO '{work}/duckdb.parquet' (FORMAT parquet, COMPRESSION zstd)"
+    )
     return connection.execute(f"SELECT count(*) FROM '{work}/duckdb.parquet'").fetchone()[0]
 
 
 def spark(work: Path, timed) -> int:
-    """mlflow.pyfunc.spark_udf on local[2], Iceberg to Iceberg; the session, the source and one small run come before the clock starts."""
+    """mlflow.pyfunc.spark_udf on local[2], Iceberg to Iceberg; the session, the source and one small run come before
+    the clock starts."""
     import mlflow.pyfunc
     from pyspark.sql import SparkSession
     from pyspark.sql.functions import struct
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
     jars = ",".join(str(jar) for jar in (Path(__file__).resolve().parent.parent / ".deps/bench/jars").glob("*.jar"))
-    session = (SparkSession.builder.master("local[2]").config("spark.jars", jars).config("spark.driver.memory", "3g").config("spark.ui.enabled", "false")
-               .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1").config("spark.log.level", "ERROR")
-               .config("spark.sql.catalog.local", "org.apache.iceberg.spark.SparkCatalog").config("spark.sql.catalog.local.type", "hadoop")
-               .config("spark.sql.catalog.local.warehouse", str(work / "spark")).config("spark.sql.execution.arrow.maxRecordsPerBatch", "65536").getOrCreate())
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.jars", jars)
+        .config("spark.driver.memory", "3g")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.log.level", "ERROR")
+        .config("spark.sql.catalog.local", "org.apache.iceberg.spark.SparkCatalog")
+        .config("spark.sql.catalog.local.type", "hadoop")
+        .config("spark.sql.catalog.local.warehouse", str(work / "spark"))
+        .config("spark.sql.execution.arrow.maxRecordsPerBatch", "65536")
+        .getOrCreate()
+    )
     session.read.parquet(*map(str, files_of(work))).writeTo("local.src.t").create()
     predict = mlflow.pyfunc.spark_udf(session, str(work / "model"), result_type="double", env_manager="local")
 
@@ -97,7 +115,12 @@ def spark(work: Path, timed) -> int:
     return session.table("local.ml.p").count()
 
 
-PEERS = {"mlflow.pyfunc over pyarrow": pyfunc, "polars + LightGBM": polars, "DuckDB, Arrow function": duckdb, "mlflow spark_udf, local[2]": spark}
+PEERS = {
+    "mlflow.pyfunc over pyarrow": pyfunc,
+    "polars + LightGBM": polars,
+    "DuckDB, Arrow function": duckdb,
+    "mlflow spark_udf, local[2]": spark,
+}
 
 
 def _resident_mib(root: int) -> float:

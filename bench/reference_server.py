@@ -1,4 +1,5 @@
-"""The same two endpoints as a Python team would write them: FastAPI, Pydantic, SQLAlchemy. What `bench/api.py` compares with."""
+"""The same two endpoints as a Python team would write them: FastAPI, Pydantic, SQLAlchemy. What `bench/api.py` compares
+with."""
 
 import datetime
 import os
@@ -18,10 +19,13 @@ from reference_api import CreateDeployment  # noqa: E402 (found by the line abov
 KEY = os.environ["REFERENCE_KEY"]
 engine = create_engine(os.environ["REFERENCE_DATABASE"], pool_size=20)
 if engine.dialect.name == "sqlite":
+
     @event.listens_for(engine, "connect")
     def durable(connection, _):
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 30000"):
             connection.execute(f"PRAGMA {pragma}")
+
+
 sessions = sessionmaker(engine)
 
 
@@ -42,9 +46,20 @@ class Deployment(Base):
     __table_args__ = (Index("reference_names", "model", "name", unique=True),)
 
     def view(self) -> dict:
-        return {"deployment_id": self.deployment_id, "name": self.name, "type": "batch", "status": self.status, "domain": self.domain,
-                "owner": self.owner, "model": self.model, "created_at": self.created_at, "updated_at": self.created_at, "schedule": self.body["schedule"],
-                "last_run": None, "allowed_roles": self.body["allowed_roles"]}
+        return {
+            "deployment_id": self.deployment_id,
+            "name": self.name,
+            "type": "batch",
+            "status": self.status,
+            "domain": self.domain,
+            "owner": self.owner,
+            "model": self.model,
+            "created_at": self.created_at,
+            "updated_at": self.created_at,
+            "schedule": self.body["schedule"],
+            "last_run": None,
+            "allowed_roles": self.body["allowed_roles"],
+        }
 
 
 def signed_in(authorization_psk: str = Header()) -> None:
@@ -70,8 +85,16 @@ def get(model: str, name: str, db: Session = Depends(session)):
 
 @app.post("/api/models/{model}/deployments", status_code=201)
 def create(model: str, body: CreateDeployment, db: Session = Depends(session)):
-    made = Deployment(deployment_id=str(uuid.uuid4()), model=model, name=body.name, status="active", owner=body.owner, domain=body.domain,
-                      body=body.model_dump(by_alias=True), created_at=datetime.datetime.now(datetime.UTC))
+    made = Deployment(
+        deployment_id=str(uuid.uuid4()),
+        model=model,
+        name=body.name,
+        status="active",
+        owner=body.owner,
+        domain=body.domain,
+        body=body.model_dump(by_alias=True),
+        created_at=datetime.datetime.now(datetime.UTC),
+    )
     db.add(made)
     try:
         db.commit()
@@ -83,7 +106,18 @@ def create(model: str, body: CreateDeployment, db: Session = Depends(session)):
 if __name__ == "__main__":  # makes the tables, and as many deployments as are asked for
     Base.metadata.create_all(engine)
     with sessions() as db:
-        rows = [{"deployment_id": str(uuid.uuid4()), "model": "m", "name": f"d{i}", "status": "active", "owner": "y", "domain": "x",
-                 "body": {"schedule": None, "allowed_roles": None}, "created_at": datetime.datetime.now(datetime.UTC)} for i in range(int(sys.argv[1]))]
+        rows = [
+            {
+                "deployment_id": str(uuid.uuid4()),
+                "model": "m",
+                "name": f"d{i}",
+                "status": "active",
+                "owner": "y",
+                "domain": "x",
+                "body": {"schedule": None, "allowed_roles": None},
+                "created_at": datetime.datetime.now(datetime.UTC),
+            }
+            for i in range(int(sys.argv[1]))
+        ]
         db.execute(Deployment.__table__.insert(), rows)
         db.commit()

@@ -28,14 +28,33 @@ def requests(log: Path, start: int) -> dict:
 
 
 def main() -> None:
-    rows, trees, repeats = ([int(a) for a in sys.argv[1:]] + [2_000_000, 500, 3][len(sys.argv) - 1:])[:3]
+    rows, trees, repeats = ([int(a) for a in sys.argv[1:]] + [2_000_000, 500, 3][len(sys.argv) - 1 :])[:3]
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder, S3(Path(folder) / "server") as s3:
         work = Path(folder)
         prepare(work, rows, trees)
-        local = {"name": "iceberg", "kind": "sql", "uri": f"sqlite:///{work}/catalog.db", "warehouse": f"{work}/warehouse"}
-        remote = {"name": "iceberg", "kind": "sql", "uri": f"sqlite:///{work}/s3.db", "warehouse": s3.bucket("warehouse")}
-        catalog = SqlCatalog("iceberg", uri=remote["uri"], warehouse=remote["warehouse"], **{"s3.endpoint": s3.url, "s3.access-key-id": ACCESS,
-                                                                                            "s3.secret-access-key": SECRET, "s3.region": "us-east-1"})
+        local = {
+            "name": "iceberg",
+            "kind": "sql",
+            "uri": f"sqlite:///{work}/catalog.db",
+            "warehouse": f"{work}/warehouse",
+        }
+        remote = {
+            "name": "iceberg",
+            "kind": "sql",
+            "uri": f"sqlite:///{work}/s3.db",
+            "warehouse": s3.bucket("warehouse"),
+        }
+        catalog = SqlCatalog(
+            "iceberg",
+            uri=remote["uri"],
+            warehouse=remote["warehouse"],
+            **{
+                "s3.endpoint": s3.url,
+                "s3.access-key-id": ACCESS,
+                "s3.secret-access-key": SECRET,
+                "s3.region": "us-east-1",
+            },
+        )
         here = SqlCatalog("iceberg", uri=local["uri"], warehouse=f"file://{work}/warehouse").load_table("src.t")
         catalog.create_namespace("src")
         there = catalog.create_table("src.t", here.schema())
@@ -47,8 +66,14 @@ def main() -> None:
             assert one["rows"] == two["rows"] == rows
             for name, result in (("local files", one), ("S3", two)):
                 stages = ", ".join(f"{k} {v:.2f}" for k, v in result["stages"].items())
-                print(f"{name:12} {result['rows'] / result['seconds']:>10,.0f} rows/s  {result['seconds']:6.2f} s  peak {result['peak_mib']:5.0f} MiB  ({stages})")
-            print(f"  S3 takes {two['seconds'] / one['seconds']:.2f} times as long; requests: {requests(s3.process.log, mark)}")
+                print(
+                    f"{name:12} {result['rows'] / result['seconds']:>10,.0f} rows/s  "
+                    f"{result['seconds']:6.2f} s  peak {result['peak_mib']:5.0f} MiB  ({stages})"
+                )
+            print(
+                f"  S3 takes {two['seconds'] / one['seconds']:.2f} times as long; "
+                f"requests: {requests(s3.process.log, mark)}"
+            )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Fixtures: a lake in a temporary folder (PyIceberg's SqlCatalog on Slipway's embedded catalog file), models saved by MLflow, runs
-by `slipway score`, and a server on a free port. Nothing here reads what Slipway wrote with Slipway's own reader."""
+"""Fixtures: a lake in a temporary folder (PyIceberg's SqlCatalog on Slipway's embedded catalog file), models saved by
+MLflow, runs by `slipway score`, and a server on a free port. Nothing here reads what Slipway wrote with Slipway's own
+reader."""
 
 import json
 import os
@@ -36,13 +37,21 @@ os.environ.setdefault("SLIPWAY_PYTHON", sys.executable)  # for models that Pytho
 
 
 class Lake:
-    """Tables, models and jobs: tables through PyIceberg, in a data directory's embedded catalog or in the `place` that `catalog` opens."""
+    """Tables, models and jobs: tables through PyIceberg, in a data directory's embedded catalog or in the `place` that
+    `catalog` opens."""
 
     def __init__(self, folder: Path, catalog=None, place: dict | None = None, environment: dict | None = None):
         self.dir, self.environment = folder, environment or {}
         folder.mkdir(parents=True, exist_ok=True)
-        self.place = place or {"name": "iceberg", "kind": "sql", "uri": f"sqlite:///{folder}/catalog.db", "warehouse": f"{folder}/warehouse"}
-        self.catalog = catalog or SqlCatalog("iceberg", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/warehouse")
+        self.place = place or {
+            "name": "iceberg",
+            "kind": "sql",
+            "uri": f"sqlite:///{folder}/catalog.db",
+            "warehouse": f"{folder}/warehouse",
+        }
+        self.catalog = catalog or SqlCatalog(
+            "iceberg", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/warehouse"
+        )
         self.catalog.create_namespace("src")
         if catalog is None:
             self.catalog.create_namespace("ml")
@@ -70,7 +79,9 @@ class Lake:
         folder = self.dir / f"model-{uuid.uuid4().hex}"
         if signature is None:
             signature = infer_signature(rows, booster.predict(rows.head(2)))
-        mlflow.lightgbm.save_model(booster, folder, signature=signature, pip_requirements=["lightgbm"])  # else it looks for them, slowly
+        mlflow.lightgbm.save_model(
+            booster, folder, signature=signature, pip_requirements=["lightgbm"]
+        )  # else it looks for them, slowly
         self.cli("models", "register", name, str(folder), "--no-check")
 
     def register_python(self, name: str, model, signature) -> Path:
@@ -80,29 +91,68 @@ class Lake:
         self.cli("models", "register", name, str(folder), "--no-check")
         return folder
 
-    def job(self, model: str = "m", source: str = "src.t", target: str = "ml.p", *, entities=("id",), filter_sql=None,
-            logical_date="2024-03-01T06:00:00Z", rerun="overwrite_partition", partition_column="scored_at", attempt=1,
-            run_id=None, snapshot_id=None, version="1", python=None) -> Path:
+    def job(
+        self,
+        model: str = "m",
+        source: str = "src.t",
+        target: str = "ml.p",
+        *,
+        entities=("id",),
+        filter_sql=None,
+        logical_date="2024-03-01T06:00:00Z",
+        rerun="overwrite_partition",
+        partition_column="scored_at",
+        attempt=1,
+        run_id=None,
+        snapshot_id=None,
+        version="1",
+        python=None,
+    ) -> Path:
         self.jobs += 1
         folder = self.dir / "runs" / f"{self.jobs:03}"
         folder.mkdir(parents=True)
         (source_schema, source_table), (target_schema, target_table) = source.split("."), target.split(".")
-        job = {"version": 2, "run_id": run_id or str(uuid.uuid4()), "deployment": "m/d", "logical_date": logical_date, "attempt": attempt,
-               "work": {"model": {"name": model, "version": version, "alias": None},
-                        "source": {"schema": source_schema, "table": source_table, "catalog": self.place["name"], "filter_sql": filter_sql,
-                                   "snapshot_id": snapshot_id},
-                        "target": {"schema": target_schema, "table": target_table, "catalog": self.place["name"]},
-                        "entity_columns": list(entities), "rerun_behavior": rerun, "partition_column": partition_column},
-               "places": {"catalogs": [self.place], "registry": f"{self.dir}/models", "model_cache": f"{self.dir}/model-cache",
-                          "python": {"interpreter": sys.executable, **(python or {})}}}
+        job = {
+            "version": 2,
+            "run_id": run_id or str(uuid.uuid4()),
+            "deployment": "m/d",
+            "logical_date": logical_date,
+            "attempt": attempt,
+            "work": {
+                "model": {"name": model, "version": version, "alias": None},
+                "source": {
+                    "schema": source_schema,
+                    "table": source_table,
+                    "catalog": self.place["name"],
+                    "filter_sql": filter_sql,
+                    "snapshot_id": snapshot_id,
+                },
+                "target": {"schema": target_schema, "table": target_table, "catalog": self.place["name"]},
+                "entity_columns": list(entities),
+                "rerun_behavior": rerun,
+                "partition_column": partition_column,
+            },
+            "places": {
+                "catalogs": [self.place],
+                "registry": f"{self.dir}/models",
+                "model_cache": f"{self.dir}/model-cache",
+                "python": {"interpreter": sys.executable, **(python or {})},
+            },
+        }
         (folder / "job.json").write_text(json.dumps(job))
         return folder / "job.json"
 
     def score(self, job: Path | None = None, *, ok: bool = True, **kwargs) -> list[dict]:
         """Runs a job to its end; the events."""
         job = job or self.job(**kwargs)
-        done = subprocess.run([BINARY, "score", "--job", job], capture_output=True, text=True, errors="replace", timeout=300,
-                              env={**os.environ, **self.environment})
+        done = subprocess.run(
+            [BINARY, "score", "--job", job],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=300,
+            env={**os.environ, **self.environment},
+        )
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert (done.returncode == 0) == ok, (done.stdout, done.stderr)
         return events
@@ -125,7 +175,12 @@ def signature_of(**columns: str) -> ModelSignature:
 
 
 def pytest_addoption(parser):
-    parser.addoption("--store", default="sqlite", choices=["sqlite", "postgresql"], help="where the servers under test keep their state")
+    parser.addoption(
+        "--store",
+        default="sqlite",
+        choices=["sqlite", "postgresql"],
+        help="where the servers under test keep their state",
+    )
 
 
 STORES = {}  # on PostgreSQL: the database of each data directory
@@ -143,7 +198,9 @@ def store(request):
 class Server:
     """`slipway serve` on a free port; `settings` as the configuration names them: {"dispatch.processes": 2}."""
 
-    def __init__(self, data_dir: Path, settings: dict | None = None, environment: dict | None = None, program: Path = BINARY):
+    def __init__(
+        self, data_dir: Path, settings: dict | None = None, environment: dict | None = None, program: Path = BINARY
+    ):
         self.data_dir, self.program = data_dir, program
         self.log_file = data_dir / "server.log"
         self.log = open(self.log_file, "ab")
@@ -154,15 +211,29 @@ class Server:
             database = STORES.get(self.data_dir) or STORES.setdefault(self.data_dir, STORES["server"].new_database())
             settings = {"store.location": database, "dispatch.lease_seconds": 2, **settings}
         flags = [f"--set={name}={value}" for name, value in settings.items()]
-        self.process = subprocess.Popen([self.program, "--data-dir", self.data_dir, "serve", "--set=server.listen=127.0.0.1:0", *flags], stdout=subprocess.PIPE,
-                                        stderr=self.log, text=True, env={**os.environ, **environment})
+        self.process = subprocess.Popen(
+            [self.program, "--data-dir", self.data_dir, "serve", "--set=server.listen=127.0.0.1:0", *flags],
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            env={**os.environ, **environment},
+        )
         line = self.process.stdout.readline()
         assert line, f"the server did not start: {self.log_file.read_text()[-2000:]}"
         self.url = line.split()[-1]
         self.psk = (self.data_dir / "platform.psk").read_text().split()[0]
 
-    def call(self, method: str, path: str, body=None, raw: bytes | None = None, psk: str | None = "", headers=None, token: str | None = None):
-        """Status, answer and headers; with the platform PSK unless `psk` is None, another key, or there is a `token`."""
+    def call(
+        self,
+        method: str,
+        path: str,
+        body=None,
+        raw: bytes | None = None,
+        psk: str | None = "",
+        headers=None,
+        token: str | None = None,
+    ):
+        """Status, answer and headers; with the platform PSK unless `psk` is None or another, or there is a `token`."""
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method=method)
         request.add_header("Content-Type", "application/json")

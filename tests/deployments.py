@@ -12,8 +12,15 @@ ONE = f"{ALL}/d"
 
 def body(**changes):
     """`source__table="t2"` changes a field of a field."""
-    made = {"name": "d", "model": {"model_name": "m", "model_version": "1"}, "source": {"schema": "src", "table": "t"},
-            "target": {"schema": "ml", "table": "p"}, "entity_columns": ["id"], "domain": "x", "owner": "y"}
+    made = {
+        "name": "d",
+        "model": {"model_name": "m", "model_version": "1"},
+        "source": {"schema": "src", "table": "t"},
+        "target": {"schema": "ml", "table": "p"},
+        "entity_columns": ["id"],
+        "domain": "x",
+        "owner": "y",
+    }
     for path, value in changes.items():
         *parents, last = path.split("__")
         at = made
@@ -43,7 +50,11 @@ def until(ask, what, seconds=HANG_SECONDS):
 
 
 def finished(server, run_id, one: str = ONE, seconds=HANG_SECONDS):
-    return until(lambda: server.call("GET", f"{one}/runs/{run_id}")[1], lambda run: run["status"] in ("succeeded", "failed"), seconds)
+    return until(
+        lambda: server.call("GET", f"{one}/runs/{run_id}")[1],
+        lambda run: run["status"] in ("succeeded", "failed"),
+        seconds,
+    )
 
 
 @pytest.fixture

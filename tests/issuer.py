@@ -14,7 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 
 def part(value) -> str:
-    return base64.urlsafe_b64encode(value if isinstance(value, bytes) else json.dumps(value).encode()).rstrip(b"=").decode()
+    return (
+        base64.urlsafe_b64encode(value if isinstance(value, bytes) else json.dumps(value).encode())
+        .rstrip(b"=")
+        .decode()
+    )
 
 
 def number(value: int, size: int) -> str:
@@ -53,19 +57,59 @@ class Issuer:
         found = []
         for kid, key in self.rsa.items():
             public = key.public_key().public_numbers()
-            found.append({"kty": "RSA", "kid": kid, "use": "sig", "alg": "RS256", "n": number(public.n, 256), "e": part(b"\x01\x00\x01")})
-            found.append({"kty": "RSA", "kid": kid + "-enc", "use": "enc", "alg": "RSA-OAEP", "n": number(public.n, 256), "e": part(b"\x01\x00\x01")})
+            found.append(
+                {
+                    "kty": "RSA",
+                    "kid": kid,
+                    "use": "sig",
+                    "alg": "RS256",
+                    "n": number(public.n, 256),
+                    "e": part(b"\x01\x00\x01"),
+                }
+            )
+            found.append(
+                {
+                    "kty": "RSA",
+                    "kid": kid + "-enc",
+                    "use": "enc",
+                    "alg": "RSA-OAEP",
+                    "n": number(public.n, 256),
+                    "e": part(b"\x01\x00\x01"),
+                }
+            )
         public = self.curve.public_key().public_numbers()
-        found.append({"kty": "EC", "kid": "curve", "use": "sig", "crv": "P-256", "x": number(public.x, 32), "y": number(public.y, 32)})
+        found.append(
+            {
+                "kty": "EC",
+                "kid": "curve",
+                "use": "sig",
+                "crv": "P-256",
+                "x": number(public.x, 32),
+                "y": number(public.y, 32),
+            }
+        )
         return {"keys": found}
 
     def pem(self) -> bytes:
-        return self.rsa["one"].public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return (
+            self.rsa["one"]
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
 
     def token(self, header: dict | None = None, key=None, **claims) -> str:
         """`header` and `claims` are laid over a valid token's; a claim of `...` is left out."""
         now = int(time.time())
-        said = {"iss": self.url, "aud": "slipway", "sub": "someone", "preferred_username": "someone", "typ": "Bearer", "iat": now, "exp": now + 300, **claims}
+        said = {
+            "iss": self.url,
+            "aud": "slipway",
+            "sub": "someone",
+            "preferred_username": "someone",
+            "typ": "Bearer",
+            "iat": now,
+            "exp": now + 300,
+            **claims,
+        }
         said = {name: value for name, value in said.items() if value is not ...}
         head = {"alg": "RS256", "typ": "JWT", "kid": "one", **(header or {})}
         head = {name: value for name, value in head.items() if value is not ...}

@@ -16,7 +16,15 @@ def train(frame: pd.DataFrame, rounds: int = 10, labels=None, **params) -> light
     rng = np.random.default_rng(1)
     if labels is None:
         labels = (frame.iloc[:, 0].fillna(0).to_numpy(dtype=float) + rng.normal(size=len(frame)) > 0).astype(float)
-    settings = {"objective": "binary", "num_leaves": 15, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 2, "seed": 3, **params}
+    settings = {
+        "objective": "binary",
+        "num_leaves": 15,
+        "min_data_in_leaf": 5,
+        "verbose": -1,
+        "num_threads": 2,
+        "seed": 3,
+        **params,
+    }
     return lightgbm.train(settings, lightgbm.Dataset(frame, labels, free_raw_data=False), rounds)
 
 

@@ -11,7 +11,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from conftest import BINARY
 
-SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, -5e-324, 1e-45, -1e-45, 1e-35, -1e-35, 1.1e-35, 1e-36, 1e308, -1e308, 3.4e38, -3.4e38]
+SPECIAL = [
+    np.nan,
+    np.inf,
+    -np.inf,
+    0.0,
+    -0.0,
+    5e-324,
+    -5e-324,
+    1e-45,
+    -1e-45,
+    1e-35,
+    -1e-35,
+    1.1e-35,
+    1e-36,
+    1e308,
+    -1e308,
+    3.4e38,
+    -3.4e38,
+]
 
 
 def around(thresholds, finite: bool = False) -> np.ndarray:
@@ -23,8 +41,10 @@ def around(thresholds, finite: bool = False) -> np.ndarray:
     return np.array(sorted(v for v in values if not finite or abs(v) < 1e38) + special)
 
 
-def edge_rows(thresholds, columns: list[str], most: int = 20_000, finite: bool = False, missing: bool = True) -> pd.DataFrame:
-    """Rows whose columns run through the values of `around`, each in an order of its own. `finite`: without infinities."""
+def edge_rows(
+    thresholds, columns: list[str], most: int = 20_000, finite: bool = False, missing: bool = True
+) -> pd.DataFrame:
+    """Rows whose columns run through the values of `around`, each in its own order. `finite`: without infinities."""
     rng = np.random.default_rng(5)
     values = around(thresholds, finite)
     if not missing:
@@ -38,13 +58,23 @@ def predict(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
     """What `slipway models predict` gives."""
     rows_file, out = folder.parent / f"{uuid.uuid4().hex}.parquet", folder.parent / f"{uuid.uuid4().hex}.parquet"
     pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), rows_file)
-    done = subprocess.run([BINARY, "--data-dir", folder.parent / "data", "models", "predict", folder, "-i", rows_file, "-o", out], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [BINARY, "--data-dir", folder.parent / "data", "models", "predict", folder, "-i", rows_file, "-o", out],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     return pq.read_table(out).to_pandas()
 
 
 def engine(folder: Path) -> str:
-    done = subprocess.run([BINARY, "--data-dir", folder.parent / "data", "models", "inspect", folder], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [BINARY, "--data-dir", folder.parent / "data", "models", "inspect", folder],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     return next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("engine"))
 
@@ -65,11 +95,15 @@ def assert_equal(got: pd.DataFrame, want) -> None:
             theirs = theirs.astype(object)
         assert ours.dtype == theirs.dtype, f"{name}: {ours.dtype}, pyfunc {theirs.dtype}"
         different = np.flatnonzero(bits(ours) != bits(theirs))
-        assert not len(different), f"{name}: {len(different)} of {len(ours)} rows differ, first row {different[0]}: {ours[different[0]]!r}, not {theirs[different[0]]!r}"
+        assert not len(different), (
+            f"{name}: {len(different)} of {len(ours)} rows differ, first row {different[0]}: "
+            f"{ours[different[0]]!r}, not {theirs[different[0]]!r}"
+        )
 
 
 def check(folder: Path, rows: pd.DataFrame, wants_engine: str = "forest") -> None:
-    """Few rows (walked; of a Python model only one such call, which starts Python) and all of them (evaluated together) are what pyfunc predicts."""
+    """Few rows (walked; of a Python model only one such call, which starts Python) and all of them (evaluated together)
+    are what pyfunc predicts."""
     assert engine(folder) == wants_engine
     want = mlflow.pyfunc.load_model(str(folder)).predict(rows)
     assert_equal(predict(folder, rows), want)

@@ -30,11 +30,28 @@ def map_body(context, body):
     if not isinstance(body, dict) or not valid(context.operation, body):
         return body  # a case that must be refused stays as it is
     if "entity_columns" in body:
-        body |= {"model": dict(MODEL), "entity_columns": ["id"], "schedule": pick(SCHEDULES, body.get("domain")), "partition_column": "scored_at",
-                 "source": {"schema": "src", "table": "t", "catalog": "iceberg", "filter_sql": pick(FILTERS, body.get("owner")), "snapshot_id": None},
-                 "target": {"schema": "ml", "table": "p", "catalog": "iceberg"}}
-    for field, value in (("schedule", pick(SCHEDULES, body)), ("filter_sql", pick(FILTERS, body)), ("snapshot_id", None), ("logical_date", "2024-01-01T00:00:00Z"),
-                         ("from", "2024-01-01T00:00:00Z"), ("to", "2024-01-02T00:00:00Z")):
+        body |= {
+            "model": dict(MODEL),
+            "entity_columns": ["id"],
+            "schedule": pick(SCHEDULES, body.get("domain")),
+            "partition_column": "scored_at",
+            "source": {
+                "schema": "src",
+                "table": "t",
+                "catalog": "iceberg",
+                "filter_sql": pick(FILTERS, body.get("owner")),
+                "snapshot_id": None,
+            },
+            "target": {"schema": "ml", "table": "p", "catalog": "iceberg"},
+        }
+    for field, value in (
+        ("schedule", pick(SCHEDULES, body)),
+        ("filter_sql", pick(FILTERS, body)),
+        ("snapshot_id", None),
+        ("logical_date", "2024-01-01T00:00:00Z"),
+        ("from", "2024-01-01T00:00:00Z"),
+        ("to", "2024-01-02T00:00:00Z"),
+    ):
         if field in body and "entity_columns" not in body:
             body[field] = value
     if body.get("model_version") is not None:

@@ -28,7 +28,11 @@ def stack(tmp_path_factory):
     subprocess.run([ROOT / "tools/wheel", "--into", ROOT / ".deps/airflow"], check=True)
     with Stack(folder, folder / "data/platform.psk", worker={"SLIPWAY_REPORT_SECONDS": "3"}) as started:
         # Callbacks and catalog come through proxies, which lose what a test wants lost.
-        with Proxy("") as started.callbacks, Proxy(started.catalog.url) as started.catalog_proxy, Proxy(started.airflow.url) as started.airflow_proxy:
+        with (
+            Proxy("") as started.callbacks,
+            Proxy(started.catalog.url) as started.catalog_proxy,
+            Proxy(started.airflow.url) as started.airflow_proxy,
+        ):
             (folder / "data").mkdir()
             yield started
 
@@ -55,9 +59,16 @@ class World:
         self.stack, self.slipway = stack, slipway
         self.name = f"w{uuid.uuid4().hex[:8]}"
         access = stack.environment()
-        self.catalog = PyIcebergRest("lake", uri=stack.catalog.url, **{
-            "s3.endpoint": stack.s3.url, "s3.access-key-id": access["AWS_ACCESS_KEY_ID"], "s3.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
-            "s3.region": "us-east-1"})
+        self.catalog = PyIcebergRest(
+            "lake",
+            uri=stack.catalog.url,
+            **{
+                "s3.endpoint": stack.s3.url,
+                "s3.access-key-id": access["AWS_ACCESS_KEY_ID"],
+                "s3.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
+                "s3.region": "us-east-1",
+            },
+        )
         self.catalog.create_namespace(self.name)
         self.frame = numbers(rows)
         source = with_ids(self.frame)
@@ -68,8 +79,16 @@ class World:
         self.one = f"{self.all}/d"
 
     def body(self, **changes):
-        return body(**{"model__model_name": self.name, "source__schema": self.name, "target__schema": self.name, "source__catalog": "lake",
-                       "target__catalog": "lake", **changes})
+        return body(
+            **{
+                "model__model_name": self.name,
+                "source__schema": self.name,
+                "target__schema": self.name,
+                "source__catalog": "lake",
+                "target__catalog": "lake",
+                **changes,
+            }
+        )
 
     def create(self, **changes) -> dict:
         status, made, _ = self.slipway.call("POST", self.all, self.body(**changes))
@@ -98,11 +117,16 @@ class World:
         return self.catalog.load_table(f"{self.name}.p").scan().to_pandas().sort_values("id").reset_index(drop=True)
 
     def run_ids(self) -> list[str]:
-        return [snapshot.summary["slipway.run-id"] for snapshot in self.catalog.load_table(f"{self.name}.p").metadata.snapshots]
+        return [
+            snapshot.summary["slipway.run-id"]
+            for snapshot in self.catalog.load_table(f"{self.name}.p").metadata.snapshots
+        ]
 
     def assert_one_copy(self, runs: list[dict]) -> None:
         rows = self.rows()
-        assert len(rows) == len(self.frame) and (rows["prediction"].to_numpy() == self.booster.predict(self.frame)).all()
+        assert (
+            len(rows) == len(self.frame) and (rows["prediction"].to_numpy() == self.booster.predict(self.frame)).all()
+        )
         assert sorted(self.run_ids()) == sorted(run["run_id"] for run in runs)
 
 
@@ -116,7 +140,9 @@ def world(stack, slipway):
 def busy(stack, slipway):
     """One whose runs take some seconds."""
     stack.callbacks.rule = stack.catalog_proxy.rule = lambda _: None
-    return World(stack, slipway, rows=600_000, make=train_slow)  # the worker's program is the wheel's, never a sanitized one
+    return World(
+        stack, slipway, rows=600_000, make=train_slow
+    )  # the worker's program is the wheel's, never a sanitized one
 
 
 def dag_object(stack, made) -> str:
@@ -129,8 +155,8 @@ def objects(stack) -> set[str]:
 
 
 def test_the_whole_way(stack, slipway, world):
-    """With a Keycloak token: DAG in S3, parsed, active, triggered, rows in S3 through the catalog, the record right. Then its own
-    schedule, a run from Airflow's side, and a task that is cleared."""
+    """With a Keycloak token: DAG in S3, parsed, active, triggered, rows in S3 through the catalog, the record right.
+    Then its own schedule, a run from Airflow's side, and a task that is cleared."""
     token, times = stack.keycloak.token("creator"), {}
     started = time.monotonic()
 
@@ -152,8 +178,18 @@ def test_the_whole_way(stack, slipway, world):
     assert slipway.call("GET", world.one)[1]["last_run"]["airflow_run_id"] == f"slipway__{run['run_id']}"
     world.assert_one_copy([run])
 
-    assert slipway.call("PATCH", world.one, {"schedule": "* * * * *"})[0] == 200  # only now: no tick comes between the lines above
-    ticks = until(lambda: [r for r in world.runs() if (r["airflow_run_id"] or "").startswith("scheduled__") and r["status"] == "succeeded"], bool, PATIENCE)
+    assert (
+        slipway.call("PATCH", world.one, {"schedule": "* * * * *"})[0] == 200
+    )  # only now: no tick comes between the lines above
+    ticks = until(
+        lambda: [
+            r
+            for r in world.runs()
+            if (r["airflow_run_id"] or "").startswith("scheduled__") and r["status"] == "succeeded"
+        ],
+        bool,
+        PATIENCE,
+    )
     lap("by its schedule")
     assert ticks[0]["logical_date"].endswith(":00Z")
     assert slipway.call("PATCH", world.one, {"schedule": None})[0] == 200
@@ -161,17 +197,38 @@ def test_the_whole_way(stack, slipway, world):
 
     dag = f"/dags/{made['dag_id']}"
     by_hand = stack.airflow.call("POST", f"{dag}/dagRuns", {"logical_date": "2024-05-05T00:00:00Z"})["dag_run_id"]
-    theirs = until(lambda: [r for r in world.runs() if r["airflow_run_id"] == by_hand and r["status"] == "succeeded"], bool, PATIENCE)
+    theirs = until(
+        lambda: [r for r in world.runs() if r["airflow_run_id"] == by_hand and r["status"] == "succeeded"],
+        bool,
+        PATIENCE,
+    )
     lap("from Airflow")
     assert theirs[0]["logical_date"] == "2024-05-05T00:00:00Z"
-    until(lambda: stack.airflow.call("GET", f"{dag}/dagRuns/{by_hand}")["state"], lambda state: state == "success", PATIENCE)
-    stack.airflow.call("POST", f"{dag}/clearTaskInstances", {"dag_run_id": by_hand, "dry_run": False, "only_failed": False, "task_ids": ["score"]})
-    again = until(lambda: [r for r in world.runs() if r["airflow_run_id"] == by_hand and r["run_id"] != theirs[0]["run_id"] and r["status"] == "succeeded"],
-                  bool, PATIENCE)
+    until(
+        lambda: stack.airflow.call("GET", f"{dag}/dagRuns/{by_hand}")["state"],
+        lambda state: state == "success",
+        PATIENCE,
+    )
+    stack.airflow.call(
+        "POST",
+        f"{dag}/clearTaskInstances",
+        {"dag_run_id": by_hand, "dry_run": False, "only_failed": False, "task_ids": ["score"]},
+    )
+    again = until(
+        lambda: [
+            r
+            for r in world.runs()
+            if r["airflow_run_id"] == by_hand and r["run_id"] != theirs[0]["run_id"] and r["status"] == "succeeded"
+        ],
+        bool,
+        PATIENCE,
+    )
     lap("cleared")
     assert again[0]["logical_date"] == "2024-05-05T00:00:00Z"
     day = world.rows()
-    assert (day["scored_at"].dt.strftime("%Y-%m-%d") == "2024-05-05").sum() == 500 and set(day[day["scored_at"].dt.year == 2024]["run_id"]) == {again[0]["run_id"]}
+    assert (day["scored_at"].dt.strftime("%Y-%m-%d") == "2024-05-05").sum() == 500 and set(
+        day[day["scored_at"].dt.year == 2024]["run_id"]
+    ) == {again[0]["run_id"]}
     print({step: round(seconds, 1) for step, seconds in times.items()})
 
 
@@ -201,23 +258,44 @@ def test_stop_start_change_and_archive(stack, slipway, world):
 
     assert slipway.call("DELETE", world.one)[1]["status"] == "archived"
     until(lambda: key in objects(stack), lambda there: not there, PATIENCE)
-    until(lambda: made["dag_id"] in [d["dag_id"] for d in stack.airflow.call("GET", "/dags?tags=slipway&exclude_stale=false&limit=100")["dags"]],
-          lambda there: not there, PATIENCE)
+    until(
+        lambda: (
+            made["dag_id"]
+            in [
+                d["dag_id"]
+                for d in stack.airflow.call("GET", "/dags?tags=slipway&exclude_stale=false&limit=100")["dags"]
+            ]
+        ),
+        lambda there: not there,
+        PATIENCE,
+    )
 
 
 def test_hostile_values_are_only_data(stack, slipway, world):
-    """Quotes, backslashes, code and other alphabets in what people write; the DAG's file is still one literal, and the filter works."""
+    """Quotes, backslashes, code and other alphabets in what people write; the DAG's file is still one literal, and the
+    filter works."""
     owner = "'''\n__import__('os').system('touch /tmp/pwned') # \\ \" ü \u2028 {{ ts }} 日本 \U0001f600"
     made = world.create(owner=owner, domain="r'''", source__filter_sql="id < 5 AND 'x''y\\' <> '{{ macros }}'")
     text = until(lambda: f"airflow/{made['dag_id']}.py" in objects(stack) and dag_object(stack, made), bool)
-    literals = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant) and "deployment_id" in str(node.value)]
+    literals = [
+        node.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and "deployment_id" in str(node.value)
+    ]
     assert len(literals) == 1 and text.isascii()
     carried = json.loads(literals[0])
-    assert owner.startswith(carried["owner"]) and carried["work"]["source"]["filter_sql"] == "id < 5 AND 'x''y\\' <> '{{ macros }}'"
+    assert (
+        owner.startswith(carried["owner"])
+        and carried["work"]["source"]["filter_sql"] == "id < 5 AND 'x''y\\' <> '{{ macros }}'"
+    )
     until(world.get, lambda d: d["status"] == "active", PATIENCE)
     assert world.finished(world.trigger())["rows_scored"] == 5
     assert not os.path.exists("/tmp/pwned")
-    secrets = [(stack.folder / "data/platform.psk").read_text().split()[0], stack.environment()["AWS_SECRET_ACCESS_KEY"], stack.settings("")["airflow.password"]]
+    secrets = [
+        (stack.folder / "data/platform.psk").read_text().split()[0],
+        stack.environment()["AWS_SECRET_ACCESS_KEY"],
+        stack.settings("")["airflow.password"],
+    ]
     assert not any(secret in text for secret in secrets)
 
 
@@ -237,7 +315,11 @@ def test_names_that_look_alike(stack, slipway, world):
 def test_cancel(stack, slipway, busy):
     busy.active()
     run = busy.trigger()
-    until(lambda: slipway.call("GET", f"{busy.one}/runs/{run['run_id']}")[1], lambda r: r["status"] == "running" and r["rows_scored"], PATIENCE)
+    until(
+        lambda: slipway.call("GET", f"{busy.one}/runs/{run['run_id']}")[1],
+        lambda r: r["status"] == "running" and r["rows_scored"],
+        PATIENCE,
+    )
     assert slipway.call("POST", f"{busy.one}/runs/{run['run_id']}/cancel")[0] == 202
     ended = busy.finished(run)
     assert ended["status"] == "failed" and ended["error_message"] == "cancelled by platform"
@@ -249,17 +331,25 @@ def test_marked_by_hand_in_airflow(stack, slipway, busy, state):
     """While it runs: the task is ended, nothing is committed, and the record says so."""
     made = busy.active()
     run = busy.trigger()
-    until(lambda: slipway.call("GET", f"{busy.one}/runs/{run['run_id']}")[1], lambda r: r["status"] == "running", PATIENCE)
+    until(
+        lambda: slipway.call("GET", f"{busy.one}/runs/{run['run_id']}")[1], lambda r: r["status"] == "running", PATIENCE
+    )
     stack.airflow.call("PATCH", f"/dags/{made['dag_id']}/dagRuns/slipway__{run['run_id']}", {"state": state})
     ended = busy.finished(run)
-    assert ended["status"] == "failed" and ("by hand" in ended["error_message"] if state == "success" else "failed in Airflow" in ended["error_message"])
+    assert ended["status"] == "failed" and (
+        "by hand" in ended["error_message"] if state == "success" else "failed in Airflow" in ended["error_message"]
+    )
 
 
 def scoring(run_id: str) -> int | None:
     """The process on the worker that scores."""
     for entry in os.listdir("/proc"):
         try:
-            if entry.isdigit() and b"slipway-" in (command := open(f"/proc/{entry}/cmdline", "rb").read()) and b"--job" in command:
+            if (
+                entry.isdigit()
+                and b"slipway-" in (command := open(f"/proc/{entry}/cmdline", "rb").read())
+                and b"--job" in command
+            ):
                 file = command.split(b"\0")[command.split(b"\0").index(b"--job") + 1]
                 if json.loads(open(file).read())["run_id"] == run_id:
                     return int(entry)
@@ -298,7 +388,9 @@ def test_slipway_is_killed_in_the_middle(stack, busy):
     until(lambda: scoring(run["run_id"]), bool, PATIENCE)
     server.kill()
     until(lambda: scoring(run["run_id"]), lambda pid: pid is None, PATIENCE)  # its callbacks reach nobody
-    server.start({**stack.settings(stack.callbacks.url), "catalogs.lake.uri": stack.catalog_proxy.url}, stack.environment())
+    server.start(
+        {**stack.settings(stack.callbacks.url), "catalogs.lake.uri": stack.catalog_proxy.url}, stack.environment()
+    )
     stack.callbacks.target = server.url
     assert busy.finished(run)["status"] == "succeeded"
     busy.assert_one_copy([run])
@@ -310,7 +402,12 @@ def test_every_callback_is_lost(stack, slipway, world):
     stack.callbacks.rule = lambda _: Fault(forward=False, drop=True)
     run = world.trigger()
     ended = world.finished(run)
-    assert ended["status"] == "succeeded" and ended["rows_scored"] == 500 and ended["model_version"] == "1" and ended["snapshot_id"]
+    assert (
+        ended["status"] == "succeeded"
+        and ended["rows_scored"] == 500
+        and ended["model_version"] == "1"
+        and ended["snapshot_id"]
+    )
     world.assert_one_copy([run])
 
 
@@ -342,13 +439,18 @@ def test_the_answer_of_the_commit_is_lost(stack, slipway, world):
 
 # Faults of Airflow's API, of the folder and of the settings: a second server, with a store and a folder of its own.
 
+
 @pytest.fixture
 def second(stack, world, request):
     """A server whose Airflow is behind a proxy; `request.param`: its settings."""
     data = f"second-{uuid.uuid4().hex[:6]}"
     (stack.folder / data).mkdir()
-    settings = {"airflow.url": stack.airflow_proxy.url, "store.location": str(stack.folder / data / "slipway.db"), "airflow.dags": DAG_FOLDER,
-                **getattr(request, "param", {})}
+    settings = {
+        "airflow.url": stack.airflow_proxy.url,
+        "store.location": str(stack.folder / data / "slipway.db"),
+        "airflow.dags": DAG_FOLDER,
+        **getattr(request, "param", {}),
+    }
     server = serve(stack, settings, data)
     world.slipway = server
     yield server
@@ -358,16 +460,28 @@ def second(stack, world, request):
     server.stop()
 
 
-@pytest.mark.parametrize("fault, words", [
-    (Fault(forward=False, drop=True), "Airflow"), (Fault(forward=False, status=401), "401"), (Fault(forward=False, status=403), "403"),
-    (Fault(forward=False, status=404), "airflow.url"), (Fault(forward=False, status=500), "500"),
-    (Fault(forward=False, status=200, body=b"<html>Sign in</html>"), "")], ids=["dropped", "401", "403", "404", "500", "html"])
+@pytest.mark.parametrize(
+    "fault, words",
+    [
+        (Fault(forward=False, drop=True), "Airflow"),
+        (Fault(forward=False, status=401), "401"),
+        (Fault(forward=False, status=403), "403"),
+        (Fault(forward=False, status=404), "airflow.url"),
+        (Fault(forward=False, status=500), "500"),
+        (Fault(forward=False, status=200, body=b"<html>Sign in</html>"), ""),
+    ],
+    ids=["dropped", "401", "403", "404", "500", "html"],
+)
 def test_airflow_answers_nonsense(stack, second, world, fault, words):
     """What is wrong is told on the deployment; when Airflow is back, it becomes active by itself."""
     stack.airflow_proxy.rule = lambda _: fault
     world.create()
     seen = until(world.get, lambda d: d["error_message"] is not None, PATIENCE)
-    assert seen["status"] in ("pending", "deploying") and words in seen["error_message"] and "trying again" in seen["error_message"], seen
+    assert (
+        seen["status"] in ("pending", "deploying")
+        and words in seen["error_message"]
+        and "trying again" in seen["error_message"]
+    ), seen
     stack.airflow_proxy.rule = lambda _: None
     assert until(world.get, lambda d: d["status"] == "active", PATIENCE)["error_message"] is None
 
@@ -398,7 +512,9 @@ def test_a_logical_date_twice(stack, second, world):
     world.assert_one_copy(runs)
 
 
-@pytest.mark.parametrize("second", [{"airflow.dags": "s3://dags/nobody-looks-here", "airflow.parse_seconds": 3}], indirect=True)
+@pytest.mark.parametrize(
+    "second", [{"airflow.dags": "s3://dags/nobody-looks-here", "airflow.parse_seconds": 3}], indirect=True
+)
 def test_a_folder_that_airflow_does_not_watch(second, world):
     world.create()
     failed = until(world.get, lambda d: d["status"] == "failed", PATIENCE)
@@ -412,19 +528,35 @@ def test_a_bucket_that_is_missing(second, world):
     assert pending["status"] == "pending" and "no-such-bucket" in pending["error_message"]
 
 
-@pytest.mark.parametrize("status, code", [(403, "AccessDenied"), (507, "InsufficientStorage")], ids=["read-only", "full"])
+@pytest.mark.parametrize(
+    "status, code", [(403, "AccessDenied"), (507, "InsufficientStorage")], ids=["read-only", "full"]
+)
 def test_a_bucket_that_takes_nothing(stack, world, status, code):
     """The deployment waits and says why; it becomes active when the bucket takes files again."""
-    refuse = Fault(forward=False, status=status, body=f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode(), headers={"Content-Type": "application/xml"})
+    refuse = Fault(
+        forward=False,
+        status=status,
+        body=f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode(),
+        headers={"Content-Type": "application/xml"},
+    )
     data = f"second-{uuid.uuid4().hex[:6]}"
     (stack.folder / data).mkdir()
     with Proxy(stack.s3.url, lambda seen: refuse if seen.method == "PUT" else None) as bucket:
-        server = serve(stack, {"store.location": str(stack.folder / data / "slipway.db")}, data, {"AWS_ENDPOINT_URL": bucket.url, "MLFLOW_S3_ENDPOINT_URL": ""})
+        server = serve(
+            stack,
+            {"store.location": str(stack.folder / data / "slipway.db")},
+            data,
+            {"AWS_ENDPOINT_URL": bucket.url, "MLFLOW_S3_ENDPOINT_URL": ""},
+        )
         world.slipway = server
         try:
             world.create()
             waiting = until(world.get, lambda d: d["error_message"] is not None, PATIENCE)
-            assert waiting["status"] == "pending" and "write the DAG" in waiting["error_message"] and "s3://dags/" in waiting["error_message"]
+            assert (
+                waiting["status"] == "pending"
+                and "write the DAG" in waiting["error_message"]
+                and "s3://dags/" in waiting["error_message"]
+            )
             bucket.rule = lambda _: None
             assert until(world.get, lambda d: d["status"] == "active", PATIENCE)["error_message"] is None
         finally:
@@ -438,15 +570,29 @@ def test_clocks_that_differ(stack, world, offset):
     """Slipway's clock is a minute off Airflow's: a life, and a run of Airflow's own, all the same."""
     data = f"second-{uuid.uuid4().hex[:6]}"
     (stack.folder / data).mkdir()
-    server = serve(stack, {"store.location": str(stack.folder / data / "slipway.db")}, data,
-                   {"LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "FAKETIME": offset, "DONT_FAKE_MONOTONIC": "1"})
+    server = serve(
+        stack,
+        {"store.location": str(stack.folder / data / "slipway.db")},
+        data,
+        {
+            "LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+            "FAKETIME": offset,
+            "DONT_FAKE_MONOTONIC": "1",
+        },
+    )
     world.slipway = server
     try:
         made = world.active()
         assert world.finished(world.trigger("2024-06-01T00:00:00Z"))["status"] == "succeeded"
-        by_hand = stack.airflow.call("POST", f"/dags/{made['dag_id']}/dagRuns", {"logical_date": "2024-05-05T00:00:00Z"})["dag_run_id"]
+        by_hand = stack.airflow.call(
+            "POST", f"/dags/{made['dag_id']}/dagRuns", {"logical_date": "2024-05-05T00:00:00Z"}
+        )["dag_run_id"]
         # Their callbacks go to the first server, which does not know the deployment: this one asks Airflow.
-        until(lambda: [run for run in world.runs() if run["airflow_run_id"] == by_hand and run["status"] == "succeeded"], bool, PATIENCE)
+        until(
+            lambda: [run for run in world.runs() if run["airflow_run_id"] == by_hand and run["status"] == "succeeded"],
+            bool,
+            PATIENCE,
+        )
     finally:
         server.call("DELETE", world.one)
         server.stop()

@@ -1,4 +1,4 @@
-"""Airflow 2.10: the older API with basic authentication, DAGs in a folder on a shared disk, and the embedded catalog."""
+"""Airflow 2.10: the older API with basic authentication, DAGs in a folder on a shared disk, the embedded catalog."""
 
 import subprocess
 
@@ -18,9 +18,20 @@ def world(tmp_path):
     port = free_port()
     with Airflow2(tmp_path, {"SLIPWAY_PSK_FILE": str(lake.dir / "platform.psk")}) as airflow:
         url = f"http://127.0.0.1:{port}"
-        server = Server(lake.dir, {"dispatch.kind": "airflow", "airflow.url": airflow.url, "airflow.username": USER, "airflow.password": PASSWORD,
-                                   "airflow.dags": f"file://{airflow.dags}", "server.public_url": url, "server.listen": f"127.0.0.1:{port}",
-                                   "airflow.poll_seconds": 1, "store.location": str(lake.dir / "slipway.db")})
+        server = Server(
+            lake.dir,
+            {
+                "dispatch.kind": "airflow",
+                "airflow.url": airflow.url,
+                "airflow.username": USER,
+                "airflow.password": PASSWORD,
+                "airflow.dags": f"file://{airflow.dags}",
+                "server.public_url": url,
+                "server.listen": f"127.0.0.1:{port}",
+                "airflow.poll_seconds": 1,
+                "store.location": str(lake.dir / "slipway.db"),
+            },
+        )
         yield lake, airflow, server
         server.stop()
 

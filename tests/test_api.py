@@ -21,8 +21,14 @@ def server(ready):
 
 
 def test_create_trigger_and_read(ready, server):
-    status, made, headers = server.call("POST", "/api/models/m/deployments", body(schedule="0 6 * * *", extra=1, model={"model_name": "other", "model_alias": "champion"}))
-    assert status == 201 and made["status"] == "active" and made["model"] == "m" and made["resolved_model_version"] == "1"
+    status, made, headers = server.call(
+        "POST",
+        "/api/models/m/deployments",
+        body(schedule="0 6 * * *", extra=1, model={"model_name": "other", "model_alias": "champion"}),
+    )
+    assert (
+        status == 201 and made["status"] == "active" and made["model"] == "m" and made["resolved_model_version"] == "1"
+    )
     assert headers["Slipway-Ignored-Fields"] == "extra"
     assert server.call("POST", "/api/models/m/deployments", body())[0] == 409
     status, run, _ = server.call("POST", f"{ONE}/trigger", {"logical_date": "2024-03-01T06:00:00+01:00"})
@@ -37,7 +43,9 @@ def test_create_trigger_and_read(ready, server):
     assert server.call("GET", ONE)[1]["last_run"]["run_id"] == again["run_id"]
     assert [r["run_id"] for r in server.call("GET", f"{ONE}/runs")[1]["items"]] == [again["run_id"], run["run_id"]]
     page = server.call("GET", f"{ONE}/runs?limit=1")[1]
-    assert server.call("GET", f"{ONE}/runs?limit=1&cursor={page['next_cursor']}")[1]["items"][0]["run_id"] == run["run_id"]
+    assert (
+        server.call("GET", f"{ONE}/runs?limit=1&cursor={page['next_cursor']}")[1]["items"][0]["run_id"] == run["run_id"]
+    )
     assert [d["name"] for d in server.call("GET", "/api/deployments?owner=y")[1]["items"]] == ["d"]
     assert server.call("GET", "/api/deployments?owner=z")[1]["items"] == []
 
@@ -48,15 +56,26 @@ def test_validate_only_stores_nothing(ready, server):
     assert not ready.catalog.table_exists("ml.p")
 
 
-@pytest.mark.parametrize("change, status, loc, words", [
-    ({"model__model_version": "9"}, 404, None, "no version '9'"), ({"model": {"model_name": "m", "model_alias": "nope"}}, 404, None, "no alias 'nope'"),
-    ({"source__table": "nope"}, 404, None, "no table src.nope"), ({"source__snapshot_id": 5}, 404, None, "no snapshot 5"),
-    ({"schedule": "61 * * * *"}, 422, ["body", "schedule"], "minute field"), ({"source__filter_sql": "id >"}, 422, ["body", "source", "filter_sql"], "at character 5"),
-    ({"source__filter_sql": "id + 1"}, 422, ["body", "source", "filter_sql"], "boolean"), ({"entity_columns": []}, 422, ["body", "entity_columns"], "at least one"),
-    ({"entity_columns": ["nope"]}, 422, ["body", "entity_columns"], "'nope'"), ({"entity_columns": ["id", "id"]}, 422, ["body", "entity_columns"], "repeated"),
-    ({"entity_columns": [""]}, 422, ["body", "entity_columns"], "no name"), ({"partition_column": "nope"}, 422, ["body", "partition_column"], "'nope'"),
-    ({"source__catalog": "nope"}, 422, ["body", "source", "catalog"], "no catalog 'nope'"), ({"target": {"schema": "src", "table": "t"}}, 422, ["body", "target", "table"], "cannot take"),
-    ({"entity_columns": ["id"], "model": {"model_name": "m"}}, 422, ["body", "model"], "exactly one")])
+@pytest.mark.parametrize(
+    "change, status, loc, words",
+    [
+        ({"model__model_version": "9"}, 404, None, "no version '9'"),
+        ({"model": {"model_name": "m", "model_alias": "nope"}}, 404, None, "no alias 'nope'"),
+        ({"source__table": "nope"}, 404, None, "no table src.nope"),
+        ({"source__snapshot_id": 5}, 404, None, "no snapshot 5"),
+        ({"schedule": "61 * * * *"}, 422, ["body", "schedule"], "minute field"),
+        ({"source__filter_sql": "id >"}, 422, ["body", "source", "filter_sql"], "at character 5"),
+        ({"source__filter_sql": "id + 1"}, 422, ["body", "source", "filter_sql"], "boolean"),
+        ({"entity_columns": []}, 422, ["body", "entity_columns"], "at least one"),
+        ({"entity_columns": ["nope"]}, 422, ["body", "entity_columns"], "'nope'"),
+        ({"entity_columns": ["id", "id"]}, 422, ["body", "entity_columns"], "repeated"),
+        ({"entity_columns": [""]}, 422, ["body", "entity_columns"], "no name"),
+        ({"partition_column": "nope"}, 422, ["body", "partition_column"], "'nope'"),
+        ({"source__catalog": "nope"}, 422, ["body", "source", "catalog"], "no catalog 'nope'"),
+        ({"target": {"schema": "src", "table": "t"}}, 422, ["body", "target", "table"], "cannot take"),
+        ({"entity_columns": ["id"], "model": {"model_name": "m"}}, 422, ["body", "model"], "exactly one"),
+    ],
+)
 def test_what_a_body_means_is_checked(server, change, status, loc, words):
     got, answer, _ = server.call("POST", "/api/models/m/deployments", body(**change))
     assert got == status, answer
@@ -88,7 +107,11 @@ def test_credentials(server):
 def test_openapi_describes_what_validates(server):
     document = server.call("GET", "/openapi.json")[1]
     schema = document["components"]["schemas"]["CreateDeployment"]
-    assert document["openapi"] == "3.1.0" and schema["properties"]["name"]["maxLength"] == 63 and "trigger_now" not in schema["required"]
+    assert (
+        document["openapi"] == "3.1.0"
+        and schema["properties"]["name"]["maxLength"] == 63
+        and "trigger_now" not in schema["required"]
+    )
 
 
 def test_a_failed_run_says_why(ready, server):
@@ -156,8 +179,10 @@ def test_only_loopback(ready):
 
 def test_the_command_line(ready, server):
     file = ready.dir / "d.yaml"
-    file.write_text("name: d\nmodel: {model_name: m, model_version: '1'}\nsource: {schema: src, table: t, filter_sql: 'id < 7'}\n"
-                    "target: {schema: ml, table: p}\nentity_columns: [id]\ndomain: x\nowner: y\n")
+    file.write_text(
+        "name: d\nmodel: {model_name: m, model_version: '1'}\nsource: {schema: src, table: t, filter_sql: 'id < 7'}\n"
+        "target: {schema: ml, table: p}\nentity_columns: [id]\ndomain: x\nowner: y\n"
+    )
     at = ("--server", server.url)
     assert json.loads(ready.cli(*at, "--json", "deploy", str(file)).stdout)["name"] == "d"
     again = ready.cli(*at, "deploy", str(file), check=False)

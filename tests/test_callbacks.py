@@ -1,4 +1,5 @@
-"""Callbacks of batch DAGs in every order: the records agree with a model of what they may become. SLIPWAY_CALLBACK_SEQUENCES: how many."""
+"""Callbacks of batch DAGs in every order: the records agree with a model of what they may become.
+SLIPWAY_CALLBACK_SEQUENCES: how many."""
 
 import http.client
 import json
@@ -29,12 +30,23 @@ class Model:
 def sequence(rng: random.Random):
     """Reports of one to three runs, repeated, reordered, of a cleared run too, and of runs that nobody knew."""
     names = [f"dag-{uuid.UUID(int=rng.getrandbits(128))}" for _ in range(rng.randint(1, 3))]
-    ids = {name: [None] if rng.random() < 0.6 else [str(uuid.UUID(int=rng.getrandbits(128))) for _ in range(rng.randint(1, 2))] for name in names}
+    ids = {
+        name: [None]
+        if rng.random() < 0.6
+        else [str(uuid.UUID(int=rng.getrandbits(128))) for _ in range(rng.randint(1, 2))]
+        for name in names
+    }
     reports = []
     for name in names:
         for run_id in ids[name]:
-            life = [("queued", None, None), ("running", None, None), ("running", rng.randint(0, 9), None),
-                    ("succeeded", rng.randint(0, 99), None) if rng.random() < 0.6 else ("failed", None, f"e{rng.randint(0, 9)}")]
+            life = [
+                ("queued", None, None),
+                ("running", None, None),
+                ("running", rng.randint(0, 9), None),
+                ("succeeded", rng.randint(0, 99), None)
+                if rng.random() < 0.6
+                else ("failed", None, f"e{rng.randint(0, 9)}"),
+            ]
             reports += [(name, run_id, *step) for step in life if rng.random() < 0.8]
     reports += [rng.choice(reports) for _ in range(rng.randint(0, 4))] if reports else []
     if rng.random() < 0.7:
@@ -49,7 +61,12 @@ def test_callbacks_in_every_order(ready, server):
     connection = http.client.HTTPConnection(address)
 
     def call(method, path, sent=None):
-        connection.request(method, path, None if sent is None else json.dumps(sent), {"Content-Type": "application/json", "Authorization-PSK": server.psk})
+        connection.request(
+            method,
+            path,
+            None if sent is None else json.dumps(sent),
+            {"Content-Type": "application/json", "Authorization-PSK": server.psk},
+        )
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
 
@@ -63,7 +80,11 @@ def test_callbacks_in_every_order(ready, server):
             code, told_back = call("POST", f"{ONE}/runs", sent)
             told += 1
             assert code == 200 and told_back["airflow_run_id"] == name and run_id in (None, told_back["run_id"])
-            assert (told_back["status"], told_back["rows_scored"], told_back["error_message"]) == (model.status, model.rows, model.error), sent
+            assert (told_back["status"], told_back["rows_scored"], told_back["error_message"]) == (
+                model.status,
+                model.rows,
+                model.error,
+            ), sent
     records, cursor = {}, ""
     while cursor is not None:
         code, page = call("GET", f"{ONE}/runs?limit=500{cursor and f'&cursor={cursor}'}")

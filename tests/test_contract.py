@@ -9,15 +9,103 @@ from fastapi.testclient import TestClient
 from reference_api import app
 
 reference = TestClient(app, raise_server_exceptions=False)
-VALID = {"name": "churn-daily", "model": {"model_name": "churn", "model_version": "3"},
-         "source": {"schema": "crm", "table": "customers", "catalog": "iceberg", "filter_sql": "a = 1", "snapshot_id": 123},
-         "target": {"schema": "ml", "table": "churn_scores", "catalog": "iceberg"}, "entity_columns": ["customer_id"], "domain": "growth",
-         "owner": "o", "type": "batch", "schedule": "0 6 * * *", "rerun_behavior": "append_dedup", "partition_column": "scored_at",
-         "trigger_now": False, "allowed_roles": ["data-science"]}
-VALUES = [None, 0, 1, -7, 3.5, 2.0, 1e300, -0.0, True, False, "", " ", "x", "é😀", "true", "YES", "off", "12", " 12 ", "12.0", "12.5", "+3", "1_000", "1__0", "_1", "-5",
-          "9" * 30, 2**63 - 1, -(2**63), [], ["a"], [1], [None, "b", {}], {}, {"a": 1}, "a" * 64, "a-", "-a", "a--b", "A", "a\n"]
-RAW = ["", " ", "null", "[]", '"x"', "true", "{", "{}", "{} {}", "{'name':1}", "nul", '{"a":}', '{"a" 1}', '{"a":1,}', '{"a":1 "b":2}', "[1,]", "[1 2]", '"abc', '{"a":"\\x"}',
-       '{"a":"\\u12"}', '{"a":"\n"}', "01", "-", "1.", ".5", "1e", "+1", "NaN", "[Infinity, -Infinity]", "tru", '{"é": nope}', '{"name": "a", "name": 5}', '{1: 2}', "[", '{"a"', "[1", "\ufeff{}"]
+VALID = {
+    "name": "churn-daily",
+    "model": {"model_name": "churn", "model_version": "3"},
+    "source": {"schema": "crm", "table": "customers", "catalog": "iceberg", "filter_sql": "a = 1", "snapshot_id": 123},
+    "target": {"schema": "ml", "table": "churn_scores", "catalog": "iceberg"},
+    "entity_columns": ["customer_id"],
+    "domain": "growth",
+    "owner": "o",
+    "type": "batch",
+    "schedule": "0 6 * * *",
+    "rerun_behavior": "append_dedup",
+    "partition_column": "scored_at",
+    "trigger_now": False,
+    "allowed_roles": ["data-science"],
+}
+VALUES = [
+    None,
+    0,
+    1,
+    -7,
+    3.5,
+    2.0,
+    1e300,
+    -0.0,
+    True,
+    False,
+    "",
+    " ",
+    "x",
+    "é😀",
+    "true",
+    "YES",
+    "off",
+    "12",
+    " 12 ",
+    "12.0",
+    "12.5",
+    "+3",
+    "1_000",
+    "1__0",
+    "_1",
+    "-5",
+    "9" * 30,
+    2**63 - 1,
+    -(2**63),
+    [],
+    ["a"],
+    [1],
+    [None, "b", {}],
+    {},
+    {"a": 1},
+    "a" * 64,
+    "a-",
+    "-a",
+    "a--b",
+    "A",
+    "a\n",
+]
+RAW = [
+    "",
+    " ",
+    "null",
+    "[]",
+    '"x"',
+    "true",
+    "{",
+    "{}",
+    "{} {}",
+    "{'name':1}",
+    "nul",
+    '{"a":}',
+    '{"a" 1}',
+    '{"a":1,}',
+    '{"a":1 "b":2}',
+    "[1,]",
+    "[1 2]",
+    '"abc',
+    '{"a":"\\x"}',
+    '{"a":"\\u12"}',
+    '{"a":"\n"}',
+    "01",
+    "-",
+    "1.",
+    ".5",
+    "1e",
+    "+1",
+    "NaN",
+    "[Infinity, -Infinity]",
+    "tru",
+    '{"é": nope}',
+    '{"name": "a", "name": 5}',
+    "{1: 2}",
+    "[",
+    '{"a"',
+    "[1",
+    "\ufeff{}",
+]
 
 
 def paths(body, prefix=()):
@@ -59,8 +147,14 @@ def key(error):
 
 
 def differences(server, raw: str, headers=None):
-    want = reference.post("/api/models/churn/deployments", content=raw.encode(), headers={"Content-Type": "application/json", **(headers or {})})
-    status, got, _ = server.call("POST", "/api/models/churn/deployments?validate_only=true", raw=raw.encode(), headers=headers)
+    want = reference.post(
+        "/api/models/churn/deployments",
+        content=raw.encode(),
+        headers={"Content-Type": "application/json", **(headers or {})},
+    )
+    status, got, _ = server.call(
+        "POST", "/api/models/churn/deployments?validate_only=true", raw=raw.encode(), headers=headers
+    )
     if want.status_code == 422:
         if status != 422 or sorted(map(key, want.json()["detail"])) != sorted(map(key, got["detail"])):
             return f"{raw[:300]}\n  want {want.json()['detail']}\n  got  {status} {got['detail']}"
@@ -86,14 +180,26 @@ def test_bodies_that_are_no_object(server, raw):
     assert not found, found
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/vnd.api+json", "application/json; charset=utf-8", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/vnd.api+json", "application/json; charset=utf-8", "application/x-www-form-urlencoded"],
+)
 def test_content_types(server, content_type):
     found = differences(server, json.dumps(VALID), {"Content-Type": content_type})
     assert not found, found
 
 
 def test_hostile_bodies_are_answered(server):
-    for raw in [b"\xff\xfe", b'{"name": "\xc3\x28"}', b"[" * 100_000, b'{"a":' * 5000, b"1" * 5000, b'{"name": "a\\u0000b"}', b'{"name": "\\ud800"}', b"\0"]:
+    for raw in [
+        b"\xff\xfe",
+        b'{"name": "\xc3\x28"}',
+        b"[" * 100_000,
+        b'{"a":' * 5000,
+        b"1" * 5000,
+        b'{"name": "a\\u0000b"}',
+        b'{"name": "\\ud800"}',
+        b"\0",
+    ]:
         status, _, _ = server.call("POST", "/api/models/churn/deployments", raw=raw)
         assert 400 <= status < 500, raw[:40]
     status, _, _ = server.call("POST", "/api/models/churn/deployments", raw=b'"' + b"a" * (1 << 20) + b'"')

@@ -1,5 +1,5 @@
-"""deploy/: what can be checked without a container engine. The Compose file against the Compose schema, the manifests against Kubernetes'
-own, and the settings of both against `slipway config`."""
+"""deploy/: what can be checked without a container engine. The Compose file against the Compose schema, the manifests
+against Kubernetes' own, and the settings of both against `slipway config`."""
 
 import os
 import subprocess
@@ -14,8 +14,18 @@ DEPLOY = ROOT / "deploy"
 
 
 def test_compose_file():
-    done = subprocess.run([sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "docker-compose.yml"],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "check_jsonschema",
+            "--builtin-schema",
+            "vendor.compose-spec",
+            DEPLOY / "docker-compose.yml",
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -36,7 +46,15 @@ def test_settings_are_slipways(tmp_path):
     (tmp_path / "slipway.toml").write_text(config)
     compose = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text())["services"]["slipway"]["environment"]
     pods = next(m for m in manifests() if m["kind"] == "Deployment")["spec"]["template"]["spec"]["containers"][0]["env"]
-    for environment in ({k: v for k, v in compose.items() if k.startswith("SLIPWAY_")}, {item["name"]: "x" for item in pods}):
-        done = subprocess.run([BINARY, "config", "--config", tmp_path / "slipway.toml"], capture_output=True, text=True, env={**os.environ, **environment})
+    for environment in (
+        {k: v for k, v in compose.items() if k.startswith("SLIPWAY_")},
+        {item["name"]: "x" for item in pods},
+    ):
+        done = subprocess.run(
+            [BINARY, "config", "--config", tmp_path / "slipway.toml"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment},
+        )
         assert done.returncode == 0, done.stderr
     assert tomllib.loads(config)["dispatch"]["kind"] == "airflow" == compose["SLIPWAY_DISPATCH_KIND"]

@@ -1,4 +1,5 @@
-"""Two attempts of one run at once, whatever is held, released late or killed: one copy, and every file that the table names is there."""
+"""Two attempts of one run at once, whatever is held, released late or killed: one copy, and every file that the table
+names is there."""
 
 import json
 import os
@@ -52,8 +53,13 @@ class Attempt:
         self.gate = Gate(server.url, wanted)
         lake.place = {**lake.place, "uri": self.gate.proxy.url}
         self.job = lake.job(attempt=number, **job)
-        self.process = subprocess.Popen([BINARY, "score", "--job", self.job], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                        env={**os.environ, **lake.environment})
+        self.process = subprocess.Popen(
+            [BINARY, "score", "--job", self.job],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **lake.environment},
+        )
         self.ended = threading.Event()
         threading.Thread(target=self._wait, daemon=True).start()
 
@@ -102,7 +108,8 @@ def is_about_target(seen: Seen) -> bool:
 
 
 def assert_one_copy(lake, s3, run_ids: set[str], tidy: bool = True) -> None:
-    """By PyIceberg: each row once with its right prediction, one snapshot for each run, all files there, and none left over."""
+    """By PyIceberg: each row once with its right prediction, one snapshot for each run, all files there, and none left
+    over."""
     rows = lake.rows()  # reads every file
     assert len(rows) == len(lake.frame) and rows["id"].is_unique
     assert (rows["prediction"].to_numpy() == lake.booster.predict(lake.frame)).all()
@@ -123,7 +130,7 @@ def assert_one_copy(lake, s3, run_ids: set[str], tidy: bool = True) -> None:
 @pytest.mark.parametrize("rerun", ["overwrite_partition", "append_dedup"])
 @pytest.mark.parametrize("when", ["after the other's end", "while the other stands at its commit"])
 def test_an_attempt_held_at_its_commit(lake, attempt, s3, when, rerun, creates):
-    """The first attempt hangs with its commit on the way, the second one does the run, and then the first one goes on."""
+    """The first attempt hangs with its commit on the way, the second does the run, then the first goes on."""
     runs = set()
     if not creates:
         before = lake.job(logical_date="2024-03-01T01:00:00Z", rerun=rerun, filter_sql="id < 0")
@@ -171,7 +178,8 @@ def until_answered(gate: Gate, held: Held) -> int:
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + INTERLEAVINGS))
 def test_interleavings(lake, attempt, s3, seed):
-    """Two attempts of a run, each stopped at every request about the target, go on in any order; some are killed, their last request arrives late."""
+    """Two attempts of a run, each stopped at every request about the target, go on in any order; some are killed, their
+    last request arrives late."""
     rng = random.Random(seed)
     run_id = str(uuid.uuid4())
     job = {"run_id": run_id, "rerun": rng.choice(["overwrite_partition", "append_dedup"])}

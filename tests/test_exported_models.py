@@ -1,4 +1,5 @@
-"""Trees of scikit-learn and CatBoost: exported once, shown to be exact, then scored natively, bit by bit what pyfunc gives."""
+"""Trees of scikit-learn and CatBoost: exported once, shown to be exact, then scored natively, bit by bit what pyfunc
+gives."""
 
 import json
 
@@ -41,7 +42,11 @@ CASES = {
     "histogram": (ensemble.HistGradientBoostingClassifier(max_iter=30, random_state=1), BINARY_LABEL, HOLES),
     "histogram_of_words": (ensemble.HistGradientBoostingClassifier(max_iter=10, random_state=1), WORDS, HOLES),
     "isolation_forest": (ensemble.IsolationForest(n_estimators=30, contamination=0.1, random_state=1), None, FRAME),
-    "isolation_forest_of_some": (ensemble.IsolationForest(n_estimators=30, max_features=2, random_state=1), None, FRAME),
+    "isolation_forest_of_some": (
+        ensemble.IsolationForest(n_estimators=30, max_features=2, random_state=1),
+        None,
+        FRAME,
+    ),
 }
 
 
@@ -50,13 +55,20 @@ def save(model, folder, rows: pd.DataFrame, **settings):
     answer = getattr(model, settings.get("pyfunc_predict_fn", "predict"))(rows.head(20))
     if settings.pop("skops_types", False) is not None and flavor is mlflow.sklearn:
         settings["serialization_format"] = "cloudpickle"
-    flavor.save_model(model, folder, signature=infer_signature(rows.head(20), answer), pip_requirements=["scikit-learn"], **settings)
+    flavor.save_model(
+        model, folder, signature=infer_signature(rows.head(20), answer), pip_requirements=["scikit-learn"], **settings
+    )
     return folder
 
 
 def thresholds(estimator) -> list[float]:
     if hasattr(estimator, "_predictors"):
-        return [float(t) for stage in estimator._predictors for p in stage for t in p.nodes["num_threshold"][p.nodes["is_leaf"] == 0]]
+        return [
+            float(t)
+            for stage in estimator._predictors
+            for p in stage
+            for t in p.nodes["num_threshold"][p.nodes["is_leaf"] == 0]
+        ]
     trees = np.ravel(estimator.estimators_) if hasattr(estimator, "estimators_") else [estimator]
     return [float(t) for e in trees for t in e.tree_.threshold[e.tree_.children_left >= 0]]
 
@@ -73,10 +85,17 @@ def test_trees_of_scikit_learn(tmp_path, name):
 def test_trees_without_any_split(tmp_path, name):
     """All trees of the model are one leaf, or some of them."""
     few = ensemble.RandomForestRegressor(20, max_samples=2, random_state=1)
-    models = {"tree": (tree.DecisionTreeRegressor(), np.ones(1500)), "forest": (ensemble.RandomForestClassifier(5, min_samples_split=9999), WORDS),
-              "some_of_a_forest": (few, NUMBER.round()), "boosting": (ensemble.GradientBoostingRegressor(n_estimators=3, min_samples_split=9999), NUMBER),
-              "histogram": (ensemble.HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=9999), NUMBER),
-              "catboost": (catboost.CatBoostRegressor(iterations=3, verbose=0, allow_writing_files=False, allow_const_label=True), np.full(1500, 2.5))}
+    models = {
+        "tree": (tree.DecisionTreeRegressor(), np.ones(1500)),
+        "forest": (ensemble.RandomForestClassifier(5, min_samples_split=9999), WORDS),
+        "some_of_a_forest": (few, NUMBER.round()),
+        "boosting": (ensemble.GradientBoostingRegressor(n_estimators=3, min_samples_split=9999), NUMBER),
+        "histogram": (ensemble.HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=9999), NUMBER),
+        "catboost": (
+            catboost.CatBoostRegressor(iterations=3, verbose=0, allow_writing_files=False, allow_const_label=True),
+            np.full(1500, 2.5),
+        ),
+    }
     model, labels = models[name]
     model.fit(FRAME, labels)
     if name == "some_of_a_forest":
@@ -89,7 +108,11 @@ def test_shares_of_classes(tmp_path):
     check(save(model, tmp_path / "m", FRAME, pyfunc_predict_fn="predict_proba"), FRAME)
 
 
-@pytest.mark.parametrize("labels, predict_fn", [(WORDS, "predict_proba"), (WORDS, "predict"), (NUMBER * 1e6, "predict")], ids=["shares", "labels", "means"])
+@pytest.mark.parametrize(
+    "labels, predict_fn",
+    [(WORDS, "predict_proba"), (WORDS, "predict"), (NUMBER * 1e6, "predict")],
+    ids=["shares", "labels", "means"],
+)
 def test_a_forest_whose_threads_add_in_any_order_is_native_and_has_the_bits_of_one_thread(tmp_path, labels, predict_fn):
     kind = ensemble.RandomForestRegressor if labels is not WORDS else ensemble.ExtraTreesClassifier
     model = kind(100, random_state=1, n_jobs=4, bootstrap=True).fit(FRAME, labels)
@@ -99,23 +122,45 @@ def test_a_forest_whose_threads_add_in_any_order_is_native_and_has_the_bits_of_o
     assert_equal(predict(folder, FRAME), getattr(model, predict_fn)(FRAME))
 
 
-@pytest.mark.parametrize("settings", [{}, {"grow_policy": "Lossguide"}, {"grow_policy": "Depthwise"}, {"nan_mode": "Max"}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"grow_policy": "Lossguide"}, {"grow_policy": "Depthwise"}, {"nan_mode": "Max"}], ids=str
+)
 def test_catboost(tmp_path, settings):
-    models = {"regressor": catboost.CatBoostRegressor(iterations=40, verbose=0, allow_writing_files=False, **settings).fit(HOLES, NUMBER),
-              "binary": catboost.CatBoostClassifier(iterations=40, verbose=0, allow_writing_files=False, **settings).fit(HOLES, BINARY_LABEL),
-              "words": catboost.CatBoostClassifier(iterations=20, verbose=0, allow_writing_files=False, **settings).fit(HOLES, WORDS)}
+    models = {
+        "regressor": catboost.CatBoostRegressor(iterations=40, verbose=0, allow_writing_files=False, **settings).fit(
+            HOLES, NUMBER
+        ),
+        "binary": catboost.CatBoostClassifier(iterations=40, verbose=0, allow_writing_files=False, **settings).fit(
+            HOLES, BINARY_LABEL
+        ),
+        "words": catboost.CatBoostClassifier(iterations=20, verbose=0, allow_writing_files=False, **settings).fit(
+            HOLES, WORDS
+        ),
+    }
     for name, model in models.items():
         borders = [b for column in model.get_borders().values() for b in column]
-        check(save(model, tmp_path / name, HOLES), pd.concat([HOLES, edge_rows(borders, list(HOLES), finite=True)], ignore_index=True))
+        check(
+            save(model, tmp_path / name, HOLES),
+            pd.concat([HOLES, edge_rows(borders, list(HOLES), finite=True)], ignore_index=True),
+        )
 
 
 def test_lightgbm_of_the_scikit_learn_api(tmp_path):
     settings = {"n_estimators": 20, "verbose": -1}
     stopped = lightgbm.LGBMClassifier(n_estimators=300, verbose=-1, learning_rate=0.5)
-    stopped.fit(HOLES[:1000], BINARY_LABEL[:1000], eval_set=[(HOLES[1000:], BINARY_LABEL[1000:])], callbacks=[lightgbm.early_stopping(3, verbose=False)])
+    stopped.fit(
+        HOLES[:1000],
+        BINARY_LABEL[:1000],
+        eval_set=[(HOLES[1000:], BINARY_LABEL[1000:])],
+        callbacks=[lightgbm.early_stopping(3, verbose=False)],
+    )
     assert stopped.best_iteration_ < 300
-    models = {"regressor": lightgbm.LGBMRegressor(**settings).fit(HOLES, NUMBER), "binary": lightgbm.LGBMClassifier(**settings).fit(HOLES, BINARY_LABEL),
-              "words": lightgbm.LGBMClassifier(**settings).fit(HOLES, WORDS), "stopped": stopped}
+    models = {
+        "regressor": lightgbm.LGBMRegressor(**settings).fit(HOLES, NUMBER),
+        "binary": lightgbm.LGBMClassifier(**settings).fit(HOLES, BINARY_LABEL),
+        "words": lightgbm.LGBMClassifier(**settings).fit(HOLES, WORDS),
+        "stopped": stopped,
+    }
     for name, model in models.items():
         signature = infer_signature(HOLES.head(20), model.predict(HOLES.head(20)))
         mlflow.lightgbm.save_model(model, tmp_path / name, signature=signature, pip_requirements=["lightgbm"])
@@ -139,7 +184,11 @@ def test_means_of_counts_are_exponentials_within_a_few_units_of_the_last_place(t
 def test_missing_and_infinite_values_are_refused_where_scikit_learn_refuses_them(tmp_path):
     model = ensemble.GradientBoostingRegressor(n_estimators=3).fit(FRAME, NUMBER)
     folder = save(model, tmp_path / "m", FRAME)
-    for value, says in ((np.nan, "no missing values"), (np.inf, "no infinite values"), (1e300, "too large for float32")):
+    for value, says in (
+        (np.nan, "no missing values"),
+        (np.inf, "no infinite values"),
+        (1e300, "too large for float32"),
+    ):
         rows = FRAME.head(3).copy()
         rows.loc[1, "f2"] = value
         with pytest.raises(AssertionError, match=says):
@@ -179,11 +228,15 @@ def test_a_native_engine_that_is_wrong_is_found_out(lake):
     """Registration compares: here the signature promises another type than the engine gives, so Python scores."""
     model = ensemble.RandomForestRegressor(5, random_state=1).fit(FRAME, NUMBER)
     signature = infer_signature(FRAME.head(), model.predict(FRAME.head()).astype("float32"))
-    mlflow.sklearn.save_model(model, lake.dir / "forest", signature=signature, serialization_format="cloudpickle", pip_requirements=["scikit-learn"])
+    mlflow.sklearn.save_model(
+        model,
+        lake.dir / "forest",
+        signature=signature,
+        serialization_format="cloudpickle",
+        pip_requirements=["scikit-learn"],
+    )
     done = lake.cli("models", "register", "m", str(lake.dir / "forest"))
     assert "python engine" in done.stdout and "float" in done.stdout
     assert engine(lake.dir / "forest") == "python"
     got = predict(lake.dir / "forest", FRAME)
     assert_equal(got, model.predict(FRAME).astype("float32"))
-
-

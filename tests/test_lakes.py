@@ -1,4 +1,5 @@
-"""Tables in S3, behind an Iceberg REST catalog and PyIceberg's SQL catalog in PostgreSQL: what PyIceberg sees after runs and faults."""
+"""Tables in S3, behind an Iceberg REST catalog and PyIceberg's SQL catalog in PostgreSQL: what PyIceberg sees after
+runs and faults."""
 
 import json
 import os
@@ -21,8 +22,12 @@ LOST = [Fault(drop=True), *(Fault(status=status) for status in (419, 500, 502, 5
 
 def s3_properties(s3) -> dict:
     access = s3.environment()
-    return {"s3.endpoint": s3.url, "s3.access-key-id": access["AWS_ACCESS_KEY_ID"], "s3.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
-            "s3.region": "us-east-1"}
+    return {
+        "s3.endpoint": s3.url,
+        "s3.access-key-id": access["AWS_ACCESS_KEY_ID"],
+        "s3.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
+        "s3.region": "us-east-1",
+    }
 
 
 def filled(lake: Lake, rows: int = 500) -> Lake:
@@ -45,14 +50,28 @@ def rest_lake(folder, s3, server, uri=None, environment=None) -> Lake:
             for item in s3.client.list_objects_v2(Bucket=bucket, Prefix=prefix + "/").get("Contents", []):
                 s3.client.delete_object(Bucket=bucket, Key=item["Key"])
         catalog.drop_namespace(schema)
-    place = {"name": "lake", "kind": "rest", "uri": uri or server.url, "warehouse": "", "oauth2_server_uri": "", "scope": ""}
+    place = {
+        "name": "lake",
+        "kind": "rest",
+        "uri": uri or server.url,
+        "warehouse": "",
+        "oauth2_server_uri": "",
+        "scope": "",
+    }
     return Lake(folder, catalog, place, {"AWS_ENDPOINT_URL": s3.url, **s3.environment(), **(environment or {})})
 
 
 def sql_lake(folder, s3, warehouse, uri) -> Lake:
     location = f"{warehouse}/{uuid.uuid4().hex}"
-    catalog = SqlCatalog("lake", uri=uri.replace("postgresql:", "postgresql+psycopg:"), warehouse=location, **s3_properties(s3))
-    return Lake(folder, catalog, {"name": "lake", "kind": "sql", "uri": uri, "warehouse": location}, {"AWS_ENDPOINT_URL": s3.url, **s3.environment()})
+    catalog = SqlCatalog(
+        "lake", uri=uri.replace("postgresql:", "postgresql+psycopg:"), warehouse=location, **s3_properties(s3)
+    )
+    return Lake(
+        folder,
+        catalog,
+        {"name": "lake", "kind": "sql", "uri": uri, "warehouse": location},
+        {"AWS_ENDPOINT_URL": s3.url, **s3.environment()},
+    )
 
 
 @pytest.fixture(params=["rest", "rest that vends", "sql on postgresql", "sql on sqlite"])
@@ -62,7 +81,10 @@ def remote(request, tmp_path, s3, warehouse):
     elif request.param == "rest that vends":
         with RestCatalog(tmp_path / "server", f"{warehouse}/{uuid.uuid4().hex}", s3, vends=True) as server:
             lake = filled(rest_lake(tmp_path, s3, server))
-            lake.environment = {"AWS_ENDPOINT_URL": s3.url, "AWS_EC2_METADATA_DISABLED": "true"}  # no credentials but the catalog's
+            lake.environment = {
+                "AWS_ENDPOINT_URL": s3.url,
+                "AWS_EC2_METADATA_DISABLED": "true",
+            }  # no credentials but the catalog's
             yield lake
     elif request.param == "sql on postgresql":
         yield filled(sql_lake(tmp_path, s3, warehouse, request.getfixturevalue("postgresql").new_database()))
@@ -73,7 +95,9 @@ def remote(request, tmp_path, s3, warehouse):
 def keys(s3, lake, name="ml.p") -> list[str]:
     bucket, _, prefix = lake.catalog.load_table(name).location().removeprefix("s3://").partition("/")
     found = s3.client.list_objects_v2(Bucket=bucket, Prefix=prefix + "/")
-    return [item["Key"] for item in found.get("Contents", []) if not item["Key"].endswith("/")]  # Arrow's marks of empty folders
+    return [
+        item["Key"] for item in found.get("Contents", []) if not item["Key"].endswith("/")
+    ]  # Arrow's marks of empty folders
 
 
 def needed(lake, name="ml.p") -> set[str]:
@@ -84,7 +108,9 @@ def needed(lake, name="ml.p") -> set[str]:
         named.add(snapshot.manifest_list)
         for manifest in snapshot.manifests(table.io):
             named.add(manifest.manifest_path)
-            named |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False)}
+            named |= {
+                entry.data_file.file_path for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False)
+            }
     return named
 
 
@@ -92,7 +118,11 @@ def assert_one_copy(lake, s3, run_ids):
     rows = lake.rows()
     assert (rows["prediction"].to_numpy() == lake.booster.predict(lake.frame)).all()
     table = lake.catalog.load_table("ml.p")
-    assert [snapshot.summary["slipway.run-id"] for snapshot in table.metadata.snapshots if "slipway.run-id" in snapshot.summary.additional_properties] == run_ids
+    assert [
+        snapshot.summary["slipway.run-id"]
+        for snapshot in table.metadata.snapshots
+        if "slipway.run-id" in snapshot.summary.additional_properties
+    ] == run_ids
     bucket = table.location().removeprefix("s3://").partition("/")[0]
     assert {f"s3://{bucket}/{key}" for key in keys(s3, lake)} <= needed(lake), "files that nobody names"
 
@@ -102,7 +132,8 @@ def run_id_of(job) -> str:
 
 
 def test_runs(remote, s3):
-    """The first run makes schema and table; a rerun replaces its day; other days stay; append_dedup adds only what is new."""
+    """The first run makes schema and table; a rerun replaces its day; other days stay; append_dedup adds only what is
+    new."""
     first, again, tomorrow = remote.job(), remote.job(), remote.job(logical_date="2024-03-02T06:00:00Z")
     remote.score(first)
     assert_one_copy(remote, s3, [run_id_of(first)])
@@ -118,7 +149,9 @@ def test_runs(remote, s3):
 
 def test_a_filter_prunes_files(remote):
     more = with_ids(numbers(100))
-    remote.catalog.load_table("src.t").append(more.set_column(more.schema.get_field_index("id"), "id", pa.array(range(1000, 1100), pa.int64())))
+    remote.catalog.load_table("src.t").append(
+        more.set_column(more.schema.get_field_index("id"), "id", pa.array(range(1000, 1100), pa.int64()))
+    )
     events = remote.score(filter_sql="id >= 1000")
     planned = next(e for e in events if e["event"] == "planned")
     assert planned["skipped_files"] == 1 and len(remote.rows()) == 100
@@ -132,7 +165,9 @@ def test_kill_9_and_again(remote, s3):
     remote.table("src.t", big)
     for phase in ("planned", "progress"):
         job = remote.job()
-        process = subprocess.Popen([BINARY, "score", "--job", job], stdout=subprocess.PIPE, text=True, env={**os.environ, **remote.environment})
+        process = subprocess.Popen(
+            [BINARY, "score", "--job", job], stdout=subprocess.PIPE, text=True, env={**os.environ, **remote.environment}
+        )
         for line in process.stdout:
             if f'"{phase}"' in line:
                 process.send_signal(signal.SIGKILL)
@@ -185,8 +220,16 @@ def test_the_answer_of_a_commit_is_lost(behind_a_proxy, s3, fault, creates):
     assert_one_copy(lake, s3, [run_id_of(job) for job in runs])
 
 
-@pytest.mark.parametrize("fault", [Fault(forward=False, status=503), Fault(forward=False, drop=True), Fault(forward=False, status=429),
-                                   Fault(forward=False, status=409)], ids=["503", "dropped", "429", "409"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(forward=False, status=503),
+        Fault(forward=False, drop=True),
+        Fault(forward=False, status=429),
+        Fault(forward=False, status=409),
+    ],
+    ids=["503", "dropped", "429", "409"],
+)
 def test_a_commit_that_did_not_arrive(behind_a_proxy, s3, fault):
     lake = behind_a_proxy
     lake.proxy.rule = Once(fault)
@@ -201,7 +244,11 @@ def test_a_commit_that_is_refused(behind_a_proxy, s3, status, words):
     lake = behind_a_proxy
     lake.score(lake.job(logical_date="2024-01-01T00:00:00Z"))
     before = set(keys(s3, lake))
-    lake.proxy.rule = lambda seen: Fault(forward=False, status=status, body=b'{"error": {"message": "not you", "code": 1}}') if is_commit(seen) else None
+    lake.proxy.rule = lambda seen: (
+        Fault(forward=False, status=status, body=b'{"error": {"message": "not you", "code": 1}}')
+        if is_commit(seen)
+        else None
+    )
     failed = lake.score(ok=False)[-1]
     assert failed["event"] == "failed" and words in failed["message"] and "not you" in failed["message"]
     assert set(keys(s3, lake)) == before
@@ -234,8 +281,16 @@ def test_client_credentials(tmp_path, s3, rest_catalog):
     def rule(seen):
         if seen.path == "/token":
             tokens.append(f"token-{len(tokens)}")
-            assert b"grant_type=client_credentials" in seen.body and b"client_secret=s3cr%21t" in seen.body and b"scope=tables" in seen.body
-            return Fault(forward=False, status=200, body=json.dumps({"access_token": tokens[-1], "token_type": "bearer", "expires_in": 3600}).encode())
+            assert (
+                b"grant_type=client_credentials" in seen.body
+                and b"client_secret=s3cr%21t" in seen.body
+                and b"scope=tables" in seen.body
+            )
+            return Fault(
+                forward=False,
+                status=200,
+                body=json.dumps({"access_token": tokens[-1], "token_type": "bearer", "expires_in": 3600}).encode(),
+            )
         if seen.headers.get("Authorization") != f"Bearer {tokens[-1] if tokens else None}":
             return Fault(forward=False, status=401)
         if is_commit(seen) and not refused:
@@ -244,7 +299,11 @@ def test_client_credentials(tmp_path, s3, rest_catalog):
         return None
 
     with Proxy(rest_catalog.url, rule) as proxy:
-        lake = filled(rest_lake(tmp_path, s3, rest_catalog, uri=proxy.url, environment={"SLIPWAY_CATALOGS_LAKE_CREDENTIAL": "me:s3cr!t"}))
+        lake = filled(
+            rest_lake(
+                tmp_path, s3, rest_catalog, uri=proxy.url, environment={"SLIPWAY_CATALOGS_LAKE_CREDENTIAL": "me:s3cr!t"}
+            )
+        )
         lake.place |= {"oauth2_server_uri": f"{proxy.url}/token", "scope": "tables"}
         job = lake.job()
         lake.score(job)
@@ -256,8 +315,13 @@ def test_client_credentials(tmp_path, s3, rest_catalog):
         lake.score()
 
 
-@pytest.mark.parametrize("break_it, words", [
-    ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "s3://warehouse"), ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "MLFLOW_S3_ENDPOINT_URL": ""}, "s3://warehouse")])
+@pytest.mark.parametrize(
+    "break_it, words",
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "s3://warehouse"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "MLFLOW_S3_ENDPOINT_URL": ""}, "s3://warehouse"),
+    ],
+)
 def test_s3_that_cannot_be_used(tmp_path, s3, rest_catalog, break_it, words):
     lake = filled(rest_lake(tmp_path, s3, rest_catalog))
     lake.environment |= break_it
@@ -266,10 +330,17 @@ def test_s3_that_cannot_be_used(tmp_path, s3, rest_catalog, break_it, words):
     assert "wrong" not in failed["message"]
 
 
-@pytest.mark.parametrize("status, code", [(403, "AccessDenied"), (507, "InsufficientStorage")], ids=["read-only", "full"])
+@pytest.mark.parametrize(
+    "status, code", [(403, "AccessDenied"), (507, "InsufficientStorage")], ids=["read-only", "full"]
+)
 def test_a_warehouse_that_takes_nothing(tmp_path, s3, rest_catalog, status, code):
     """The run fails and names the place; the target is as it was."""
-    refuse = Fault(forward=False, status=status, body=f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode(), headers={"Content-Type": "application/xml"})
+    refuse = Fault(
+        forward=False,
+        status=status,
+        body=f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode(),
+        headers={"Content-Type": "application/xml"},
+    )
     lake = filled(rest_lake(tmp_path, s3, rest_catalog))
     lake.score(lake.job(logical_date="2024-01-01T00:00:00Z"))
     before = set(keys(s3, lake))
@@ -287,8 +358,14 @@ def test_a_prefix(tmp_path, s3, rest_catalog):
     def rule(seen):
         if seen.path.startswith("/v1/config"):
             asked.append(seen.path)
-            return Fault(forward=False, status=200, body=b'{"defaults": {"prefix": "no"}, "overrides": {"prefix": "ws/one"}}')
-        return Fault(path=seen.path.replace("/v1/ws/one/", "/v1/")) if seen.path.startswith("/v1/ws/one/") else Fault(forward=False, status=404)
+            return Fault(
+                forward=False, status=200, body=b'{"defaults": {"prefix": "no"}, "overrides": {"prefix": "ws/one"}}'
+            )
+        return (
+            Fault(path=seen.path.replace("/v1/ws/one/", "/v1/"))
+            if seen.path.startswith("/v1/ws/one/")
+            else Fault(forward=False, status=404)
+        )
 
     with Proxy(rest_catalog.url, rule) as proxy:
         lake = filled(rest_lake(tmp_path, s3, rest_catalog, uri=proxy.url))
@@ -310,7 +387,12 @@ def test_two_catalogs(tmp_path, s3, warehouse, rest_catalog, postgresql):
     described["places"]["catalogs"].append({**target.place, "name": "lake", "kind": "sql"} | {"name": "other"})
     job.write_text(json.dumps(described))
     source.score(job)
-    other = SqlCatalog("other", uri=target.place["uri"].replace("postgresql:", "postgresql+psycopg:"), warehouse=target.place["warehouse"], **s3_properties(s3))
+    other = SqlCatalog(
+        "other",
+        uri=target.place["uri"].replace("postgresql:", "postgresql+psycopg:"),
+        warehouse=target.place["warehouse"],
+        **s3_properties(s3),
+    )
     target.catalog = other
     assert_one_copy(target, s3, [run_id_of(job)])
     described["work"]["target"]["catalog"] = "nobody"

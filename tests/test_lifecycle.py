@@ -1,4 +1,5 @@
-"""What happens to a deployment after it was made: changes, stops, cancels, backfills, callbacks, lists; and ticks that nobody saw."""
+"""What happens to a deployment after it was made: changes, stops, cancels, backfills, callbacks, lists; and ticks that
+nobody saw."""
 
 import datetime
 import json
@@ -29,14 +30,22 @@ def big(lake):
 
 def test_a_change(ready, server):
     made = server.call("POST", ALL, body(schedule="0 6 * * *"))[1]
-    status, changed, _ = server.call("PATCH", ONE, {"schedule": None, "owner": "z", "filter_sql": "id < 7", "model_alias": "champion"})
+    status, changed, _ = server.call(
+        "PATCH", ONE, {"schedule": None, "owner": "z", "filter_sql": "id < 7", "model_alias": "champion"}
+    )
     assert status == 200 and changed["schedule"] is None and changed["owner"] == "z" and changed["domain"] == "x"
     assert changed["updated_at"] > made["updated_at"] and changed["created_at"] == made["created_at"]
     run = finished(server, server.call("POST", f"{ONE}/trigger")[1]["run_id"])
     assert run["rows_scored"] == 7
-    for wrong, status, words in (({"schedule": "99 * * * *"}, 422, "minute"), ({"filter_sql": "nope = 1"}, 422, "nope"), ({"model_version": "9"}, 404, "9"),
-                                 ({"model_version": "1", "model_alias": "champion"}, 422, "only one"), ({"model_version": None}, 422, "must stay set"),
-                                 ({"rerun_behavior": "x"}, 422, "Input should be"), ({"snapshot_id": 5}, 404, "snapshot")):
+    for wrong, status, words in (
+        ({"schedule": "99 * * * *"}, 422, "minute"),
+        ({"filter_sql": "nope = 1"}, 422, "nope"),
+        ({"model_version": "9"}, 404, "9"),
+        ({"model_version": "1", "model_alias": "champion"}, 422, "only one"),
+        ({"model_version": None}, 422, "must stay set"),
+        ({"rerun_behavior": "x"}, 422, "Input should be"),
+        ({"snapshot_id": 5}, 404, "snapshot"),
+    ):
         got, answer, _ = server.call("PATCH", ONE, wrong)
         assert got == status and words in json.dumps(answer), answer
     assert server.call("GET", ONE)[1] == {**changed, "last_run": server.call("GET", ONE)[1]["last_run"]}
@@ -56,7 +65,9 @@ def test_stop_start_and_archive(ready, server):
     assert status == 200 and archived["status"] == "archived"
     assert server.call("GET", ONE)[0] == 404 and server.call("GET", ALL)[1]["items"] == []
     listed = server.call("GET", f"{ALL}?status=archived")[1]["items"]
-    assert [d["deployment_id"] for d in listed] == [archived["deployment_id"]] and listed[0]["last_run"]["run_id"] == run_id
+    assert [d["deployment_id"] for d in listed] == [archived["deployment_id"]] and listed[0]["last_run"][
+        "run_id"
+    ] == run_id
     status, again, _ = server.call("POST", ALL, body())
     assert status == 201 and again["deployment_id"] != archived["deployment_id"]
 
@@ -90,15 +101,21 @@ def test_backfill(ready, server):
     status, answer, _ = server.call("POST", f"{ONE}/backfill", span)
     assert status == 202
     dates = [run["logical_date"] for run in answer["items"]]
-    assert dates == [f"2024-01-0{day}T06:00:00Z" for day in (1, 2, 4, 5)]  # oldest first, and what was done is not done again
+    assert dates == [
+        f"2024-01-0{day}T06:00:00Z" for day in (1, 2, 4, 5)
+    ]  # oldest first, and what was done is not done again
     runs = [finished(server, run["run_id"]) for run in answer["items"]]
     assert [r["status"] for r in runs] == ["succeeded"] * 4
     started = [r["started_at"] for r in runs]
     assert started == sorted(started)
     assert ready.rows().groupby("scored_at").size().tolist() == [300] * 5
     assert server.call("POST", f"{ONE}/backfill", span)[1]["items"] == []
-    for wrong, status in (({"from": "x", "to": "2024-01-01"}, 422), ({"from": "2024-01-02", "to": "2024-01-01"}, 422), ({"from": "2024-01-01"}, 422),
-                          ({"from": "2000-01-01T00:00:00Z", "to": "2024-01-01T00:00:00Z"}, 422)):
+    for wrong, status in (
+        ({"from": "x", "to": "2024-01-01"}, 422),
+        ({"from": "2024-01-02", "to": "2024-01-01"}, 422),
+        ({"from": "2024-01-01"}, 422),
+        ({"from": "2000-01-01T00:00:00Z", "to": "2024-01-01T00:00:00Z"}, 422),
+    ):
         assert server.call("POST", f"{ONE}/backfill", wrong)[0] == status
     server.call("POST", ALL, body(name="manual"))
     assert server.call("POST", f"{ALL}/manual/backfill", span)[0] == 409
@@ -153,7 +170,10 @@ def test_ticks_that_nobody_saw(ready, catch_up):
     settings = {"clock.speed": 120, "dispatch.catch_up": catch_up}
     server = Server(ready.dir, settings)
     server.call("POST", ALL, body(schedule="* * * * *"))
-    dates = lambda: [r["logical_date"] for r in server.call("GET", f"{ONE}/runs?limit=500")[1]["items"]][::-1]  # noqa: E731
+
+    def dates():
+        return [r["logical_date"] for r in server.call("GET", f"{ONE}/runs?limit=500")[1]["items"]][::-1]
+
     seen = until(dates, lambda found: len(found) >= 1)
     server.kill()
     time.sleep(2.5)  # five minutes of that clock
@@ -170,12 +190,19 @@ def test_ticks_that_nobody_saw(ready, catch_up):
 
 
 def test_a_schedule_in_a_time_zone(ready):
-    """Six in the morning in Paris, on the server's clock, through the summer's begin: by the ticks that a backfill makes."""
+    """Six in the morning in Paris, on the server's clock, through the summer's begin: by the ticks that a backfill
+    makes."""
     server = Server(ready.dir, {"dispatch.time_zone": "Europe/Paris"})
     try:
         server.call("POST", ALL, body(schedule="0 6 * * *"))
-        answer = server.call("POST", f"{ONE}/backfill", {"from": "2024-03-30T00:00:00Z", "to": "2024-04-01T23:00:00Z"})[1]
-        assert [r["logical_date"] for r in answer["items"]] == ["2024-03-30T05:00:00Z", "2024-03-31T04:00:00Z", "2024-04-01T04:00:00Z"]
+        answer = server.call("POST", f"{ONE}/backfill", {"from": "2024-03-30T00:00:00Z", "to": "2024-04-01T23:00:00Z"})[
+            1
+        ]
+        assert [r["logical_date"] for r in answer["items"]] == [
+            "2024-03-30T05:00:00Z",
+            "2024-03-31T04:00:00Z",
+            "2024-04-01T04:00:00Z",
+        ]
     finally:
         server.stop()
 

@@ -65,7 +65,9 @@ def test_every_objective_equals_lightgbm(lake, name):
     booster = train(frame, labels=labels, **params)
     rows = pd.concat([frame, edge_rows(booster, 4)], ignore_index=True)
     lake.table("src.t", with_ids(rows))
-    lake.register("m", booster, frame.astype("float64"), signature_of(f0="double", f1="double", f2="double", f3="double"))
+    lake.register(
+        "m", booster, frame.astype("float64"), signature_of(f0="double", f1="double", f2="double", f3="double")
+    )
     lake.score()
     got, want = lake.rows(), booster.predict(rows)
     assert len(got) == len(rows)
@@ -91,7 +93,9 @@ def test_pandas_categories_with_unseen_values_and_nulls(lake):
     rows.loc[::5, "plan"] = ""
     lake.table("src.t", with_ids(rows))
     lake.register("m", booster, signature=signature_of(f0="double", f1="double", city="string", plan="string"))
-    checked = lake.cli("models", "check", "m").stdout  # pyfunc takes no categories as text: that speaks for no other engine
+    checked = lake.cli(
+        "models", "check", "m"
+    ).stdout  # pyfunc takes no categories as text: that speaks for no other engine
     assert "forest engine" in checked and "not compared" in checked
     lake.score()
     coded = rows.copy()
@@ -102,8 +106,14 @@ def test_pandas_categories_with_unseen_values_and_nulls(lake):
 
 def test_integer_float32_and_boolean_columns(lake):
     rng = np.random.default_rng(6)
-    frame = pd.DataFrame({"i": rng.integers(-9, 9, 500).astype("int32"), "l": rng.integers(-(2**40), 2**40, 500), "x": rng.normal(size=500).astype("float32"),
-                          "b": rng.random(500) > 0.5})
+    frame = pd.DataFrame(
+        {
+            "i": rng.integers(-9, 9, 500).astype("int32"),
+            "l": rng.integers(-(2**40), 2**40, 500),
+            "x": rng.normal(size=500).astype("float32"),
+            "b": rng.random(500) > 0.5,
+        }
+    )
     booster = train(frame, labels=(frame["l"] > 0).astype(float) + frame["b"] * 1.0 > 1)
     lake.table("src.t", with_ids(frame))
     lake.register("m", booster, signature=signature_of(i="integer", l="long", x="float", b="boolean"))
@@ -114,9 +124,14 @@ def test_integer_float32_and_boolean_columns(lake):
 def test_large_categories_as_integers(lake):
     rng = np.random.default_rng(8)
     frame = pd.DataFrame({"c": rng.integers(0, 90, 2000).astype("int32"), "x": rng.normal(size=2000)})
-    booster = lightgbm.train({"objective": "regression", "verbose": -1, "min_data_per_group": 2, "max_cat_to_onehot": 1, "seed": 1},
-                             lightgbm.Dataset(frame, (frame["c"] % 7) * 1.0, categorical_feature=["c"]), 10)
-    rows = pd.concat([frame, pd.DataFrame({"c": [-1, -5, 91, 2**31 - 1, 64, 63], "x": 0.5})], ignore_index=True).astype({"c": "int32"})
+    booster = lightgbm.train(
+        {"objective": "regression", "verbose": -1, "min_data_per_group": 2, "max_cat_to_onehot": 1, "seed": 1},
+        lightgbm.Dataset(frame, (frame["c"] % 7) * 1.0, categorical_feature=["c"]),
+        10,
+    )
+    rows = pd.concat([frame, pd.DataFrame({"c": [-1, -5, 91, 2**31 - 1, 64, 63], "x": 0.5})], ignore_index=True).astype(
+        {"c": "int32"}
+    )
     lake.table("src.t", with_ids(rows))
     lake.register("m", booster, signature=signature_of(c="integer", x="double"))
     lake.score()
@@ -129,7 +144,11 @@ def test_trees_without_any_split(tmp_path, objective):
     frame = numbers(300 if objective == "multiclass" else 12, missing=0.0)
     labels = np.arange(len(frame)) % 2
     params = {"objective": "regression", "linear_tree": True} if objective == "linear" else {"objective": objective}
-    booster = lightgbm.train({"verbose": -1, "num_class": 3 if objective == "multiclass" else 1, **params}, lightgbm.Dataset(frame, labels), 5)
+    booster = lightgbm.train(
+        {"verbose": -1, "num_class": 3 if objective == "multiclass" else 1, **params},
+        lightgbm.Dataset(frame, labels),
+        5,
+    )
     leaves = [int(count) for count in re.findall(r"^num_leaves=(\d+)$", booster.model_to_string(), re.M)]
     assert min(leaves) == 1 and (max(leaves) > 1) == (objective == "multiclass"), leaves
     signature = infer_signature(frame, booster.predict(frame))

@@ -1,4 +1,5 @@
-"""Models from a real MLflow server: by its proxy, from a shared folder, from S3; and what is said when it is down, or has no such thing."""
+"""Models from a real MLflow server: by its proxy, from a shared folder, from S3; and what is said when it is down, or
+has no such thing."""
 
 import os
 import shutil
@@ -42,7 +43,9 @@ def log_model(url: str, name: str, booster, variables: dict | None = None) -> st
         mlflow.set_tracking_uri(url)
         mlflow.set_registry_uri(url)
         with mlflow.start_run():
-            info = mlflow.lightgbm.log_model(booster, name="model", signature=SIGNATURE, registered_model_name=name, pip_requirements=["lightgbm"])
+            info = mlflow.lightgbm.log_model(
+                booster, name="model", signature=SIGNATURE, registered_model_name=name, pip_requirements=["lightgbm"]
+            )
     return str(info.registered_model_version)
 
 
@@ -74,7 +77,9 @@ def serve(lake, url: str, settings: dict | None = None, variables: dict | None =
 
 
 def create(server, model: str, reference: dict, **changes):
-    return server.call("POST", f"/api/models/{model}/deployments", body(model={"model_name": model, **reference}, **changes))
+    return server.call(
+        "POST", f"/api/models/{model}/deployments", body(model={"model_name": model, **reference}, **changes)
+    )
 
 
 def run(server, model: str, seconds=60):
@@ -99,7 +104,9 @@ def test_a_version_and_an_alias(mlflow_server, model, boosters, table):
         assert run(server, model)["model_version"] == "2"
         assert_scores(table, boosters[1])
         assert create(server, model, {"model_version": "1"}, name="pinned")[1]["resolved_model_version"] == "1"
-        assert mlflow_server.url not in "".join(p.read_text() for p in table.dir.glob("runs/*/job.json")).replace(f"mlflow+{mlflow_server.url}", "")
+        assert mlflow_server.url not in "".join(p.read_text() for p in table.dir.glob("runs/*/job.json")).replace(
+            f"mlflow+{mlflow_server.url}", ""
+        )
     finally:
         client.set_registered_model_alias(model, "champion", "1")
         server.stop()
@@ -131,9 +138,17 @@ def test_an_alias_that_moves_in_the_middle_of_a_run(mlflow_server, model, booste
         server.stop()
 
 
-@pytest.mark.parametrize("name, reference, words", [
-    ("nope", {"model_version": "1"}, "nope"), ("nope", {"model_alias": "champion"}, "nope"), (None, {"model_version": "99"}, "99"),
-    (None, {"model_alias": "absent"}, "absent"), (None, {"model_version": "one"}, ""), (None, {"model_alias": ""}, "")])
+@pytest.mark.parametrize(
+    "name, reference, words",
+    [
+        ("nope", {"model_version": "1"}, "nope"),
+        ("nope", {"model_alias": "champion"}, "nope"),
+        (None, {"model_version": "99"}, "99"),
+        (None, {"model_alias": "absent"}, "absent"),
+        (None, {"model_version": "one"}, ""),
+        (None, {"model_alias": ""}, ""),
+    ],
+)
 def test_what_is_not_there_is_404(mlflow_server, model, table, name, reference, words):
     server = serve(table, mlflow_server.url)
     try:
@@ -158,7 +173,8 @@ def test_files_that_are_missing(mlflow_server, boosters, table):
 
 
 def test_a_copied_version_and_an_older_kind_of_source(mlflow_server, model, boosters, table):
-    """`copy_model_version` gives a version whose source is models:/…; a run's artifacts give one whose source is runs:/ or a path."""
+    """`copy_model_version` gives a version whose source is models:/…; a run's artifacts give one whose source is runs:/
+    or a path."""
     client = MlflowClient(mlflow_server.url, mlflow_server.url)
     copy = f"copy-{uuid.uuid4().hex[:8]}"
     client.copy_model_version(f"models:/{model}/1", copy)
@@ -206,7 +222,9 @@ def test_the_server_down(boosters, table, tmp_path_factory):
 def test_artifacts_in_s3(s3, boosters, table, tmp_path_factory, proxied):
     """Read from S3 itself, with the credentials of the environment; or through MLflow, which then has them."""
     bucket = s3.bucket(f"models-{uuid.uuid4().hex[:8]}")
-    with MLflow(tmp_path_factory.mktemp("mlflow-s3"), f"{bucket}/deep/er", proxied=proxied, environment=s3.environment()) as started:
+    with MLflow(
+        tmp_path_factory.mktemp("mlflow-s3"), f"{bucket}/deep/er", proxied=proxied, environment=s3.environment()
+    ) as started:
         log_model(started.url, "m", boosters[0], s3.environment())
         server = serve(table, started.url, variables={} if proxied else s3.environment())
         try:
@@ -219,7 +237,12 @@ def test_artifacts_in_s3(s3, boosters, table, tmp_path_factory, proxied):
             jobs = "".join(p.read_text() for p in table.dir.glob("runs/*/*"))
             assert "secret-for-tests" not in jobs + server.log_file.read_text()
             if not proxied:
-                s3.client.delete_objects(Bucket=bucket[5:], Delete={"Objects": [{"Key": o["Key"]} for o in s3.client.list_objects_v2(Bucket=bucket[5:])["Contents"]]})
+                s3.client.delete_objects(
+                    Bucket=bucket[5:],
+                    Delete={
+                        "Objects": [{"Key": o["Key"]} for o in s3.client.list_objects_v2(Bucket=bucket[5:])["Contents"]]
+                    },
+                )
                 shutil.rmtree(table.dir / "model-cache")
                 ended = run(server, "m")
                 assert ended["status"] == "failed" and "MLmodel" in ended["error_message"], ended
@@ -248,7 +271,10 @@ def test_basic_authentication(boosters, table, tmp_path_factory):
         status, answer, _ = create(server, "m", {"model_version": "1"})
         server.stop()
         assert status == 503 and "refused Slipway's credentials" in answer["detail"], answer
-        for settings, variables in (({}, login), ({"registry.username": "keeper", "registry.password": "correct-horse-battery"}, {})):
+        for settings, variables in (
+            ({}, login),
+            ({"registry.username": "keeper", "registry.password": "correct-horse-battery"}, {}),
+        ):
             shutil.rmtree(table.dir / "model-cache", ignore_errors=True)
             server = serve(table, started.url, settings, variables)
             try:
@@ -260,7 +286,9 @@ def test_basic_authentication(boosters, table, tmp_path_factory):
         server = serve(table, started.url, settings)
         try:
             assert run(server, "m")["status"] == "succeeded"
-            assert "correct-horse" not in server.log_file.read_text() + "".join(p.read_text() for p in table.dir.glob("runs/*/*"))
+            assert "correct-horse" not in server.log_file.read_text() + "".join(
+                p.read_text() for p in table.dir.glob("runs/*/*")
+            )
         finally:
             server.stop()
 
@@ -305,9 +333,18 @@ class Liar:
 VERSION = b'{"model_version": {"name": "m", "version": "1", "source": "x", "status": "READY", "creation_timestamp": 1}}'
 
 
-@pytest.mark.parametrize("what, status, words", [
-    ((200, b"<html>sign in</html>"), 503, "no JSON"), ((500, b"oops"), 503, "500"), ((403, b"{}"), 503, "credentials"), ((302, b""), 503, "302"), ((200, b"[]"), 422, "MLflow"),
-    ((200, b'{"model_version": {"name": 7}}'), 422, "name"), ((200, VERSION.replace(b"READY", b"PENDING_REGISTRATION")), 422, "PENDING_REGISTRATION")])
+@pytest.mark.parametrize(
+    "what, status, words",
+    [
+        ((200, b"<html>sign in</html>"), 503, "no JSON"),
+        ((500, b"oops"), 503, "500"),
+        ((403, b"{}"), 503, "credentials"),
+        ((302, b""), 503, "302"),
+        ((200, b"[]"), 422, "MLflow"),
+        ((200, b'{"model_version": {"name": 7}}'), 422, "name"),
+        ((200, VERSION.replace(b"READY", b"PENDING_REGISTRATION")), 422, "PENDING_REGISTRATION"),
+    ],
+)
 def test_a_server_that_answers_nonsense(table, what, status, words):
     liar = Liar(lambda path: what)
     server = serve(table, liar.url)
@@ -355,7 +392,11 @@ def test_names_that_leave_the_folder(table, name):
             return 200, VERSION
         if "download-uri" in path:
             return 200, b'{"artifact_uri": "mlflow-artifacts:/1/a"}'
-        return (200, json.dumps({"files": [{"path": name, "is_dir": False}]}).encode()) if "?path=" in path else (200, b"evil")
+        return (
+            (200, json.dumps({"files": [{"path": name, "is_dir": False}]}).encode())
+            if "?path=" in path
+            else (200, b"evil")
+        )
 
     liar = Liar(answer)
     server = serve(table, liar.url)

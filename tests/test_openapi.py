@@ -1,4 +1,5 @@
-"""The server keeps what its own OpenAPI document says: schemathesis with every check, stateful too; and the document is valid."""
+"""The server keeps what its own OpenAPI document says: schemathesis with every check, stateful too; and the document is
+valid."""
 
 import json
 import os
@@ -30,11 +31,21 @@ def test_the_document_is_valid(server):
 
 @pytest.mark.parametrize("hooks", [False, True], ids=["as it is", "with what is there"])
 def test_schemathesis(server, ready, hooks):
-    command = [Path(sys.executable).parent / "schemathesis", "run", server.url + "/openapi.json", "--checks", "all", *HOW,
-               "-H", f"Authorization-PSK: {server.psk}", "--continue-on-failure", "--no-color"]
+    command = [
+        Path(sys.executable).parent / "schemathesis",
+        "run",
+        server.url + "/openapi.json",
+        "--checks",
+        "all",
+        *HOW,
+        "-H",
+        f"Authorization-PSK: {server.psk}",
+        "--continue-on-failure",
+        "--no-color",
+    ]
     variables = {"SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(Path(__file__).parent)} if hooks else {}
     done = subprocess.run(command, capture_output=True, text=True, cwd=ready.dir, env={**os.environ, **variables})
-    summary = done.stdout[done.stdout.find("= FAILURES"):]
+    summary = done.stdout[done.stdout.find("= FAILURES") :]
     assert done.returncode == 0, json.dumps(done.args, default=str) + summary
     assert server.process.poll() is None
-    print(done.stdout[done.stdout.find("= SUMMARY"):])
+    print(done.stdout[done.stdout.find("= SUMMARY") :])

@@ -1,4 +1,5 @@
-"""scikit-learn's pipelines: what encoders, imputers and scalers do to columns, folded into trees (to the last bit) or computed before a linear model."""
+"""scikit-learn's pipelines: what encoders, imputers and scalers do to columns, folded into trees (to the last bit) or
+computed before a linear model."""
 
 import json
 
@@ -19,14 +20,27 @@ from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import Binarizer, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler, TargetEncoder
+from sklearn.preprocessing import (
+    Binarizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
 
 RNG = np.random.default_rng(4)
 ROWS = 1500
 NUMBERS = numbers(ROWS, missing=0.0) * [1, 100, 1e-3, 1e5] + [0, 50, 0, -1e6]
 HOLES = NUMBERS.mask(RNG.random(NUMBERS.shape) < 0.1)
-MIXED = HOLES.assign(colour=RNG.choice(["red", "green", "blue", "ünüsual"], ROWS), size=RNG.choice(["S", "M", "L"], ROWS), count=RNG.integers(0, 9, ROWS),
-                     flag=RNG.random(ROWS) < 0.3)
+MIXED = HOLES.assign(
+    colour=RNG.choice(["red", "green", "blue", "ünüsual"], ROWS),
+    size=RNG.choice(["S", "M", "L"], ROWS),
+    count=RNG.integers(0, 9, ROWS),
+    flag=RNG.random(ROWS) < 0.3,
+)
 CONTINUOUS, TEXTS = ["f0", "f1", "f2", "f3"], ["colour", "size"]
 SCORE = (NUMBERS["f0"] + (NUMBERS["f1"] - 50) / 100 * (MIXED["colour"] == "red") + RNG.normal(size=ROWS) / 3).to_numpy()
 TWO, WORDS = (SCORE > 0).astype(int), np.array(["low", "mid", "high"])[np.digitize(SCORE, [-0.3, 0.3])]
@@ -34,13 +48,25 @@ TWO, WORDS = (SCORE > 0).astype(int), np.array(["low", "mid", "high"])[np.digiti
 
 def prepared(**encoder):
     """What tutorials do to a table of numbers and texts."""
-    return ColumnTransformer([("numbers", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), CONTINUOUS),
-                              ("texts", OneHotEncoder(**({"handle_unknown": "ignore"} | encoder)), TEXTS)], remainder="passthrough")
+    return ColumnTransformer(
+        [
+            ("numbers", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), CONTINUOUS),
+            ("texts", OneHotEncoder(**({"handle_unknown": "ignore"} | encoder)), TEXTS),
+        ],
+        remainder="passthrough",
+    )
 
 
 def save(model, folder, rows: pd.DataFrame, **settings):
     answer = getattr(model, settings.get("pyfunc_predict_fn", "predict"))(rows.head(20))
-    mlflow.sklearn.save_model(model, folder, signature=infer_signature(rows, answer), pip_requirements=["scikit-learn"], serialization_format="cloudpickle", **settings)
+    mlflow.sklearn.save_model(
+        model,
+        folder,
+        signature=infer_signature(rows, answer),
+        pip_requirements=["scikit-learn"],
+        serialization_format="cloudpickle",
+        **settings,
+    )
     return folder
 
 
@@ -60,24 +86,95 @@ def edges(rows: pd.DataFrame) -> pd.DataFrame:
 
 TREES = {
     "forest": (lambda: make_pipeline(prepared(), ensemble.RandomForestClassifier(20, random_state=1)), MIXED, WORDS),
-    "boosting": (lambda: make_pipeline(prepared(sparse_output=False), ensemble.GradientBoostingClassifier(n_estimators=20, random_state=1)), MIXED, TWO),
-    "histogram": (lambda: make_pipeline(prepared(sparse_output=False, drop="first"), ensemble.HistGradientBoostingRegressor(max_iter=20, random_state=1)), MIXED, SCORE),
+    "boosting": (
+        lambda: make_pipeline(
+            prepared(sparse_output=False), ensemble.GradientBoostingClassifier(n_estimators=20, random_state=1)
+        ),
+        MIXED,
+        TWO,
+    ),
+    "histogram": (
+        lambda: make_pipeline(
+            prepared(sparse_output=False, drop="first"),
+            ensemble.HistGradientBoostingRegressor(max_iter=20, random_state=1),
+        ),
+        MIXED,
+        SCORE,
+    ),
     "lightgbm": (lambda: make_pipeline(prepared(), lightgbm.LGBMClassifier(n_estimators=20, verbose=-1)), MIXED, WORDS),
     "xgboost": (lambda: make_pipeline(prepared(), xgboost.XGBClassifier(n_estimators=20, max_depth=4)), MIXED, TWO),
-    "ordinal": (lambda: make_pipeline(make_column_transformer((OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2), TEXTS),
-                                                              (SimpleImputer(add_indicator=True), CONTINUOUS)), ensemble.ExtraTreesRegressor(20, random_state=1)), MIXED, SCORE),
-    "target": (lambda: make_pipeline(make_column_transformer((TargetEncoder(random_state=1), [*TEXTS, "count"]), remainder=MinMaxScaler()),
-                                     ensemble.HistGradientBoostingClassifier(max_iter=10, random_state=1)), MIXED, TWO),
-    "counts": (lambda: make_pipeline(make_column_transformer((OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=170), ["count", "flag", *TEXTS]),
-                                                             (RobustScaler(), ["f1"])), ensemble.RandomForestRegressor(10, random_state=1)), MIXED, SCORE),
-    "categories": (lambda: make_pipeline(make_column_transformer((OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan), TEXTS), remainder="passthrough"),
-                                         ensemble.HistGradientBoostingClassifier(max_iter=10, categorical_features=[0, 1, 6], random_state=1)), MIXED, WORDS),
-    "scalers": (lambda: make_pipeline(StandardScaler(), FeatureUnion([("a", MinMaxScaler(clip=True)), ("b", make_pipeline(MaxAbsScaler(), Binarizer(threshold=0.1)))]),
-                                      RobustScaler(with_centering=False), ensemble.RandomForestRegressor(20, random_state=1)), NUMBERS, SCORE),
-    "floats": (lambda: make_pipeline(StandardScaler(), MinMaxScaler(), ensemble.HistGradientBoostingRegressor(max_iter=20)), NUMBERS.astype("float32"), SCORE),
-    "selected": (lambda: make_pipeline(SelectKBest(f_classif, k=2), lightgbm.LGBMRegressor(n_estimators=10, verbose=-1)), NUMBERS, SCORE),
-    "searched": (lambda: GridSearchCV(make_pipeline(StandardScaler(), ensemble.RandomForestClassifier(5, random_state=1)), {"standardscaler__with_mean": [True, False]},
-                                      cv=2), NUMBERS, WORDS),
+    "ordinal": (
+        lambda: make_pipeline(
+            make_column_transformer(
+                (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2), TEXTS),
+                (SimpleImputer(add_indicator=True), CONTINUOUS),
+            ),
+            ensemble.ExtraTreesRegressor(20, random_state=1),
+        ),
+        MIXED,
+        SCORE,
+    ),
+    "target": (
+        lambda: make_pipeline(
+            make_column_transformer((TargetEncoder(random_state=1), [*TEXTS, "count"]), remainder=MinMaxScaler()),
+            ensemble.HistGradientBoostingClassifier(max_iter=10, random_state=1),
+        ),
+        MIXED,
+        TWO,
+    ),
+    "counts": (
+        lambda: make_pipeline(
+            make_column_transformer(
+                (OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=170), ["count", "flag", *TEXTS]),
+                (RobustScaler(), ["f1"]),
+            ),
+            ensemble.RandomForestRegressor(10, random_state=1),
+        ),
+        MIXED,
+        SCORE,
+    ),
+    "categories": (
+        lambda: make_pipeline(
+            make_column_transformer(
+                (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan), TEXTS),
+                remainder="passthrough",
+            ),
+            ensemble.HistGradientBoostingClassifier(max_iter=10, categorical_features=[0, 1, 6], random_state=1),
+        ),
+        MIXED,
+        WORDS,
+    ),
+    "scalers": (
+        lambda: make_pipeline(
+            StandardScaler(),
+            FeatureUnion(
+                [("a", MinMaxScaler(clip=True)), ("b", make_pipeline(MaxAbsScaler(), Binarizer(threshold=0.1)))]
+            ),
+            RobustScaler(with_centering=False),
+            ensemble.RandomForestRegressor(20, random_state=1),
+        ),
+        NUMBERS,
+        SCORE,
+    ),
+    "floats": (
+        lambda: make_pipeline(StandardScaler(), MinMaxScaler(), ensemble.HistGradientBoostingRegressor(max_iter=20)),
+        NUMBERS.astype("float32"),
+        SCORE,
+    ),
+    "selected": (
+        lambda: make_pipeline(SelectKBest(f_classif, k=2), lightgbm.LGBMRegressor(n_estimators=10, verbose=-1)),
+        NUMBERS,
+        SCORE,
+    ),
+    "searched": (
+        lambda: GridSearchCV(
+            make_pipeline(StandardScaler(), ensemble.RandomForestClassifier(5, random_state=1)),
+            {"standardscaler__with_mean": [True, False]},
+            cv=2,
+        ),
+        NUMBERS,
+        WORDS,
+    ),
 }
 
 
@@ -92,18 +189,28 @@ def test_trees_behind_preprocessing_are_exact(tmp_path, name):
 
 
 def bound(model, rows: pd.DataFrame) -> np.ndarray:
-    """How far two orders of adding up a linear model's terms may lead apart (Higham, Accuracy and Stability of Numerical Algorithms, 3.1), by row and output."""
+    """How far two orders of adding up a linear model's terms may lead apart (Higham, Accuracy and Stability of
+    Numerical Algorithms, 3.1), by row and output."""
     columns = model[:-1].transform(rows) if hasattr(model, "steps") else rows.to_numpy(dtype=float)
     columns = np.abs(columns.toarray() if hasattr(columns, "toarray") else columns)
     last = model[-1] if hasattr(model, "steps") else model
-    return 2 * (columns.shape[1] + 2) * np.finfo("float64").eps * (columns @ np.abs(np.atleast_2d(last.coef_)).T + np.abs(last.intercept_))
+    return (
+        2
+        * (columns.shape[1] + 2)
+        * np.finfo("float64").eps
+        * (columns @ np.abs(np.atleast_2d(last.coef_)).T + np.abs(last.intercept_))
+    )
 
 
 LINEAR = {
     "regression": (lambda: make_pipeline(prepared(), linear_model.LinearRegression()), MIXED, SCORE),
     "ridge": (lambda: make_pipeline(prepared(), linear_model.Ridge()), MIXED, SCORE),
     "lasso": (lambda: linear_model.Lasso(alpha=0.01), NUMBERS, SCORE),
-    "several": (lambda: make_pipeline(StandardScaler(), linear_model.LinearRegression()), NUMBERS, np.stack([SCORE, -2 * SCORE, SCORE**2], axis=1)),
+    "several": (
+        lambda: make_pipeline(StandardScaler(), linear_model.LinearRegression()),
+        NUMBERS,
+        np.stack([SCORE, -2 * SCORE, SCORE**2], axis=1),
+    ),
     "huber": (lambda: make_pipeline(MaxAbsScaler(), linear_model.HuberRegressor()), NUMBERS, SCORE),
     "svr": (lambda: make_pipeline(RobustScaler(), svm.LinearSVR(dual=True, random_state=1)), NUMBERS, SCORE),
 }
@@ -156,11 +263,19 @@ def test_what_is_refused_is_refused(tmp_path):
     clean = MIXED.drop(columns=CONTINUOUS[1:]).dropna()
     step = make_column_transformer((OneHotEncoder(), TEXTS), (StandardScaler(), ["f0"]), remainder="drop")
     labels = SCORE[clean.index]
-    for last, scored in ((ensemble.GradientBoostingRegressor(n_estimators=5), "forest"), (linear_model.Ridge(), "linear")):
+    for last, scored in (
+        (ensemble.GradientBoostingRegressor(n_estimators=5), "forest"),
+        (linear_model.Ridge(), "linear"),
+    ):
         model = make_pipeline(step, last).fit(clean, labels)
         folder = save(model, tmp_path / scored, clean)
         assert engine(folder) == scored
-        for column, value, says in (("colour", "never seen", "not trained on"), ("size", None, "no missing values"), ("f0", np.nan, "no missing values"), ("f0", np.inf, "no infinite values")):
+        for column, value, says in (
+            ("colour", "never seen", "not trained on"),
+            ("size", None, "no missing values"),
+            ("f0", np.nan, "no missing values"),
+            ("f0", np.inf, "no infinite values"),
+        ):
             rows = clean.head(3).reset_index(drop=True)
             rows[column] = rows[column].astype(object if isinstance(value, (str, type(None))) else float)
             rows.loc[1, column] = value
@@ -176,7 +291,10 @@ def test_what_is_no_function_of_one_column_goes_to_python(tmp_path):
 
 
 def test_boosting_gives_probabilities(tmp_path):
-    for name, model, labels in (("two", ensemble.GradientBoostingClassifier(n_estimators=10), TWO), ("words", ensemble.HistGradientBoostingClassifier(max_iter=10), WORDS)):
+    for name, model, labels in (
+        ("two", ensemble.GradientBoostingClassifier(n_estimators=10), TWO),
+        ("words", ensemble.HistGradientBoostingClassifier(max_iter=10), WORDS),
+    ):
         model.fit(NUMBERS, labels)
         shares = save(model, tmp_path / name, NUMBERS, pyfunc_predict_fn="predict_proba")
         assert engine(shares) == "forest"

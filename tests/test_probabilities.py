@@ -1,4 +1,5 @@
-"""Labels and probabilities both: a classifier's predictions as pyfunc gives them, and behind them what predict_proba gives, to the last bit."""
+"""Labels and probabilities both: a classifier's predictions as pyfunc gives them, and behind them what predict_proba
+gives, to the last bit."""
 
 import subprocess
 import uuid
@@ -51,13 +52,27 @@ def check(got: pd.DataFrame, model, rows: pd.DataFrame) -> None:
 def save(flavor, model, folder: Path, **settings) -> Path:
     if flavor is mlflow.sklearn:
         settings["serialization_format"] = "cloudpickle"
-    flavor.save_model(model, folder, signature=infer_signature(FRAME.head(), model.predict(FRAME.head())), pip_requirements=["mlflow"], **settings)
+    flavor.save_model(
+        model,
+        folder,
+        signature=infer_signature(FRAME.head(), model.predict(FRAME.head())),
+        pip_requirements=["mlflow"],
+        **settings,
+    )
     return folder
 
 
-@pytest.mark.parametrize(("model", "labels"), [(RandomForestClassifier(20, random_state=1), WORDS), (ExtraTreesClassifier(20, random_state=1), TWO),
-                                               (DecisionTreeClassifier(random_state=1), WORDS), (lightgbm.LGBMClassifier(n_estimators=20, verbose=-1), TWO),
-                                               (lightgbm.LGBMClassifier(n_estimators=20, verbose=-1), WORDS)], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    ("model", "labels"),
+    [
+        (RandomForestClassifier(20, random_state=1), WORDS),
+        (ExtraTreesClassifier(20, random_state=1), TWO),
+        (DecisionTreeClassifier(random_state=1), WORDS),
+        (lightgbm.LGBMClassifier(n_estimators=20, verbose=-1), TWO),
+        (lightgbm.LGBMClassifier(n_estimators=20, verbose=-1), WORDS),
+    ],
+    ids=lambda value: type(value).__name__,
+)
 def test_trees(tmp_path, model, labels):
     model.fit(FRAME, labels)
     flavor = mlflow.lightgbm if isinstance(model, lightgbm.LGBMClassifier) else mlflow.sklearn

@@ -1,4 +1,5 @@
-"""Models that Python scores: they give what pyfunc gives, and one that misbehaves fails its run, clearly, and nothing else."""
+"""Models that Python scores: they give what pyfunc gives, and one that misbehaves fails its run, clearly, and nothing
+else."""
 
 import os
 import shutil
@@ -33,7 +34,14 @@ ROWS = 1000
 @pytest.fixture
 def rows(lake):
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"id": np.arange(ROWS), "x": rng.normal(size=ROWS), "n": rng.integers(0, 9, ROWS), "s": rng.choice(["a", "b"], ROWS)})
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(ROWS),
+            "x": rng.normal(size=ROWS),
+            "n": rng.integers(0, 9, ROWS),
+            "s": rng.choice(["a", "b"], ROWS),
+        }
+    )
     lake.table("src.t", pa.Table.from_pandas(frame, preserve_index=False))
     return frame
 
@@ -63,7 +71,13 @@ def failure(lake, function, signature=NUMBER, **python) -> str:
 
 def test_numbers_strings_and_several_columns(lake, rows):
     def frame_of(frame, params):
-        return pd.DataFrame({"label": np.where(frame["x"] > 0, "up", "down"), "size": frame["n"] * 2, "both": frame["s"] + frame["n"].astype(str)})
+        return pd.DataFrame(
+            {
+                "label": np.where(frame["x"] > 0, "up", "down"),
+                "size": frame["n"] * 2,
+                "both": frame["s"] + frame["n"].astype(str),
+            }
+        )
 
     outputs = Schema([ColSpec("string", "label"), ColSpec("long", "size"), ColSpec("string", "both")])
     lake.register_python("m", Model(frame_of), ModelSignature(inputs=INPUTS, outputs=outputs))
@@ -76,15 +90,23 @@ def test_numbers_strings_and_several_columns(lake, rows):
 
 @pytest.mark.parametrize("answer", ["array", "matrix", "series", "list", "dict", "strings", "float32", "bool"])
 def test_every_kind_of_answer_is_what_pyfunc_gives(tmp_path, answer):
-    functions = {"array": lambda f, p: f["x"].to_numpy(), "matrix": lambda f, p: np.column_stack([f["x"], f["x"] * 3]), "series": lambda f, p: f["x"] - 1,
-                 "list": lambda f, p: [float(v) for v in f["x"]], "dict": lambda f, p: {"a": f["x"].to_numpy(), "b": f["x"].to_numpy() > 0},
-                 "strings": lambda f, p: ["é" * int(abs(v)) for v in f["x"]], "float32": lambda f, p: f["x"].to_numpy().astype("float32"),
-                 "bool": lambda f, p: f["x"].to_numpy() > 0}
+    functions = {
+        "array": lambda f, p: f["x"].to_numpy(),
+        "matrix": lambda f, p: np.column_stack([f["x"], f["x"] * 3]),
+        "series": lambda f, p: f["x"] - 1,
+        "list": lambda f, p: [float(v) for v in f["x"]],
+        "dict": lambda f, p: {"a": f["x"].to_numpy(), "b": f["x"].to_numpy() > 0},
+        "strings": lambda f, p: ["é" * int(abs(v)) for v in f["x"]],
+        "float32": lambda f, p: f["x"].to_numpy().astype("float32"),
+        "bool": lambda f, p: f["x"].to_numpy() > 0,
+    }
     frame = pd.DataFrame({"x": [0.5, -2.25, np.nan if answer in ("array", "matrix", "series", "float32") else 3.5]})
     function = functions[answer]
     example = function(frame, None)
     signature = infer_signature(frame, pd.DataFrame(example) if isinstance(example, dict) else example)
-    mlflow.pyfunc.save_model(tmp_path / "m", python_model=Model(function), signature=signature, pip_requirements=["mlflow"])
+    mlflow.pyfunc.save_model(
+        tmp_path / "m", python_model=Model(function), signature=signature, pip_requirements=["mlflow"]
+    )
     if answer == "dict":
         assert list(predict(tmp_path / "m", frame)["b"]) == list(example["b"])
     elif answer == "strings":
@@ -96,8 +118,14 @@ def test_every_kind_of_answer_is_what_pyfunc_gives(tmp_path, answer):
 @pytest.mark.parametrize("rerun", ["overwrite_partition", "append_dedup"])
 def test_lists_are_columns_of_lists(lake, rows, rerun):
     """An embedding, and words of which there may be none; in a rerun files with lists are read and written again."""
+
     def lists(frame, params):
-        return pd.DataFrame({"embedding": [np.array([x, n]) for x, n in zip(frame["x"], frame["n"], strict=True)], "words": [["a"] * (int(n) % 3) for n in frame["n"]]})
+        return pd.DataFrame(
+            {
+                "embedding": [np.array([x, n]) for x, n in zip(frame["x"], frame["n"], strict=True)],
+                "words": [["a"] * (int(n) % 3) for n in frame["n"]],
+            }
+        )
 
     outputs = Schema([ColSpec(Array("double"), "embedding"), ColSpec(Array("string"), "words")])
     lake.register_python("m", Model(lists), ModelSignature(inputs=INPUTS, outputs=outputs))
@@ -109,8 +137,15 @@ def test_lists_are_columns_of_lists(lake, rows, rerun):
     for name in want:
         assert [list(value) for value in got[name]] == [list(value) for value in want[name]], name
     table = lake.catalog.load_table("ml.p")
-    elements = {field.name: field.field_type.element_id for field in table.schema().fields if isinstance(field.field_type, ListType)}
-    assert len(set(elements.values()) | {field.field_id for field in table.schema().fields}) == len(table.schema().fields) + 2
+    elements = {
+        field.name: field.field_type.element_id
+        for field in table.schema().fields
+        if isinstance(field.field_type, ListType)
+    }
+    assert (
+        len(set(elements.values()) | {field.field_id for field in table.schema().fields})
+        == len(table.schema().fields) + 2
+    )
     assert table.metadata.last_column_id == max(elements.values())
     files = [task.file.file_path.removeprefix("file://") for task in table.scan().plan_files()]
     answer = duckdb.sql(f"select sum(len(words)), sum(embedding[1]) from read_parquet({files})").fetchall()[0]
@@ -135,7 +170,9 @@ def test_parameters_have_their_defaults_and_missing_columns_may_be_optional(lake
 
 
 def test_types_are_enforced_as_pyfunc_enforces_them(lake):
-    lake.table("src.t", pa.table({"id": [1, 2], "x": [1.0, 2.0], "n": pa.array([1, None], pa.int64()), "s": ["a", "b"]}))
+    lake.table(
+        "src.t", pa.table({"id": [1, 2], "x": [1.0, 2.0], "n": pa.array([1, None], pa.int64()), "s": ["a", "b"]})
+    )
     assert "Incompatible input types" in failure(lake, lambda f, p: f["x"])
 
 
@@ -146,13 +183,16 @@ def test_an_exception_is_told(lake, rows):
     assert "KeyError" in failure(lake, raises) and not lake.files()
 
 
-@pytest.mark.parametrize(("name", "function", "says"), [
-    ("few", lambda f, p: f["x"].to_numpy()[:7], f"7 predictions for {ROWS} rows"),
-    ("wide", lambda f, p: np.zeros((len(f), 2)), "2 columns, but its signature says 1"),
-    ("deep", lambda f, p: np.zeros((len(f), 2, 2)), "3 dimensions"),
-    ("text", lambda f, p: ["x"] * len(f), "ArrowInvalid"),
-    ("nothing", lambda f, p: None, "TypeError"),
-])
+@pytest.mark.parametrize(
+    ("name", "function", "says"),
+    [
+        ("few", lambda f, p: f["x"].to_numpy()[:7], f"7 predictions for {ROWS} rows"),
+        ("wide", lambda f, p: np.zeros((len(f), 2)), "2 columns, but its signature says 1"),
+        ("deep", lambda f, p: np.zeros((len(f), 2, 2)), "3 dimensions"),
+        ("text", lambda f, p: ["x"] * len(f), "ArrowInvalid"),
+        ("nothing", lambda f, p: None, "TypeError"),
+    ],
+)
 def test_an_answer_that_does_not_fit(lake, rows, name, function, says):
     message = failure(lake, function)
     assert says in message or name == "nothing" and "the model failed" in message
@@ -231,7 +271,9 @@ def test_garbage_in_the_place_of_an_answer(lake, rows, text):
 
 def test_no_secrets_and_no_network(lake, rows):
     def environment(frame, params):
-        assert "SECRET" not in " ".join(os.environ) and not any(name.startswith(("SLIPWAY", "AWS", "MLFLOW_TRACKING")) for name in os.environ), os.environ
+        assert "SECRET" not in " ".join(os.environ) and not any(
+            name.startswith(("SLIPWAY", "AWS", "MLFLOW_TRACKING")) for name in os.environ
+        ), os.environ
         for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
             try:
                 socket.socket(family, socket.SOCK_RAW if family == socket.AF_NETLINK else socket.SOCK_STREAM)
@@ -247,7 +289,9 @@ def test_no_secrets_and_no_network(lake, rows):
 
 
 def test_no_descriptor_is_inherited(lake, rows):
-    """A model has its three standard files, its socket and the two of rows and predictions, whatever its ancestors have open."""
+    """A model has its three standard files, its socket and the two of rows and predictions, whatever its ancestors have
+    open."""
+
     def descriptors(frame, params):
         there = [int(name) for name in os.listdir("/proc/self/fd")]
         assert [fd for fd in there if os.path.exists(f"/proc/self/fd/{fd}")] == [0, 1, 2, 3, 4, 5], there
@@ -256,16 +300,27 @@ def test_no_descriptor_is_inherited(lake, rows):
     lake.register_python("m", Model(descriptors), NUMBER)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.set_inheritable(True)
-        done = subprocess.run([BINARY, "score", "--job", lake.job()], capture_output=True, text=True, timeout=HANG_SECONDS, pass_fds=[listening.fileno()])
+        done = subprocess.run(
+            [BINARY, "score", "--job", lake.job()],
+            capture_output=True,
+            text=True,
+            timeout=HANG_SECONDS,
+            pass_fds=[listening.fileno()],
+        )
     assert done.returncode == 0, done.stdout
 
 
 def where_it_runs(mark: Path):
     """A model that asserts that nobody else's code is imported, and tells where it runs."""
+
     def function(frame, params):
         home = os.path.expanduser("~")
         assert sys.flags.isolated and sys.flags.no_user_site and "" not in sys.path and home not in sys.path, sys.path
-        assert os.getcwd() == home == tempfile.gettempdir() and not os.listdir(home), (os.getcwd(), home, os.listdir(home))
+        assert os.getcwd() == home == tempfile.gettempdir() and not os.listdir(home), (
+            os.getcwd(),
+            home,
+            os.listdir(home),
+        )
         about = os.stat(home)
         assert (about.st_uid, stat.S_IMODE(about.st_mode)) == (os.getuid(), 0o700), about
         Path("left-behind").mkdir()
@@ -278,7 +333,8 @@ def where_it_runs(mark: Path):
 
 
 def test_nothing_is_imported_from_the_temporary_folder(lake, rows, tmp_path):
-    """What anybody may plant there (struct.py; modules in .local) is no part of the model; what the model leaves behind is removed."""
+    """What anybody may plant there (struct.py; modules in .local) is no part of the model; what the model leaves behind
+    is removed."""
     shared = tmp_path / "shared"
     site = shared / ".local" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     site.mkdir(parents=True)
@@ -348,7 +404,11 @@ def test_processes_end_with_the_run(lake, rows):
 def tiny_wheel(folder: Path, gives: int) -> Path:
     """A package that nothing else has."""
     wheel = folder / "slipway_tiny-1.0-py3-none-any.whl"
-    about = {"METADATA": "Metadata-Version: 2.1\nName: slipway-tiny\nVersion: 1.0\n", "WHEEL": "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n", "RECORD": ""}
+    about = {
+        "METADATA": "Metadata-Version: 2.1\nName: slipway-tiny\nVersion: 1.0\n",
+        "WHEEL": "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
     with zipfile.ZipFile(wheel, "w") as file:
         file.writestr("slipway_tiny.py", f"GIVES = {gives}\n")
         for name, text in about.items():
@@ -358,15 +418,22 @@ def tiny_wheel(folder: Path, gives: int) -> Path:
 
 def test_an_environment_of_the_models_own(lake, rows, tmp_path):
     """Made once, from the model's requirements; a model whose requirements cannot be met fails with pip's words."""
+
     def of_the_package(x, params):
         import slipway_tiny
 
         return x["x"] * 0 + slipway_tiny.GIVES
 
-    requirements = [f"mlflow-skinny=={mlflow.__version__}", f"pandas=={pd.__version__}", f"cloudpickle=={cloudpickle.__version__}"]
+    requirements = [
+        f"mlflow-skinny=={mlflow.__version__}",
+        f"pandas=={pd.__version__}",
+        f"cloudpickle=={cloudpickle.__version__}",
+    ]
     folder = lake.dir / "model"
     for what in (f"slipway-tiny @ file://{tiny_wheel(tmp_path, 42)}", "slipway-there-is-no-such-package==9"):
-        mlflow.pyfunc.save_model(folder, python_model=Model(of_the_package), signature=NUMBER, pip_requirements=[*requirements, what])
+        mlflow.pyfunc.save_model(
+            folder, python_model=Model(of_the_package), signature=NUMBER, pip_requirements=[*requirements, what]
+        )
         lake.cli("models", "register", "m", str(folder), "--no-check")
         shutil.rmtree(folder)
     python = {"environment_of_model": True, "cache": str(lake.dir / "engines")}

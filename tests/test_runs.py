@@ -25,22 +25,41 @@ def ready(lake):
     """A source of 500 rows with a region, and model m."""
     frame = numbers(500)
     booster = train(frame)
-    table = with_ids(frame).append_column("region", pa.array([["north", "south", None][i % 3] for i in range(500)], pa.string()))
+    table = with_ids(frame).append_column(
+        "region", pa.array([["north", "south", None][i % 3] for i in range(500)], pa.string())
+    )
     lake.table("src.t", table)
     lake.register("m", booster, signature=signature_of(f0="double", f1="double", f2="double", f3="double"))
     return lake
 
 
 def predictions_schema() -> pa.Schema:
-    return pa.schema([("id", pa.int64()), ("prediction", pa.float64()), ("scored_at", pa.timestamp("us", "UTC")), ("model_name", pa.string()),
-                      ("model_version", pa.string()), ("run_id", pa.string())])
+    return pa.schema(
+        [
+            ("id", pa.int64()),
+            ("prediction", pa.float64()),
+            ("scored_at", pa.timestamp("us", "UTC")),
+            ("model_name", pa.string()),
+            ("model_version", pa.string()),
+            ("run_id", pa.string()),
+        ]
+    )
 
 
 def old_rows(ids, scored_at: str) -> pa.Table:
     count = len(ids)
     stamp = pd.Timestamp(scored_at)
-    return pa.table({"id": pa.array(ids, pa.int64()), "prediction": pa.array([9.0] * count), "scored_at": pa.array([stamp] * count, pa.timestamp("us", "UTC")),
-                     "model_name": ["old"] * count, "model_version": ["0"] * count, "run_id": ["old"] * count}, schema=predictions_schema())
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.int64()),
+            "prediction": pa.array([9.0] * count),
+            "scored_at": pa.array([stamp] * count, pa.timestamp("us", "UTC")),
+            "model_name": ["old"] * count,
+            "model_version": ["0"] * count,
+            "run_id": ["old"] * count,
+        },
+        schema=predictions_schema(),
+    )
 
 
 def test_overwrite_replaces_the_day_and_only_the_day(ready):
@@ -62,8 +81,18 @@ def test_overwrite_by_zero_rows_empties_the_day(ready):
 
 @pytest.mark.parametrize("spec", ["unpartitioned", "month", "evolved"])
 def test_overwrite_in_a_target_of_another_partitioning(ready, spec):
-    table = ready.create("ml.p", predictions_schema(), ("scored_at", MonthTransform(), "month") if spec == "month" else None)
-    table.append(pa.concat_tables([old_rows([1, 2], "2024-03-01T00:00:00Z"), old_rows([3, 4], "2024-03-02T00:00:00Z"), old_rows([5], "2024-02-29T23:59:59Z")]))
+    table = ready.create(
+        "ml.p", predictions_schema(), ("scored_at", MonthTransform(), "month") if spec == "month" else None
+    )
+    table.append(
+        pa.concat_tables(
+            [
+                old_rows([1, 2], "2024-03-01T00:00:00Z"),
+                old_rows([3, 4], "2024-03-02T00:00:00Z"),
+                old_rows([5], "2024-02-29T23:59:59Z"),
+            ]
+        )
+    )
     if spec == "evolved":
         with table.update_spec() as update:
             update.add_field("scored_at", MonthTransform(), "month")
@@ -71,7 +100,9 @@ def test_overwrite_in_a_target_of_another_partitioning(ready, spec):
     ready.score()
     ready.score()
     rows = ready.rows()
-    assert sorted(rows[rows["model_name"] == "old"]["id"]) == [3, 4, 5], "other days keep their rows, this day's are gone"
+    assert sorted(rows[rows["model_name"] == "old"]["id"]) == [3, 4, 5], (
+        "other days keep their rows, this day's are gone"
+    )
     assert (rows["model_name"] == "m").sum() == 500
 
 
@@ -93,7 +124,9 @@ def test_append_dedup_keeps_the_first(ready):
     rows = ready.rows()
     assert len(rows) == 500 and rows["id"].is_unique
     assert (rows.set_index("id")["run_id"].loc[first.index] == first).all(), "the rows there stay"
-    assert files <= {t.file.file_path for t in ready.catalog.load_table("ml.p").scan().plan_files()}, "the snapshot only adds files"
+    assert files <= {t.file.file_path for t in ready.catalog.load_table("ml.p").scan().plan_files()}, (
+        "the snapshot only adds files"
+    )
     ready.score(rerun="append_dedup", logical_date="2024-03-02T06:00:00Z")
     assert len(ready.rows()) == 1000, "another day is another partition"
 
@@ -118,13 +151,16 @@ def test_a_run_id_is_committed_once(ready):
 
 
 def test_kill_at_any_moment_leaves_one_copy(ready):
-    """kill -9 while the process does what it does, then the next attempt of the same run; at the end nothing is left over."""
+    """kill -9 while the process does what it does, then the next attempt of the same run; at the end nothing is left
+    over."""
     random.seed(11)
     took = max(0.05, _seconds(ready))
     for kill in range(KILLS):
         run_id = str(uuid.uuid4())
         job = ready.job(run_id=run_id, rerun=["overwrite_partition", "append_dedup"][kill % 2])
-        process = subprocess.Popen([BINARY, "score", "--job", job], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [BINARY, "score", "--job", job], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             process.wait(timeout=random.uniform(0, took))
         except subprocess.TimeoutExpired:
@@ -136,7 +172,11 @@ def test_kill_at_any_moment_leaves_one_copy(ready):
         ready.score(job)
         rows = ready.rows()
         assert len(rows) == 500 and rows["id"].is_unique, f"kill {kill}"
-        snapshots = [s for s in ready.catalog.load_table("ml.p").metadata.snapshots if s.summary.additional_properties.get("slipway.run-id") == run_id]
+        snapshots = [
+            s
+            for s in ready.catalog.load_table("ml.p").metadata.snapshots
+            if s.summary.additional_properties.get("slipway.run-id") == run_id
+        ]
         assert len(snapshots) == 1, f"kill {kill}: one snapshot of the run"
     assert _unnamed_files(ready) == set()
 
@@ -163,7 +203,10 @@ def _unnamed_files(lake) -> set:
 
 def test_writers_at_once_all_commit(ready):
     ready.catalog.create_table("ml.p", predictions_schema())
-    jobs = [ready.job(logical_date=f"2024-04-{day:02}T00:00:00Z", rerun=["overwrite_partition", "append_dedup"][day % 2]) for day in range(1, 7)]
+    jobs = [
+        ready.job(logical_date=f"2024-04-{day:02}T00:00:00Z", rerun=["overwrite_partition", "append_dedup"][day % 2])
+        for day in range(1, 7)
+    ]
     processes = [subprocess.Popen([BINARY, "score", "--job", job], stdout=subprocess.PIPE, text=True) for job in jobs]
     ready.catalog.load_table("ml.p").append(old_rows([7], "2024-05-01T00:00:00Z"))
     for process in processes:
@@ -204,7 +247,8 @@ def test_a_failed_run_changes_nothing(ready):
 
 
 def test_a_file_whose_columns_differ_in_length_is_named(lake):
-    """One column says that it has 100 values, and so ends after its first page; the decoder of the other one reads 3,000."""
+    """One column says that it has 100 values, and so ends after its first page; the decoder of the other one reads
+    3,000."""
     frame = numbers(3000)[["f3"]]
     lake.table("src.t", with_ids(frame))
     lake.register("m", train(frame), signature=signature_of(f3="double"))
@@ -215,13 +259,20 @@ def test_a_file_whose_columns_differ_in_length_is_named(lake):
     for found in re.finditer(rb"\xf0\x2e", whole[footer:]):  # 3000 as a zigzag varint
         at = footer + found.start()
         data.write_bytes(whole[:at] + b"\xc8\x01" + whole[at + 2 :])
-        lengths = {name: sum(batch.num_rows for batch in pq.ParquetFile(data).iter_batches(columns=[name])) for name in ("id", "f3")}
+        lengths = {
+            name: sum(batch.num_rows for batch in pq.ParquetFile(data).iter_batches(columns=[name]))
+            for name in ("id", "f3")
+        }
         if lengths["id"] == 3000 and lengths["f3"] < 3000:
             break
     else:
         pytest.fail("no such place in the footer")
     failed = lake.score(ok=False)[-1]
-    assert failed["kind"] == "corrupt" and data.name in failed["message"] and ("differ" in failed["message"] or "same size" in failed["message"])
+    assert (
+        failed["kind"] == "corrupt"
+        and data.name in failed["message"]
+        and ("differ" in failed["message"] or "same size" in failed["message"])
+    )
     assert lake.files() == set()
 
 
@@ -245,6 +296,7 @@ def test_a_column_whose_type_changed_is_named(ready):
         update.delete_column("f2")
     with table.update_schema() as update:
         from pyiceberg.types import StringType
+
         update.add_column("f2", StringType())
     failed = ready.score(ok=False)[-1]
     assert "'f2'" in failed["message"] and "string" in failed["message"]
@@ -254,8 +306,13 @@ def test_a_full_disk_fails_the_run_and_leaves_nothing(ready):
     ready.score()
     before, files = ready.rows(), ready.files()
     job = ready.job()
-    # RLIMIT_FSIZE makes every write beyond 4 KiB fail, as a full disk would; the signal is ignored so that the error is seen.
-    script = f"import os, resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); os.execv('{BINARY}', ['slipway', 'score', '--job', '{job}'])"
+    # RLIMIT_FSIZE makes every write beyond 4 KiB fail, as a full disk would; the signal is ignored so that the error is
+    # seen.
+    script = (
+        "import os, resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+        f"os.execv('{BINARY}', ['slipway', 'score', '--job', '{job}'])"
+    )
     done = subprocess.run(["python3", "-c", script], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert ".parquet" in done.stdout and "File too large" in done.stdout

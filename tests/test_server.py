@@ -1,4 +1,5 @@
-"""What makes a server one to trust: TLS, limits, slow clients, backpressure, a graceful stop, probes, configuration, its page."""
+"""What makes a server one to trust: TLS, limits, slow clients, backpressure, a graceful stop, probes, configuration,
+its page."""
 
 import concurrent.futures
 import datetime
@@ -28,6 +29,7 @@ from mlflow.types import ColSpec, Schema
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # models carry this module's functions along
 
+
 @pytest.fixture
 def server(ready):
     started = Server(ready.dir, {"server.read_seconds": 2, "server.connections": 40})
@@ -40,12 +42,27 @@ def certificate(folder, serial: int):
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "slipway-test")])
     now = datetime.datetime.now(datetime.UTC)
-    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(serial)
-            .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), True).sign(key, hashes.SHA256()))
-    for file, text in (("key.pem", key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())),
-                       ("cert.pem", made.public_bytes(serialization.Encoding.PEM))):
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(serial)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    for file, text in (
+        (
+            "key.pem",
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            ),
+        ),
+        ("cert.pem", made.public_bytes(serialization.Encoding.PEM)),
+    ):
         (folder / (file + ".new")).write_bytes(text)
         os.replace(folder / (file + ".new"), folder / file)
 
@@ -56,7 +73,9 @@ def serial_of(port: int) -> int:
 
 def test_tls_and_a_new_certificate(ready):
     certificate(ready.dir, 1111)
-    server = Server(ready.dir, {"server.tls_certificate": ready.dir / "cert.pem", "server.tls_key": ready.dir / "key.pem"})
+    server = Server(
+        ready.dir, {"server.tls_certificate": ready.dir / "cert.pem", "server.tls_key": ready.dir / "key.pem"}
+    )
     try:
         assert server.url.startswith("https://")
         port = int(server.url.rsplit(":", 1)[1])
@@ -89,8 +108,11 @@ def test_tls_files_that_cannot_work(ready):
     certificate(ready.dir, 1)
     (ready.dir / "other").mkdir()
     certificate(ready.dir / "other", 2)
-    for flags, words in ((["server.tls_certificate=/nope"], "go together"), (["server.tls_certificate=/nope", "server.tls_key=/nope"], "/nope"),
-                         ([f"server.tls_certificate={ready.dir}/cert.pem", f"server.tls_key={ready.dir}/other/key.pem"], "mismatch")):
+    for flags, words in (
+        (["server.tls_certificate=/nope"], "go together"),
+        (["server.tls_certificate=/nope", "server.tls_key=/nope"], "/nope"),
+        ([f"server.tls_certificate={ready.dir}/cert.pem", f"server.tls_key={ready.dir}/other/key.pem"], "mismatch"),
+    ):
         refused = ready.cli("serve", "--listen", "127.0.0.1:0", *(f"--set={flag}" for flag in flags), check=False)
         assert refused.returncode == 2 and words in refused.stderr, refused.stderr
 
@@ -113,7 +135,9 @@ def everything(connection) -> bytes:
         got += more
 
 
-@pytest.mark.parametrize("sent", [b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"", b"POST /api HTTP/1.1\r\nContent-Length: 100\r\n\r\nabc"])
+@pytest.mark.parametrize(
+    "sent", [b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"", b"POST /api HTTP/1.1\r\nContent-Length: 100\r\n\r\nabc"]
+)
 def test_a_client_that_never_finishes_is_hung_up_on(server, sent):
     with connect(server) as connection:
         connection.sendall(sent)
@@ -121,13 +145,24 @@ def test_a_client_that_never_finishes_is_hung_up_on(server, sent):
     assert server.call("GET", "/healthz")[0] == 200
 
 
-@pytest.mark.parametrize("sent, status", [
-    (b"nonsense\r\n\r\n", b"400"), (b"GET /healthz HTTP/9.9\r\n\r\n", b"400"), (b"GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"400"),
-    (b"GET /healthz HTTP/1.1\r\nA: " + b"x" * 70_000 + b"\r\n\r\n", b"431"), (b"GET /healthz HTTP/1.1\r\n" + b"A: b\r\n" * 20_000 + b"\r\n", b"431"),
-    (b"POST /api/user/psk HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", b"413"), (b"POST /api/user/psk HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400"),
-    (b"POST /api/user/psk HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"), (b"GET /" + b"a/" * 20_000 + b" HTTP/1.1\r\nConnection: close\r\n\r\n", b"404"),
-    (b"GET /healthz\0 HTTP/1.1\r\nConnection: close\r\n\r\n", b"400"), (b"BREW /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", b"405"),
-    (b"GET * HTTP/1.1\r\nConnection: close\r\n\r\n", b"400"), (b"GET /healthz HTTP/1.0\r\n\r\n", b"200")])
+@pytest.mark.parametrize(
+    "sent, status",
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/9.9\r\n\r\n", b"400"),
+        (b"GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.1\r\nA: " + b"x" * 70_000 + b"\r\n\r\n", b"431"),
+        (b"GET /healthz HTTP/1.1\r\n" + b"A: b\r\n" * 20_000 + b"\r\n", b"431"),
+        (b"POST /api/user/psk HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", b"413"),
+        (b"POST /api/user/psk HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"POST /api/user/psk HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
+        (b"GET /" + b"a/" * 20_000 + b" HTTP/1.1\r\nConnection: close\r\n\r\n", b"404"),
+        (b"GET /healthz\0 HTTP/1.1\r\nConnection: close\r\n\r\n", b"400"),
+        (b"BREW /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", b"405"),
+        (b"GET * HTTP/1.1\r\nConnection: close\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.0\r\n\r\n", b"200"),
+    ],
+)
 def test_requests_that_are_wrong(server, sent, status):
     with connect(server) as connection:
         connection.sendall(sent)
@@ -232,7 +267,12 @@ def test_kill_9_during_a_run_leaves_the_port_free(ready):
     port = server.url.rsplit(":", 1)[1]
     with connect(server) as caller:
         one = "/api/models/waits/deployments/d"
-        assert server.call("POST", "/api/models/waits/deployments", body(model={"model_name": "waits", "model_version": "1"}))[0] == 201
+        assert (
+            server.call(
+                "POST", "/api/models/waits/deployments", body(model={"model_name": "waits", "model_version": "1"})
+            )[0]
+            == 201
+        )
         run_id = server.call("POST", f"{one}/trigger")[1]["run_id"]
         until((ready.dir / "go.asked").exists, bool)
         server.kill()
@@ -250,38 +290,84 @@ def test_kill_9_during_a_run_leaves_the_port_free(ready):
 
 def test_metrics_and_logs(ready, server):
     server.call("POST", ALL, body())
-    run = finished(server, server.call("POST", f"{ONE}/trigger", headers={"X-Request-Id": "r-1", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})[1]["run_id"])
-    text = until(lambda: server.call("GET", "/metrics", psk=None)[1], lambda text: "slipway_rows_scored_total 300" in text)
-    for name in ('slipway_requests_total{method="POST",route="/api/models/{model}/deployments",status="201"} 1', 'slipway_runs_total{status="succeeded"} 1',
-                 'slipway_stage_seconds_total{stage="score"}', "slipway_queue_age_seconds 0", 'slipway_runs_in_progress{state="running"} 0', "slipway_request_seconds_bucket"):
+    run = finished(
+        server,
+        server.call(
+            "POST",
+            f"{ONE}/trigger",
+            headers={"X-Request-Id": "r-1", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+        )[1]["run_id"],
+    )
+    text = until(
+        lambda: server.call("GET", "/metrics", psk=None)[1], lambda text: "slipway_rows_scored_total 300" in text
+    )
+    for name in (
+        'slipway_requests_total{method="POST",route="/api/models/{model}/deployments",status="201"} 1',
+        'slipway_runs_total{status="succeeded"} 1',
+        'slipway_stage_seconds_total{stage="score"}',
+        "slipway_queue_age_seconds 0",
+        'slipway_runs_in_progress{state="running"} 0',
+        "slipway_request_seconds_bucket",
+    ):
         assert name in text, name
-    subprocess.run([os.sys.executable, "-c", "import sys; from prometheus_client.parser import text_string_to_metric_families as p; assert list(p(sys.stdin.read()))"],
-                   input=text, text=True, check=True)
+    subprocess.run(
+        [
+            os.sys.executable,
+            "-c",
+            "import sys; from prometheus_client.parser import text_string_to_metric_families as p; "
+            "assert list(p(sys.stdin.read()))",
+        ],
+        input=text,
+        text=True,
+        check=True,
+    )
     lines = [json.loads(line) for line in server.log_file.read_text().splitlines()]
     (request,) = [line for line in lines if line.get("request_id") == "r-1"]
-    assert request["event"] == "request" and request["trace"] == "0af7651916cd43dd8448eb211c80319c" and request["actor"] == "platform"
+    assert (
+        request["event"] == "request"
+        and request["trace"] == "0af7651916cd43dd8448eb211c80319c"
+        and request["actor"] == "platform"
+    )
     assert any(line["event"] == "run_ended" and line["run_id"] == run["run_id"] for line in lines)
 
 
 def test_configuration(ready):
     file = ready.dir / "slipway.toml"
-    file.write_text('[server]\nthreads = 7\nqueue = 9\n[auth]\nservice_secret = "very secret"\n[webhooks.pager]\nurl = "http://127.0.0.1:1/"\nsecret = "signing"\n'
-                    '[store]\nlocation = "postgresql://me:hidden@db/slipway"\n')
+    file.write_text(
+        '[server]\nthreads = 7\nqueue = 9\n[auth]\nservice_secret = "very secret"\n'
+        '[webhooks.pager]\nurl = "http://127.0.0.1:1/"\nsecret = "signing"\n'
+        '[store]\nlocation = "postgresql://me:hidden@db/slipway"\n'
+    )
     environment = {**os.environ, "SLIPWAY_SERVER_QUEUE": "11", "SLIPWAY_WEBHOOKS_PAGER_ATTEMPTS": "3"}
 
     def config(*args, env=None):
-        return subprocess.run([BINARY, "--data-dir", ready.dir, "config", *args], capture_output=True, text=True, env=env or environment)
+        return subprocess.run(
+            [BINARY, "--data-dir", ready.dir, "config", *args], capture_output=True, text=True, env=env or environment
+        )
 
     shown = config("--set", "server.read_seconds=5").stdout
     value = lambda name: re.search(rf"^{re.escape(name)} += (.*?) +# (.*?);", shown, re.M).groups()  # noqa: E731
     assert value("server.threads") == ("7", str(file)) and value("server.queue") == ("11", "$SLIPWAY_SERVER_QUEUE")
     assert value("server.read_seconds") == ("5", "--set") and value("webhooks.pager.attempts")[0] == "3"
-    assert value("auth.service_secret")[0] == "****" and "very secret" not in shown and "signing" not in shown and "hidden" not in shown
-    for args, env, words in ((["--set", "server.thread=1"], None, "server.thread"), (["--set", "server.threads=many"], None, "whole number"),
-                             ([], {**os.environ, "SLIPWAY_SERVER_TREADS": "1"}, "SLIPWAY_SERVER_TREADS")):
+    assert (
+        value("auth.service_secret")[0] == "****"
+        and "very secret" not in shown
+        and "signing" not in shown
+        and "hidden" not in shown
+    )
+    for args, env, words in (
+        (["--set", "server.thread=1"], None, "server.thread"),
+        (["--set", "server.threads=many"], None, "whole number"),
+        ([], {**os.environ, "SLIPWAY_SERVER_TREADS": "1"}, "SLIPWAY_SERVER_TREADS"),
+    ):
         refused = config(*args, env=env)
         assert refused.returncode == 2 and words in refused.stderr, refused.stderr
-    for text, words in (("[server]\nthread = 1", "server.thread"), ("threads = 1", "outside"), ("[server]\nthreads = 1.5", "line 2"), ("[server", "line 1")):
+    for text, words in (
+        ("[server]\nthread = 1", "server.thread"),
+        ("threads = 1", "outside"),
+        ("[server]\nthreads = 1.5", "line 2"),
+        ("[server", "line 1"),
+    ):
         file.write_text(text)
         refused = config()
         assert refused.returncode == 2 and words in refused.stderr, refused.stderr
@@ -289,7 +375,11 @@ def test_configuration(ready):
 
 def test_the_page_of_the_api(server):
     status, page, headers = server.call("GET", "/docs", psk=None)
-    assert status == 200 and headers["Content-Type"].startswith("text/html") and "default-src 'self'" in headers["Content-Security-Policy"]
+    assert (
+        status == 200
+        and headers["Content-Type"].startswith("text/html")
+        and "default-src 'self'" in headers["Content-Security-Policy"]
+    )
     links = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert links and not any("//" in link for link in links)
     for link in links:

@@ -1,4 +1,5 @@
-"""Who may do what, with a real Keycloak: the permission table over HTTP, user keys that follow roles, and tokens that are not valid."""
+"""Who may do what, with a real Keycloak: the permission table over HTTP, user keys that follow roles, and tokens that
+are not valid."""
 
 import base64
 import html
@@ -21,8 +22,12 @@ REFRESH = 1  # seconds; 60 by default
 
 
 def sign_in_settings(keycloak) -> dict:
-    return {"auth.issuer": keycloak.issuer, "auth.service_client": SERVICE_CLIENT, "auth.service_secret": SERVICE_SECRET,
-            "auth.refresh_seconds": REFRESH}
+    return {
+        "auth.issuer": keycloak.issuer,
+        "auth.service_client": SERVICE_CLIENT,
+        "auth.service_secret": SERVICE_SECRET,
+        "auth.refresh_seconds": REFRESH,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -47,36 +52,73 @@ def credentials(server, keycloak):
     assert server.call("DELETE", f"/api/user/psk/{revoked['id']}", token=tokens["scientist"])[0] == 204
     key = {name: make_key(server, tokens[name])["psk"] for name in ("scientist", "analyst")}
     bearer = {name: {"Authorization": f"Bearer {token}"} for name, token in tokens.items()}
-    return {"nobody": {}, "bearer without role": bearer["analyst"], "bearer with role": bearer["scientist"], "creator": bearer["creator"],
-            "admin role": bearer["keeper"], "user PSK, no roles set": {"Authorization-PSK": key["scientist"]},
-            "user PSK with the role": {"Authorization-PSK": key["scientist"]}, "user PSK with the role as bearer": {"Authorization": f"Bearer {key['scientist']}"},
-            "user PSK without the role": {"Authorization-PSK": key["analyst"]}, "revoked PSK": {"Authorization-PSK": revoked["psk"]},
-            "platform PSK": {"Authorization-PSK": server.psk}, "platform PSK as bearer": {"Authorization": f"Bearer {server.psk}"}}
+    return {
+        "nobody": {},
+        "bearer without role": bearer["analyst"],
+        "bearer with role": bearer["scientist"],
+        "creator": bearer["creator"],
+        "admin role": bearer["keeper"],
+        "user PSK, no roles set": {"Authorization-PSK": key["scientist"]},
+        "user PSK with the role": {"Authorization-PSK": key["scientist"]},
+        "user PSK with the role as bearer": {"Authorization": f"Bearer {key['scientist']}"},
+        "user PSK without the role": {"Authorization-PSK": key["analyst"]},
+        "revoked PSK": {"Authorization-PSK": revoked["psk"]},
+        "platform PSK": {"Authorization-PSK": server.psk},
+        "platform PSK as bearer": {"Authorization": f"Bearer {server.psk}"},
+    }
 
 
 OPEN, CREATE, LIST, SEE, MANAGE, OWN_KEYS, REPORT, PLATFORM = range(8)
 CALLERS = {  # what each may do, beside the open endpoints: DESIGN section 2, "Who may do what"
-    "nobody": None, "revoked PSK": None,
-    "bearer without role": {CREATE, LIST, SEE, OWN_KEYS}, "bearer with role": {CREATE, LIST, SEE, MANAGE, OWN_KEYS},
-    "creator": {CREATE, LIST, SEE, MANAGE, OWN_KEYS}, "admin role": {CREATE, LIST, SEE, MANAGE, OWN_KEYS, PLATFORM},
-    "user PSK, no roles set": {LIST}, "user PSK without the role": {LIST}, "user PSK with the role": {LIST, SEE, MANAGE},
+    "nobody": None,
+    "revoked PSK": None,
+    "bearer without role": {CREATE, LIST, SEE, OWN_KEYS},
+    "bearer with role": {CREATE, LIST, SEE, MANAGE, OWN_KEYS},
+    "creator": {CREATE, LIST, SEE, MANAGE, OWN_KEYS},
+    "admin role": {CREATE, LIST, SEE, MANAGE, OWN_KEYS, PLATFORM},
+    "user PSK, no roles set": {LIST},
+    "user PSK without the role": {LIST},
+    "user PSK with the role": {LIST, SEE, MANAGE},
     "user PSK with the role as bearer": {LIST, SEE, MANAGE},
-    "platform PSK": {CREATE, LIST, SEE, MANAGE, REPORT, PLATFORM}, "platform PSK as bearer": {CREATE, LIST, SEE, MANAGE, REPORT, PLATFORM}}
+    "platform PSK": {CREATE, LIST, SEE, MANAGE, REPORT, PLATFORM},
+    "platform PSK as bearer": {CREATE, LIST, SEE, MANAGE, REPORT, PLATFORM},
+}
 D = "/api/models/m/deployments/{name}"
 ENDPOINTS = [
-    ("POST", "/api/models/m/deployments", CREATE, lambda name: body(name=name + "-new")), ("GET", "/api/models/m/deployments", LIST, None),
-    ("GET", "/api/deployments", LIST, None), ("GET", D, SEE, None), ("PATCH", D, MANAGE, {"owner": "z"}), ("DELETE", D, MANAGE, None),
-    ("PUT", D + "/allowed_roles", MANAGE, {"allowed_roles": []}), ("POST", D + "/stop", MANAGE, None), ("POST", D + "/start", MANAGE, None),
-    ("POST", D + "/trigger", MANAGE, None), ("POST", D + "/backfill", MANAGE, {"from": "2024-01-01", "to": "2024-01-02"}),
-    ("GET", D + "/runs", SEE, None), ("POST", D + "/runs", REPORT, {"airflow_run_id": "a", "status": "running"}),
-    ("GET", D + "/runs/{run_id}", SEE, None), ("POST", D + "/runs/{run_id}/cancel", MANAGE, None), ("GET", D + "/run/predict", MANAGE, None),
-    ("POST", D + "/run/predict", MANAGE, None), ("PUT", D + "/run/predict", MANAGE, None), ("PATCH", D + "/run/predict", MANAGE, None),
-    ("DELETE", D + "/run/predict", MANAGE, None), ("POST", "/api/user/psk", OWN_KEYS, {"description": "x"}), ("GET", "/api/user/psk", OWN_KEYS, None),
-    ("POST", "/api/user/psk/nope/regenerate", OWN_KEYS, None), ("DELETE", "/api/user/psk/nope", OWN_KEYS, None), ("GET", "/api/audit", PLATFORM, None),
-    ("GET", "/api/webhooks/dead-letters", PLATFORM, None), ("POST", "/api/webhooks/dead-letters/nope/retry", PLATFORM, None),
+    ("POST", "/api/models/m/deployments", CREATE, lambda name: body(name=name + "-new")),
+    ("GET", "/api/models/m/deployments", LIST, None),
+    ("GET", "/api/deployments", LIST, None),
+    ("GET", D, SEE, None),
+    ("PATCH", D, MANAGE, {"owner": "z"}),
+    ("DELETE", D, MANAGE, None),
+    ("PUT", D + "/allowed_roles", MANAGE, {"allowed_roles": []}),
+    ("POST", D + "/stop", MANAGE, None),
+    ("POST", D + "/start", MANAGE, None),
+    ("POST", D + "/trigger", MANAGE, None),
+    ("POST", D + "/backfill", MANAGE, {"from": "2024-01-01", "to": "2024-01-02"}),
+    ("GET", D + "/runs", SEE, None),
+    ("POST", D + "/runs", REPORT, {"airflow_run_id": "a", "status": "running"}),
+    ("GET", D + "/runs/{run_id}", SEE, None),
+    ("POST", D + "/runs/{run_id}/cancel", MANAGE, None),
+    ("GET", D + "/run/predict", MANAGE, None),
+    ("POST", D + "/run/predict", MANAGE, None),
+    ("PUT", D + "/run/predict", MANAGE, None),
+    ("PATCH", D + "/run/predict", MANAGE, None),
+    ("DELETE", D + "/run/predict", MANAGE, None),
+    ("POST", "/api/user/psk", OWN_KEYS, {"description": "x"}),
+    ("GET", "/api/user/psk", OWN_KEYS, None),
+    ("POST", "/api/user/psk/nope/regenerate", OWN_KEYS, None),
+    ("DELETE", "/api/user/psk/nope", OWN_KEYS, None),
+    ("GET", "/api/audit", PLATFORM, None),
+    ("GET", "/api/webhooks/dead-letters", PLATFORM, None),
+    ("POST", "/api/webhooks/dead-letters/nope/retry", PLATFORM, None),
     ("DELETE", "/api/webhooks/dead-letters/nope", PLATFORM, None),
-    ("GET", "/openapi.json", OPEN, None), ("GET", "/docs", OPEN, None), ("GET", "/healthz", OPEN, None), ("GET", "/readyz", OPEN, None),
-    ("GET", "/metrics", OPEN, None)]
+    ("GET", "/openapi.json", OPEN, None),
+    ("GET", "/docs", OPEN, None),
+    ("GET", "/healthz", OPEN, None),
+    ("GET", "/readyz", OPEN, None),
+    ("GET", "/metrics", OPEN, None),
+]
 
 
 def test_the_table_names_every_endpoint(server):
@@ -97,12 +139,24 @@ def test_who_may_do_what(server, credentials, caller, method, path, needs, sent)
     name = "d" + uuid.uuid4().hex[:12]
     roles = [] if caller == "user PSK, no roles set" else ["data-science"]
     creator = credentials["creator"]
-    assert server.call("POST", "/api/models/m/deployments", body(name=name, allowed_roles=roles), psk=None, headers=creator)[0] == 201
+    assert (
+        server.call(
+            "POST", "/api/models/m/deployments", body(name=name, allowed_roles=roles), psk=None, headers=creator
+        )[0]
+        == 201
+    )
     run_id = "nope"
     if "{run_id}" in path:
-        run_id = server.call("POST", f"/api/models/m/deployments/{name}/trigger", psk=None, headers=creator)[1]["run_id"]
-    status, answer, headers = server.call(method, path.format(name=name, run_id=run_id), sent(name) if callable(sent) else sent, psk=None,
-                                          headers=credentials[caller])
+        run_id = server.call("POST", f"/api/models/m/deployments/{name}/trigger", psk=None, headers=creator)[1][
+            "run_id"
+        ]
+    status, answer, headers = server.call(
+        method,
+        path.format(name=name, run_id=run_id),
+        sent(name) if callable(sent) else sent,
+        psk=None,
+        headers=credentials[caller],
+    )
     may = needs == OPEN or (CALLERS[caller] is not None and needs in CALLERS[caller])
     if may:
         assert status not in (401, 403, 500), answer
@@ -115,8 +169,14 @@ def test_who_may_do_what(server, credentials, caller, method, path, needs, sent)
 
 def test_a_user_key_lists_only_what_its_roles_allow(server, credentials):
     for name, roles in (("seen", ["data-science"]), ("unseen", ["others"]), ("closed", [])):
-        assert server.call("POST", "/api/models/m/deployments", body(name=name, allowed_roles=roles, domain="lists"))[0] == 201
-    names = lambda caller: {d["name"] for d in server.call("GET", "/api/deployments?domain=lists", psk=None, headers=credentials[caller])[1]["items"]}  # noqa: E731
+        assert (
+            server.call("POST", "/api/models/m/deployments", body(name=name, allowed_roles=roles, domain="lists"))[0]
+            == 201
+        )
+    names = lambda caller: {
+        d["name"]
+        for d in server.call("GET", "/api/deployments?domain=lists", psk=None, headers=credentials[caller])[1]["items"]
+    }  # noqa: E731
     assert names("user PSK with the role") == {"seen"} and names("user PSK without the role") == set()
     assert names("bearer without role") == {"seen", "unseen", "closed"}
 
@@ -139,7 +199,9 @@ def test_client_roles_count_too(server, keycloak):
 
 
 def test_a_service_account_is_a_caller_too(server, keycloak):
-    status, made, _ = server.call("POST", "/api/models/m/deployments", body(name="by-robot"), token=keycloak.service_token())
+    status, made, _ = server.call(
+        "POST", "/api/models/m/deployments", body(name="by-robot"), token=keycloak.service_token()
+    )
     assert status == 201
     assert server.call("POST", "/api/models/m/deployments/by-robot/stop", token=keycloak.service_token())[0] == 200
 
@@ -160,8 +222,18 @@ def test_a_role_taken_away_stops_a_user_key(server, keycloak):
 @pytest.mark.parametrize("gone", [False, True])
 def test_a_user_who_is_disabled_or_gone_has_no_keys(server, keycloak, gone):
     name = f"leaver-{uuid.uuid4().hex[:6]}"
-    keycloak.admin("POST", "/users", {"username": name, "enabled": True, "email": f"{name}@example.com", "firstName": "a", "lastName": "b",
-                                      "credentials": [{"type": "password", "value": "for-tests-only"}]})
+    keycloak.admin(
+        "POST",
+        "/users",
+        {
+            "username": name,
+            "enabled": True,
+            "email": f"{name}@example.com",
+            "firstName": "a",
+            "lastName": "b",
+            "credentials": [{"type": "password", "value": "for-tests-only"}],
+        },
+    )
     key = make_key(server, keycloak.token(name))["psk"]
     assert server.call("GET", "/api/deployments", psk=key)[0] == 200
     path = f"/users/{keycloak.user_id(name)}"
@@ -187,7 +259,11 @@ def test_own_keys(server, keycloak):
 
 
 def part(value) -> str:
-    return base64.urlsafe_b64encode(value if isinstance(value, bytes) else json.dumps(value).encode()).rstrip(b"=").decode()
+    return (
+        base64.urlsafe_b64encode(value if isinstance(value, bytes) else json.dumps(value).encode())
+        .rstrip(b"=")
+        .decode()
+    )
 
 
 def test_tokens_that_are_not_valid(server, keycloak):
@@ -196,12 +272,27 @@ def test_tokens_that_are_not_valid(server, keycloak):
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     kid = json.loads(base64.urlsafe_b64decode(header + "=="))["kid"]
     assert server.call("GET", "/api/deployments", token=good)[0] == 200
-    bad = {"alg none": f"{part({'alg': 'none', 'kid': kid})}.{payload}.", "tampered": f"{header}.{part({**claims, 'sub': 'x'})}.{signature}",
-           "no signature": f"{header}.{payload}.", "unknown kid": f"{part({'alg': 'RS256', 'kid': 'nope'})}.{payload}.{signature}",
-           "100 KiB": f"{header}.{part({**claims, 'x': 'y' * 75_000})}.{signature}", "no token": "a.b.c", "dots": "..", "no base64": "!.?.#",
-           "another client's audience": keycloak.token("scientist", "other-app"),
-           "an id token": keycloak.form(f"{keycloak.issuer}/protocol/openid-connect/token", {
-               "grant_type": "password", "client_id": "slipway", "username": "scientist", "password": "for-tests-only", "scope": "openid"})["id_token"]}
+    bad = {
+        "alg none": f"{part({'alg': 'none', 'kid': kid})}.{payload}.",
+        "tampered": f"{header}.{part({**claims, 'sub': 'x'})}.{signature}",
+        "no signature": f"{header}.{payload}.",
+        "unknown kid": f"{part({'alg': 'RS256', 'kid': 'nope'})}.{payload}.{signature}",
+        "100 KiB": f"{header}.{part({**claims, 'x': 'y' * 75_000})}.{signature}",
+        "no token": "a.b.c",
+        "dots": "..",
+        "no base64": "!.?.#",
+        "another client's audience": keycloak.token("scientist", "other-app"),
+        "an id token": keycloak.form(
+            f"{keycloak.issuer}/protocol/openid-connect/token",
+            {
+                "grant_type": "password",
+                "client_id": "slipway",
+                "username": "scientist",
+                "password": "for-tests-only",
+                "scope": "openid",
+            },
+        )["id_token"],
+    }
     for what, token in bad.items():
         status, answer, headers = server.call("GET", "/api/deployments", token=token)
         assert status == 401 and 'error="invalid_token"' in headers["WWW-Authenticate"], (what, answer)
@@ -244,8 +335,19 @@ def test_keys_rotate(server, keycloak):
     """A new active key of the realm is found, and the old one goes on until Keycloak drops it."""
     old = keycloak.token("scientist")
     realm_id = keycloak.admin("GET", "")["id"]
-    component = {"name": "newer", "providerId": "rsa-generated", "providerType": "org.keycloak.keys.KeyProvider", "parentId": realm_id,
-                 "config": {"priority": ["500"], "enabled": ["true"], "active": ["true"], "keySize": ["2048"], "algorithm": ["RS256"]}}
+    component = {
+        "name": "newer",
+        "providerId": "rsa-generated",
+        "providerType": "org.keycloak.keys.KeyProvider",
+        "parentId": realm_id,
+        "config": {
+            "priority": ["500"],
+            "enabled": ["true"],
+            "active": ["true"],
+            "keySize": ["2048"],
+            "algorithm": ["RS256"],
+        },
+    }
     keycloak.admin("POST", "/components", component)
     new = keycloak.token("scientist")
     assert new.split(".")[0] != old.split(".")[0]
@@ -255,15 +357,34 @@ def test_keys_rotate(server, keycloak):
 
 def test_es256(server, keycloak):
     realm_id = keycloak.admin("GET", "")["id"]
-    keycloak.admin("POST", "/components", {"name": "curve", "providerId": "ecdsa-generated", "providerType": "org.keycloak.keys.KeyProvider",
-                                           "parentId": realm_id, "config": {"priority": ["100"], "enabled": ["true"], "active": ["true"],
-                                                                            "ecdsaEllipticCurveKey": ["P-256"]}})
+    keycloak.admin(
+        "POST",
+        "/components",
+        {
+            "name": "curve",
+            "providerId": "ecdsa-generated",
+            "providerType": "org.keycloak.keys.KeyProvider",
+            "parentId": realm_id,
+            "config": {
+                "priority": ["100"],
+                "enabled": ["true"],
+                "active": ["true"],
+                "ecdsaEllipticCurveKey": ["P-256"],
+            },
+        },
+    )
     client = keycloak.admin("GET", "/clients?clientId=slipway")[0]
-    keycloak.admin("PUT", f"/clients/{client['id']}", {**client, "attributes": {**client.get("attributes", {}), "access.token.signed.response.alg": "ES256"}})
+    keycloak.admin(
+        "PUT",
+        f"/clients/{client['id']}",
+        {**client, "attributes": {**client.get("attributes", {}), "access.token.signed.response.alg": "ES256"}},
+    )
     try:
         token = keycloak.token("scientist")
         assert json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))["alg"] == "ES256"
-        until(lambda: server.call("GET", "/api/deployments", token=token)[0], lambda status: status == 200, 20 * REFRESH)
+        until(
+            lambda: server.call("GET", "/api/deployments", token=token)[0], lambda status: status == 200, 20 * REFRESH
+        )
     finally:
         keycloak.admin("PUT", f"/clients/{client['id']}", client)
 
@@ -271,14 +392,22 @@ def test_es256(server, keycloak):
 def test_the_audit_log(server, keycloak):
     token = keycloak.token("creator")
     subject = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["sub"]
-    server.call("POST", "/api/models/m/deployments", body(name="audited"), token=token, headers={"X-Request-Id": "ticket-17"})
+    server.call(
+        "POST", "/api/models/m/deployments", body(name="audited"), token=token, headers={"X-Request-Id": "ticket-17"}
+    )
     server.call("POST", "/api/models/m/deployments/audited/stop", token=keycloak.token("analyst"))
     entries = server.call("GET", "/api/audit?deployment=audited&model=m")[1]["items"]
     assert [(e["status"], e["actor_kind"]) for e in entries] == [(403, "token"), (201, "token")]
-    assert entries[1]["actor"] == subject and entries[1]["request_id"] == "ticket-17" and entries[1]["remote"] == "127.0.0.1"
+    assert (
+        entries[1]["actor"] == subject
+        and entries[1]["request_id"] == "ticket-17"
+        and entries[1]["remote"] == "127.0.0.1"
+    )
     assert entries[1]["action"] == "POST /api/models/{model}/deployments"
     lines = server.call("GET", f"/api/audit?actor={subject}", headers={"Accept": "application/x-ndjson"})
-    assert lines[2]["Content-Type"] == "application/x-ndjson" and all(json.loads(line)["actor"] == subject for line in lines[1].splitlines())
+    assert lines[2]["Content-Type"] == "application/x-ndjson" and all(
+        json.loads(line)["actor"] == subject for line in lines[1].splitlines()
+    )
 
 
 def test_a_run_by_a_token(server, keycloak):
@@ -291,18 +420,25 @@ def test_a_run_by_a_token(server, keycloak):
 
 def approve(url: str, user: str) -> None:
     """What a person does in a browser: signs in on Keycloak's page, and grants the client what it asks for."""
-    cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(secure_protocols=("http", "https")))  # loopback counts as secure
+    cookies = http.cookiejar.CookieJar(
+        http.cookiejar.DefaultCookiePolicy(secure_protocols=("http", "https"))
+    )  # loopback counts as secure
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
     page = browser.open(url).read().decode()
     for fields in ({"username": user, "password": "for-tests-only"}, {"accept": "Yes"}):
         action = html.unescape(re.search(r'<form[^>]*action="([^"]+)"', page).group(1))
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
-        page = browser.open(urllib.parse.urljoin(url, action), urllib.parse.urlencode({**hidden, **fields}).encode()).read().decode()
+        page = (
+            browser.open(urllib.parse.urljoin(url, action), urllib.parse.urlencode({**hidden, **fields}).encode())
+            .read()
+            .decode()
+        )
     assert "Device Login Successful" in page, page
 
 
 def test_login_with_a_device(server, keycloak, tmp_path):
-    """`slipway login` prints an address; what a browser does there signs the command line in, and a run-out token is renewed."""
+    """`slipway login` prints an address; what a browser does there signs the command line in, and a run-out token is
+    renewed."""
     home = {**{k: v for k, v in os.environ.items() if not k.startswith("SLIPWAY_")}, "XDG_CONFIG_HOME": str(tmp_path)}
     command = [BINARY, "--data-dir", tmp_path, "--server", server.url]
     login = subprocess.Popen([*command, "login"], stdout=subprocess.PIPE, text=True, env=home)

@@ -18,8 +18,17 @@ def modelled(lake):
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_format_versions_of_source_and_target(modelled, version):
     modelled.table("src.t", with_ids(modelled.frame), format_version=version)
-    target = pa.schema([("id", pa.int64()), ("prediction", pa.float64()), ("scored_at", pa.timestamp("us", "UTC")), ("model_name", pa.string()),
-                        ("model_version", pa.string()), ("run_id", pa.string()), ("note", pa.string())])
+    target = pa.schema(
+        [
+            ("id", pa.int64()),
+            ("prediction", pa.float64()),
+            ("scored_at", pa.timestamp("us", "UTC")),
+            ("model_name", pa.string()),
+            ("model_version", pa.string()),
+            ("run_id", pa.string()),
+            ("note", pa.string()),
+        ]
+    )
     modelled.create("ml.p", target, format_version=version)
     modelled.score()
     modelled.score()
@@ -35,8 +44,16 @@ def test_format_versions_of_source_and_target(modelled, version):
 @pytest.mark.parametrize("transform", [IdentityTransform(), BucketTransform(4), TruncateTransform(50)])
 def test_partitioned_target_of_another_writer(modelled, transform):
     modelled.table("src.t", with_ids(modelled.frame))
-    target = pa.schema([("id", pa.int64()), ("prediction", pa.float64()), ("scored_at", pa.timestamp("us", "UTC")), ("model_name", pa.string()),
-                        ("model_version", pa.string()), ("run_id", pa.string())])
+    target = pa.schema(
+        [
+            ("id", pa.int64()),
+            ("prediction", pa.float64()),
+            ("scored_at", pa.timestamp("us", "UTC")),
+            ("model_name", pa.string()),
+            ("model_version", pa.string()),
+            ("run_id", pa.string()),
+        ]
+    )
     modelled.create("ml.p", target, ("id", transform, "p"))
     modelled.score(filter_sql="id < 120")
     assert len(modelled.rows()) == 120
@@ -56,7 +73,11 @@ def test_statistics_let_pyiceberg_prune(modelled):
     assert len(list(scan(row_filter="prediction is null").plan_files())) == 0
     file = next(iter(scan().plan_files())).file
     ids = {f.name: f.field_id for f in modelled.catalog.load_table("ml.p").schema().fields}
-    assert file.record_count == 400 and file.value_counts[ids["id"]] == 400 and file.nan_value_counts[ids["prediction"]] == 0
+    assert (
+        file.record_count == 400
+        and file.value_counts[ids["id"]] == 400
+        and file.nan_value_counts[ids["prediction"]] == 0
+    )
 
 
 def test_pruning_skips_files_and_loses_no_row(modelled):
@@ -105,7 +126,8 @@ def test_version_3_is_refused_by_name(modelled):
 
 
 def test_delete_files_are_refused_by_name(modelled):
-    """A manifest list that names a delete manifest (content 1), as Spark's merge-on-read writes; made by patching PyIceberg's own."""
+    """A manifest list that names a delete manifest (content 1), as Spark's merge-on-read writes; made by patching
+    PyIceberg's own."""
     from pyiceberg.io.pyarrow import PyArrowFileIO
     from pyiceberg.manifest import ManifestContent, write_manifest_list
 
@@ -113,7 +135,9 @@ def test_delete_files_are_refused_by_name(modelled):
     snapshot = table.current_snapshot()
     manifests = snapshot.manifests(table.io)
     patched = [type(m).from_args(2, **_fields(m), content=ManifestContent.DELETES) for m in manifests]
-    with write_manifest_list(2, PyArrowFileIO().new_output(snapshot.manifest_list + ".new"), snapshot.snapshot_id, None, 1, "null") as writer:
+    with write_manifest_list(
+        2, PyArrowFileIO().new_output(snapshot.manifest_list + ".new"), snapshot.snapshot_id, None, 1, "null"
+    ) as writer:
         writer.add_manifests(patched)
     import os
 
@@ -124,8 +148,22 @@ def test_delete_files_are_refused_by_name(modelled):
 
 
 def _fields(manifest) -> dict:
-    names = ["manifest_path", "manifest_length", "partition_spec_id", "sequence_number", "min_sequence_number", "added_snapshot_id", "added_files_count",
-             "existing_files_count", "deleted_files_count", "added_rows_count", "existing_rows_count", "deleted_rows_count", "partitions", "key_metadata"]
+    names = [
+        "manifest_path",
+        "manifest_length",
+        "partition_spec_id",
+        "sequence_number",
+        "min_sequence_number",
+        "added_snapshot_id",
+        "added_files_count",
+        "existing_files_count",
+        "deleted_files_count",
+        "added_rows_count",
+        "existing_rows_count",
+        "deleted_rows_count",
+        "partitions",
+        "key_metadata",
+    ]
     return {name: getattr(manifest, name) for name in names}
 
 
@@ -136,7 +174,13 @@ def test_timestamps_days_and_partitions_of_time(modelled):
     table = with_ids(modelled.frame).append_column("at", pa.array(stamps, pa.timestamp("us", "UTC")))
     for number, transform in enumerate([DayTransform(), MonthTransform()]):
         modelled.table(f"src.t{number}", table, ("at", transform, "p"))
-        planned = modelled.score(source=f"src.t{number}", filter_sql="at >= '2024-01-01' AND at < logical_date - interval '54 days'")[0]
-        want = [i for i, s in enumerate(stamps) if pd.Timestamp("2024-01-01", tz="UTC") <= s < pd.Timestamp("2024-01-07T06:00", tz="UTC")]
+        planned = modelled.score(
+            source=f"src.t{number}", filter_sql="at >= '2024-01-01' AND at < logical_date - interval '54 days'"
+        )[0]
+        want = [
+            i
+            for i, s in enumerate(stamps)
+            if pd.Timestamp("2024-01-01", tz="UTC") <= s < pd.Timestamp("2024-01-07T06:00", tz="UTC")
+        ]
         assert sorted(modelled.rows()["id"]) == want
         assert planned["skipped_files"] >= 1

@@ -1,4 +1,5 @@
-"""Models whose input is a tensor, as arrays give it to infer_signature: `slipway.columns` in their metadata names the columns that it is made of."""
+"""Models whose input is a tensor, as arrays give it to infer_signature: `slipway.columns` in their metadata names the
+columns that it is made of."""
 
 import subprocess
 import sys
@@ -29,11 +30,15 @@ Y = X[:, 0] * X[:, 1] + np.sin(X[:, 2])
 
 
 def cli(tmp_path, *arguments):
-    return subprocess.run([BINARY, "--data-dir", tmp_path / "data", *arguments], capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [BINARY, "--data-dir", tmp_path / "data", *arguments], capture_output=True, text=True, timeout=300
+    )
 
 
 def save(model, folder, **how):
-    mlflow.sklearn.save_model(model, folder, serialization_format="cloudpickle", pip_requirements=["scikit-learn"], **how)
+    mlflow.sklearn.save_model(
+        model, folder, serialization_format="cloudpickle", pip_requirements=["scikit-learn"], **how
+    )
 
 
 def frame(array) -> pd.DataFrame:
@@ -44,7 +49,10 @@ MODELS = {
     "forest": (lambda x: RandomForestRegressor(10, max_depth=6, random_state=0).fit(x, Y), "forest"),
     "classifier": (lambda x: RandomForestClassifier(10, max_depth=6, random_state=0).fit(x, Y > 0), "forest"),
     "ridge": (lambda x: Ridge().fit(x, Y), "linear"),
-    "pipeline": (lambda x: make_pipeline(StandardScaler(), RandomForestRegressor(10, max_depth=6, random_state=0)).fit(x, Y), "forest"),
+    "pipeline": (
+        lambda x: make_pipeline(StandardScaler(), RandomForestRegressor(10, max_depth=6, random_state=0)).fit(x, Y),
+        "forest",
+    ),
 }
 
 
@@ -56,7 +64,9 @@ def test_scikit_learn_models_that_learned_from_arrays_are_scored_natively(tmp_pa
     model = make(x)
     save(model, tmp_path / "m", signature=infer_signature(x, model.predict(x)), metadata=NAMED, input_example=x[:3])
     checked = cli(tmp_path, "models", "check", tmp_path / "m")
-    assert checked.stdout.startswith(f"scored by the {engine} engine: equal to mlflow.pyfunc"), checked.stdout + checked.stderr
+    assert checked.stdout.startswith(f"scored by the {engine} engine: equal to mlflow.pyfunc"), (
+        checked.stdout + checked.stderr
+    )
     assert "input example" in checked.stdout
     if engine == "forest":
         check(tmp_path / "m", frame(x), engine)
@@ -64,10 +74,23 @@ def test_scikit_learn_models_that_learned_from_arrays_are_scored_natively(tmp_pa
 
 def test_lightgbm_and_xgboost(tmp_path):
     booster = lightgbm.train({"num_leaves": 15, "verbose": -1}, lightgbm.Dataset(X, Y), 10)
-    mlflow.lightgbm.save_model(booster, tmp_path / "l/m", signature=infer_signature(X, booster.predict(X)), metadata=NAMED, pip_requirements=["lightgbm"])
+    mlflow.lightgbm.save_model(
+        booster,
+        tmp_path / "l/m",
+        signature=infer_signature(X, booster.predict(X)),
+        metadata=NAMED,
+        pip_requirements=["lightgbm"],
+    )
     check(tmp_path / "l/m", edge_rows(X[:40].ravel(), NAMES))
     model = XGBRegressor(n_estimators=10, max_depth=4).fit(X, Y)
-    mlflow.xgboost.save_model(model, tmp_path / "x/m", signature=infer_signature(X, model.predict(X)), metadata=NAMED, model_format="json", pip_requirements=["xgboost"])
+    mlflow.xgboost.save_model(
+        model,
+        tmp_path / "x/m",
+        signature=infer_signature(X, model.predict(X)),
+        metadata=NAMED,
+        model_format="json",
+        pip_requirements=["xgboost"],
+    )
     check(tmp_path / "x/m", edge_rows(X[:40].ravel(), NAMES, finite=True))
 
 
@@ -79,14 +102,22 @@ class Sums(mlflow.pyfunc.PythonModel):
 
     def predict(self, context, model_input, params=None):
         array = model_input[self.name] if self.name else model_input
-        assert isinstance(array, np.ndarray) and array.dtype == self.dtype and array.shape[1:] == (3,), (array.dtype, array.shape)
+        assert isinstance(array, np.ndarray) and array.dtype == self.dtype and array.shape[1:] == (3,), (
+            array.dtype,
+            array.shape,
+        )
         return array.astype("float64").sum(axis=1)
 
 
 def save_sums(folder, dtype: str, name: str | None = None):
     inputs = Schema([TensorSpec(np.dtype(dtype), (-1, 3), name)])
-    mlflow.pyfunc.save_model(folder / "m", python_model=Sums(dtype, name), metadata=NAMED, pip_requirements=["mlflow"],
-                             signature=ModelSignature(inputs=inputs, outputs=Schema([TensorSpec(np.dtype("float64"), (-1,))])))
+    mlflow.pyfunc.save_model(
+        folder / "m",
+        python_model=Sums(dtype, name),
+        metadata=NAMED,
+        pip_requirements=["mlflow"],
+        signature=ModelSignature(inputs=inputs, outputs=Schema([TensorSpec(np.dtype("float64"), (-1,))])),
+    )
     return folder / "m"
 
 
@@ -104,9 +135,17 @@ def test_a_named_tensor_of_one_column(tmp_path):
         def predict(self, context, model_input, params=None):
             return model_input["dense"][:, 0] * 2
 
-    inputs, outputs = Schema([TensorSpec(np.dtype("float64"), (-1, 1), "dense")]), Schema([TensorSpec(np.dtype("float64"), (-1,))])
-    mlflow.pyfunc.save_model(tmp_path / "m", python_model=Twice(), metadata={"slipway.columns": ["b"]}, pip_requirements=["mlflow"],
-                             signature=ModelSignature(inputs=inputs, outputs=outputs))
+    inputs, outputs = (
+        Schema([TensorSpec(np.dtype("float64"), (-1, 1), "dense")]),
+        Schema([TensorSpec(np.dtype("float64"), (-1,))]),
+    )
+    mlflow.pyfunc.save_model(
+        tmp_path / "m",
+        python_model=Twice(),
+        metadata={"slipway.columns": ["b"]},
+        pip_requirements=["mlflow"],
+        signature=ModelSignature(inputs=inputs, outputs=outputs),
+    )
     assert np.array_equal(predict(tmp_path / "m", frame(X))["prediction"], X[:, 1] * 2)
 
 
@@ -114,11 +153,18 @@ def test_what_does_not_fit_into_the_tensor_is_an_error(tmp_path):
     rows = frame(np.arange(6).reshape(2, 3).astype("int32")).astype("Int32")
     folder = save_sums(tmp_path, "int8")
     rows.to_parquet(tmp_path / "rows.parquet")
-    assert cli(tmp_path, "models", "predict", folder, "-i", tmp_path / "rows.parquet", "-o", tmp_path / "out.parquet").returncode == 0
+    assert (
+        cli(
+            tmp_path, "models", "predict", folder, "-i", tmp_path / "rows.parquet", "-o", tmp_path / "out.parquet"
+        ).returncode
+        == 0
+    )
     for wrong, says in ((pd.NA, "'b' has nulls"), (1000, "not in range")):
         rows.loc[1, "b"] = wrong
         rows.to_parquet(tmp_path / "rows.parquet")
-        done = cli(tmp_path, "models", "predict", folder, "-i", tmp_path / "rows.parquet", "-o", tmp_path / "out.parquet")
+        done = cli(
+            tmp_path, "models", "predict", folder, "-i", tmp_path / "rows.parquet", "-o", tmp_path / "out.parquet"
+        )
         assert done.returncode != 0 and says in done.stderr
 
 
@@ -141,11 +187,14 @@ def test_a_run_reads_the_named_columns_of_its_table(lake):
     assert np.array_equal(scored["prediction"].to_numpy(), model.predict(X))
 
 
-@pytest.mark.parametrize(("metadata", "says"), [
-    (None, 'metadata={"slipway.columns": ["…", …]}'),
-    ({"slipway.columns": ["a", "b", "a"]}, "names 'a' twice"),
-    ({"slipway.columns": ["a", "b"]}, "names 2 columns, but the model's tensor has 3"),
-])
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        (None, 'metadata={"slipway.columns": ["…", …]}'),
+        ({"slipway.columns": ["a", "b", "a"]}, "names 'a' twice"),
+        ({"slipway.columns": ["a", "b"]}, "names 2 columns, but the model's tensor has 3"),
+    ],
+)
 def test_a_tensor_without_the_names_of_its_columns_is_refused(tmp_path, metadata, says):
     save(Ridge().fit(X, Y), tmp_path / "m", signature=infer_signature(X, Y), metadata=metadata)
     done = cli(tmp_path, "models", "inspect", tmp_path / "m")

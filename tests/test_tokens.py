@@ -25,22 +25,49 @@ def server(issuer, tmp_path_factory):
 
 def said(issuer, values):
     """The token; an instant is given as a function of the present one."""
-    return issuer.token(**{name: value(int(time.time())) if callable(value) else value for name, value in values.items()})
+    return issuer.token(
+        **{name: value(int(time.time())) if callable(value) else value for name, value in values.items()}
+    )
 
 
 def ask(server, token):
     return server.call("GET", "/api/deployments", token=token)
 
 
-GOOD = {"plain": {}, "audience in a list": {"aud": ["account", "slipway"]}, "expired within the leeway": {"exp": lambda now: now - 5}, "from the near future": {"nbf": lambda now: now + 20},
-        "RFC 9068": {"header": {"typ": "at+jwt"}, "typ": ...}, "no kid": {"header": {"kid": ...}}, "fractional times": {"exp": lambda now: now + 300.5},
-        "ES256": {"header": {"alg": "ES256", "kid": "curve"}}}
-BAD = {"expired": {"exp": lambda now: now - 60}, "never expires": {"exp": ...}, "not yet valid": {"nbf": lambda now: now + 600}, "issued in the future": {"iat": lambda now: now + 600},
-       "another issuer": {"iss": "https://elsewhere.example/realms/x"}, "no issuer": {"iss": ...}, "another audience": {"aud": "account"}, "no audience": {"aud": ...},
-       "audiences without ours": {"aud": ["a", "slipway2"]}, "audience is an object": {"aud": {"slipway": 1}}, "a refresh token": {"typ": "Refresh"}, "an id token": {"typ": "ID"},
-       "no subject": {"sub": ...}, "subject is a number": {"sub": 7}, "exp is a text": {"exp": "tomorrow"}, "exp is huge": {"exp": 1e300}, "exp is negative": {"exp": -1},
-       "unknown kid": {"header": {"kid": "nope"}}, "encryption key's kid": {"header": {"kid": "one-enc"}}, "kid of the other algorithm": {"header": {"kid": "curve"}},
-       "an encrypted token's type": {"header": {"typ": "JWE"}}, "kid is a list": {"header": {"kid": ["one"]}}}
+GOOD = {
+    "plain": {},
+    "audience in a list": {"aud": ["account", "slipway"]},
+    "expired within the leeway": {"exp": lambda now: now - 5},
+    "from the near future": {"nbf": lambda now: now + 20},
+    "RFC 9068": {"header": {"typ": "at+jwt"}, "typ": ...},
+    "no kid": {"header": {"kid": ...}},
+    "fractional times": {"exp": lambda now: now + 300.5},
+    "ES256": {"header": {"alg": "ES256", "kid": "curve"}},
+}
+BAD = {
+    "expired": {"exp": lambda now: now - 60},
+    "never expires": {"exp": ...},
+    "not yet valid": {"nbf": lambda now: now + 600},
+    "issued in the future": {"iat": lambda now: now + 600},
+    "another issuer": {"iss": "https://elsewhere.example/realms/x"},
+    "no issuer": {"iss": ...},
+    "another audience": {"aud": "account"},
+    "no audience": {"aud": ...},
+    "audiences without ours": {"aud": ["a", "slipway2"]},
+    "audience is an object": {"aud": {"slipway": 1}},
+    "a refresh token": {"typ": "Refresh"},
+    "an id token": {"typ": "ID"},
+    "no subject": {"sub": ...},
+    "subject is a number": {"sub": 7},
+    "exp is a text": {"exp": "tomorrow"},
+    "exp is huge": {"exp": 1e300},
+    "exp is negative": {"exp": -1},
+    "unknown kid": {"header": {"kid": "nope"}},
+    "encryption key's kid": {"header": {"kid": "one-enc"}},
+    "kid of the other algorithm": {"header": {"kid": "curve"}},
+    "an encrypted token's type": {"header": {"typ": "JWE"}},
+    "kid is a list": {"header": {"kid": ["one"]}},
+}
 
 
 @pytest.mark.parametrize("what", GOOD)
@@ -57,12 +84,20 @@ def test_not_valid(server, issuer, what):
 
 def test_forged(server, issuer):
     stranger = rsa.generate_private_key(65537, 2048)
-    forged = {"HMAC with the public key": issuer.token({"alg": "HS256"}, key=issuer.pem()), "a stranger's key": issuer.token(key=stranger),
-              "the public key in the header": issuer.token({"jwk": {"kty": "RSA"}, "jku": "http://127.0.0.1:1/"}, key=stranger),
-              "RS256's signature called ES256": issuer.token({"kid": "curve"}).replace(issuer.token().split(".")[0], issuer.token({"alg": "ES256", "kid": "curve"}).split(".")[0])}
+    forged = {
+        "HMAC with the public key": issuer.token({"alg": "HS256"}, key=issuer.pem()),
+        "a stranger's key": issuer.token(key=stranger),
+        "the public key in the header": issuer.token(
+            {"jwk": {"kty": "RSA"}, "jku": "http://127.0.0.1:1/"}, key=stranger
+        ),
+        "RS256's signature called ES256": issuer.token({"kid": "curve"}).replace(
+            issuer.token().split(".")[0], issuer.token({"alg": "ES256", "kid": "curve"}).split(".")[0]
+        ),
+    }
     for algorithm in ("none", "None", "HS256", "RS512", "PS256", ""):
         head, payload, signature = issuer.token().split(".")
         from issuer import part
+
         forged[f"called {algorithm}"] = f"{part({'alg': algorithm, 'kid': 'one'})}.{payload}.{signature}"
     for what, token in forged.items():
         status, answer, _ = ask(server, token)
@@ -72,7 +107,17 @@ def test_forged(server, issuer):
 def test_text_that_no_encoder_makes(server, issuer):
     """libcjose ends the process on some of these: none may reach it."""
     header, payload, signature = issuer.token().split(".")
-    for wrong in (signature[:20] + "=" + signature[21:], signature + "=", signature + "==", "A", "AAAAA", signature[:-1] + "+", "=", "====", signature + "A" * 3):
+    for wrong in (
+        signature[:20] + "=" + signature[21:],
+        signature + "=",
+        signature + "==",
+        "A",
+        "AAAAA",
+        signature[:-1] + "+",
+        "=",
+        "====",
+        signature + "A" * 3,
+    ):
         for token in (f"{header}.{payload}.{wrong}", f"{wrong}.{payload}.{signature}", f"{header}.{wrong}.{signature}"):
             assert ask(server, token)[0] == 401, token
     assert server.call("GET", "/healthz")[0] == 200
@@ -81,8 +126,13 @@ def test_text_that_no_encoder_makes(server, issuer):
 @pytest.mark.parametrize("number", ["A=AA", "A", "!!!!", "", "AQAB" * 5000])
 def test_keys_that_are_none(issuer, tmp_path, number):
     server = Server(Lake(tmp_path).dir, {"auth.issuer": issuer.url})
-    issuer.keys = lambda: {"keys": [{"kty": "RSA", "kid": "one", "use": "sig", "n": number, "e": "AQAB"}, {"kty": "RSA", "kid": "one", "e": number},
-                                    {"kty": "EC", "crv": "P-256", "kid": "curve", "x": number, "y": number}]}
+    issuer.keys = lambda: {
+        "keys": [
+            {"kty": "RSA", "kid": "one", "use": "sig", "n": number, "e": "AQAB"},
+            {"kty": "RSA", "kid": "one", "e": number},
+            {"kty": "EC", "crv": "P-256", "kid": "curve", "x": number, "y": number},
+        ]
+    }
     try:
         assert ask(server, issuer.token())[0] == 401
         assert server.call("GET", "/healthz")[0] == 200
@@ -103,7 +153,9 @@ def test_an_unknown_key_is_asked_for_once_a_minute_at_most(issuer, tmp_path):
         server.stop()
 
 
-@pytest.mark.parametrize("broken", [b"<html>", b"{}", b'{"issuer": 7}', b"[" * 1000, 404, 500, b"\xff\xfe", b"{" + b'"a":1,' * 200_000])
+@pytest.mark.parametrize(
+    "broken", [b"<html>", b"{}", b'{"issuer": 7}', b"[" * 1000, 404, 500, b"\xff\xfe", b"{" + b'"a":1,' * 200_000]
+)
 def test_an_issuer_that_answers_nonsense(issuer, tmp_path, broken):
     server = Server(Lake(tmp_path).dir, {"auth.issuer": issuer.url})
     issuer.broken = broken

@@ -26,8 +26,14 @@ class Pair:
 
     def __init__(self, lake: Lake, postgresql, folder: Path, settings: dict | None = None):
         self.lake, self.postgresql, self.database = lake, postgresql, postgresql.new_database()
-        self.settings = {"store.location": self.database, "catalog.file": lake.dir / "catalog.db", "catalog.warehouse": lake.dir / "warehouse",
-                         "registry.location": lake.dir / "models", "dispatch.lease_seconds": 2, **(settings or {})}
+        self.settings = {
+            "store.location": self.database,
+            "catalog.file": lake.dir / "catalog.db",
+            "catalog.warehouse": lake.dir / "warehouse",
+            "registry.location": lake.dir / "models",
+            "dispatch.lease_seconds": 2,
+            **(settings or {}),
+        }
         self.folders = [folder / "one", folder / "two"]
         self.servers = []
         for data_dir in self.folders:
@@ -67,13 +73,21 @@ def runs_in_snapshots(lake, table: str) -> list[str]:
     if not lake.catalog.table_exists(table):
         return []
     loaded = lake.catalog.load_table(table)
-    return [s.summary["slipway.run-id"] for s in loaded.metadata.snapshots if s.summary and "slipway.run-id" in s.summary.additional_properties]
+    return [
+        s.summary["slipway.run-id"]
+        for s in loaded.metadata.snapshots
+        if s.summary and "slipway.run-id" in s.summary.additional_properties
+    ]
 
 
 def test_kill_9_of_either(pair):
-    servers = pair(**{"clock.speed": SPEED, "dispatch.catch_up": "all", "dispatch.processes": 2, "dispatch.attempts": 1000})
+    servers = pair(
+        **{"clock.speed": SPEED, "dispatch.catch_up": "all", "dispatch.processes": 2, "dispatch.attempts": 1000}
+    )
     for i in range(DEPLOYMENTS):
-        status, answer, _ = servers.servers[i % 2].call("POST", ALL, body(name=f"d{i}", schedule="* * * * *", target__table=f"p{i}"))
+        status, answer, _ = servers.servers[i % 2].call(
+            "POST", ALL, body(name=f"d{i}", schedule="* * * * *", target__table=f"p{i}")
+        )
         assert status == 201, answer
     rng, kills, deadline = random.Random(7), 0, time.monotonic() + SECONDS
     while time.monotonic() < deadline:
@@ -86,14 +100,23 @@ def test_kill_9_of_either(pair):
     for i in range(DEPLOYMENTS):
         assert servers.servers[0].call("POST", f"{ALL}/d{i}/stop")[0] == 200
     # Stopping ends what waits; a run that was lost and queued again since is such a one.
-    until(lambda: servers.sql("SELECT COUNT(*) FROM runs WHERE status IN ('queued', 'running')"), lambda rows: rows == [["0"]], 120)
+    until(
+        lambda: servers.sql("SELECT COUNT(*) FROM runs WHERE status IN ('queued', 'running')"),
+        lambda rows: rows == [["0"]],
+        120,
+    )
     servers.stop()
     total = committed = 0
     for i in range(DEPLOYMENTS):
-        rows = servers.sql(f"SELECT r.logical_date, r.status, r.run_id, r.error_message FROM runs r JOIN deployments d USING (deployment_id) "
-                           f"WHERE d.name = 'd{i}' AND r.cause = 'schedule' ORDER BY r.logical_date")
+        rows = servers.sql(
+            f"SELECT r.logical_date, r.status, r.run_id, r.error_message "
+            f"FROM runs r JOIN deployments d USING (deployment_id) "
+            f"WHERE d.name = 'd{i}' AND r.cause = 'schedule' ORDER BY r.logical_date"
+        )
         ticks = [int(row[0]) for row in rows]
-        assert ticks == list(range(ticks[0], ticks[0] + 60_000_000 * len(ticks), 60_000_000)), f"d{i}: a tick was missed, or fired twice"
+        assert ticks == list(range(ticks[0], ticks[0] + 60_000_000 * len(ticks), 60_000_000)), (
+            f"d{i}: a tick was missed, or fired twice"
+        )
         snapshots = runs_in_snapshots(servers.lake, f"ml.p{i}")
         assert len(snapshots) == len(set(snapshots)), f"d{i}: a run was committed twice"
         assert set(snapshots) == {row[2] for row in rows if row[1] == "succeeded"}
@@ -111,7 +134,9 @@ def big(lake):
     """A table and a model that keep a scoring process busy for some seconds."""
     lake.catalog.drop_table("src.t")
     lake.table("src.t", with_ids(numbers(BUSY_ROWS)))
-    lake.register("m", train_slow(numbers(300)), signature=signature_of(f0="double", f1="double", f2="double", f3="double"))
+    lake.register(
+        "m", train_slow(numbers(300)), signature=signature_of(f0="double", f1="double", f2="double", f3="double")
+    )
 
 
 def holder(servers, run_id) -> Server:
@@ -180,7 +205,9 @@ def test_the_database_goes_away_for_a_while(pair, postgresql):
         status, answer, headers = servers.servers[0].call("GET", "/api/deployments")
         assert status == 503 and "Retry-After" in headers, answer
         assert servers.servers[1].call("POST", ALL, body(name="e"))[0] == 503
-        assert servers.servers[0].call("GET", "/readyz")[0] == 503 and servers.servers[0].call("GET", "/healthz")[0] == 200
+        assert (
+            servers.servers[0].call("GET", "/readyz")[0] == 503 and servers.servers[0].call("GET", "/healthz")[0] == 200
+        )
     finally:
         postgresql.start()
     until(lambda: servers.servers[0].call("GET", "/readyz")[0], lambda status: status == 200)
@@ -193,7 +220,10 @@ def test_names_are_unique_across_servers(pair):
     servers = pair()
     answers = []
     for i in range(20):
-        threads = [threading.Thread(target=lambda s=s: answers.append((i, s.call("POST", ALL, body(name=f"same{i}"))[0]))) for s in servers.servers]
+        threads = [
+            threading.Thread(target=lambda s=s: answers.append((i, s.call("POST", ALL, body(name=f"same{i}"))[0])))
+            for s in servers.servers
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -42,8 +42,15 @@ class Receiver:
 
 
 def serve(lake, receiver, **settings):
-    return Server(lake.dir, {"webhooks.pager.url": receiver.url, "webhooks.pager.secret": SECRET, "webhooks.pager.pause_seconds": 0,
-                             **{f"webhooks.pager.{name}": value for name, value in settings.items()}})
+    return Server(
+        lake.dir,
+        {
+            "webhooks.pager.url": receiver.url,
+            "webhooks.pager.secret": SECRET,
+            "webhooks.pager.pause_seconds": 0,
+            **{f"webhooks.pager.{name}": value for name, value in settings.items()},
+        },
+    )
 
 
 def run(server):
@@ -59,7 +66,12 @@ def test_a_run_is_told_of_and_signed(ready):
         until(lambda: len(receiver.got), lambda count: count == 3)
         assert [e["event"] for e in receiver.events()] == ["run.queued", "run.running", "run.succeeded"]
         last = receiver.events()[-1]
-        assert last["run_id"] == done["run_id"] and last["rows_scored"] == 300 and last["model"] == "m" and last["deployment"] == "d"
+        assert (
+            last["run_id"] == done["run_id"]
+            and last["rows_scored"] == 300
+            and last["model"] == "m"
+            and last["deployment"] == "d"
+        )
         for headers, text in receiver.got:
             standardwebhooks.Webhook(SECRET).verify(text, {k.lower(): v for k, v in headers.items()})
         headers, text = receiver.got[0]
@@ -78,7 +90,9 @@ def test_what_fails_is_tried_again_with_the_same_id(ready):
         until(lambda: len(receiver.got), lambda count: count == 5)
         assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
         assert [e["event"] for e in receiver.events()] == ["run.succeeded"] * 5
-        until(lambda: server.call("GET", "/metrics", psk=None)[1], lambda text: 'deliveries{status="pending"} 0' in text)
+        until(
+            lambda: server.call("GET", "/metrics", psk=None)[1], lambda text: 'deliveries{status="pending"} 0' in text
+        )
     finally:
         server.stop()
 
@@ -91,7 +105,9 @@ def test_dead_letters(ready):
         run(server)
         run(server)
         letters = until(lambda: server.call("GET", dead)[1]["items"], lambda items: len(items) == 2)
-        assert {(e["webhook"], e["event"], e["status"], e["attempts"], e["last_error"]) for e in letters} == {("pager", "run.succeeded", "dead", 2, "answered 500")}
+        assert {(e["webhook"], e["event"], e["status"], e["attempts"], e["last_error"]) for e in letters} == {
+            ("pager", "run.succeeded", "dead", 2, "answered 500")
+        }
         page = server.call("GET", f"{dead}?limit=1")[1]
         assert page["items"] == letters[:1]
         assert server.call("GET", f"{dead}?limit=1&cursor={page['next_cursor']}")[1]["items"] == letters[1:]
@@ -120,9 +136,20 @@ def test_what_is_queued_outlives_the_server(ready):
         server.stop()
 
 
-@pytest.mark.parametrize("settings, words", [
-    ({"webhooks.a.url": "ftp://x", "webhooks.a.secret": "s"}, "http://"), ({"webhooks.a.url": "http://x"}, "secret is missing"),
-    ({"webhooks.a.url": "http://x", "webhooks.a.secret": "s", "webhooks.a.events": "run.gone"}, "no event 'run.gone'"), ({"webhooks.a.nope": "x"}, "no setting")])
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"webhooks.a.url": "ftp://x", "webhooks.a.secret": "s"}, "http://"),
+        ({"webhooks.a.url": "http://x"}, "secret is missing"),
+        (
+            {"webhooks.a.url": "http://x", "webhooks.a.secret": "s", "webhooks.a.events": "run.gone"},
+            "no event 'run.gone'",
+        ),
+        ({"webhooks.a.nope": "x"}, "no setting"),
+    ],
+)
 def test_settings_that_cannot_work(lake, settings, words):
-    refused = lake.cli("serve", "--listen", "127.0.0.1:0", *(f"--set={k}={v}" for k, v in settings.items()), check=False)
+    refused = lake.cli(
+        "serve", "--listen", "127.0.0.1:0", *(f"--set={k}={v}" for k, v in settings.items()), check=False
+    )
     assert refused.returncode == 2 and words in refused.stderr

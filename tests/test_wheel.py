@@ -16,7 +16,10 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 
 def interpreter(version: str) -> str | None:
     """Of this machine: on the path, or one that pyenv has."""
-    for candidate in (shutil.which(f"python{version}"), *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))):
+    for candidate in (
+        shutil.which(f"python{version}"),
+        *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python")),
+    ):
         if candidate and subprocess.run([candidate, "-c", "import venv"], capture_output=True).returncode == 0:
             return str(candidate)
     return None
@@ -37,22 +40,24 @@ def environment_with(wheel: Path, python: str, folder: Path, *options: str) -> P
 SCRIPT = """
 import json, sys, slipway
 client = slipway.Client(sys.argv[1], psk=sys.argv[2])
-made = client.create_deployment("m", "d", version=1, source="src.t", target="ml.p", entity_columns=["id"], owner="y", domain="x")
+common = dict(version=1, source="src.t", target="ml.p", entity_columns=["id"], owner="y", domain="x")
+made = client.create_deployment("m", "d", **common)
 run = client.wait("m", "d", client.trigger("m", "d").run_id)
 try:
-    client.create_deployment("m", "e", version=1, source="src.t", target="ml.p", entity_columns=["id"], owner="y", domain="x", filter_sql="nope > 1")
+    client.create_deployment("m", "e", **common, filter_sql="nope > 1")
 except slipway.Invalid as error:
     fields = error.fields
 kinds = []
-for ask in (lambda: client.deployment("m", "absent"), lambda: client.create_deployment("m", "d", version=1, source="src.t", target="ml.p",
-            entity_columns=["id"], owner="y", domain="x"), lambda: slipway.Client(sys.argv[1], psk="wrong").deployment("m", "d"),
+for ask in (lambda: client.deployment("m", "absent"), lambda: client.create_deployment("m", "d", **common),
+            lambda: slipway.Client(sys.argv[1], psk="wrong").deployment("m", "d"),
             lambda: slipway.Client("http://127.0.0.1:9", psk="x").deployment("m", "d")):
     try:
         ask()
     except slipway.SlipwayError as error:
         kinds.append(type(error).__name__)
 client.stop("m", "d"), client.start("m", "d")
-print(json.dumps([made.status, run.status, run.rows_scored, fields, kinds, [d.name for d in client.deployments()], len(list(client.runs("m", "d")))]))
+names = [d.name for d in client.deployments()]
+print(json.dumps([made.status, run.status, run.rows_scored, fields, kinds, names, len(list(client.runs("m", "d")))]))
 client.archive("m", "d")
 """
 
@@ -64,11 +69,15 @@ def test_a_fresh_environment(version, wheel, tmp_path, lake):
     if python is None:
         pytest.skip(f"no Python {version} on this machine")
     commands = environment_with(wheel, python, tmp_path / "venv")
-    assert subprocess.run([commands / "slipway", "--version"], capture_output=True, text=True, check=True).stdout.startswith("slipway ")
+    assert subprocess.run(
+        [commands / "slipway", "--version"], capture_output=True, text=True, check=True
+    ).stdout.startswith("slipway ")
     fill(lake)
     server = Server(lake.dir, program=commands / "slipway")
     try:
-        done = subprocess.run([commands / "python", "-c", SCRIPT, server.url, server.psk], capture_output=True, text=True)
+        done = subprocess.run(
+            [commands / "python", "-c", SCRIPT, server.url, server.psk], capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
         status, run, rows, fields, kinds, names, runs = json.loads(done.stdout)
         assert (status, run, rows, names, runs) == ("active", "succeeded", 300, ["d"], 1)
@@ -86,13 +95,21 @@ def test_the_plugin_of_mlflow(wheel, tmp_path, lake):
     site = Path(sys.executable).parent.parent / "lib/python3.11/site-packages"  # MLflow is there
 
     def mlflow(*arguments, ok=True):
-        done = subprocess.run([commands / "python", "-m", "mlflow", "deployments", *arguments], capture_output=True, text=True,
-                              env={**os.environ, "PYTHONPATH": str(site), "SLIPWAY_PSK": server.psk, "PYTHONWARNINGS": "ignore"})
+        done = subprocess.run(
+            [commands / "python", "-m", "mlflow", "deployments", *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(site), "SLIPWAY_PSK": server.psk, "PYTHONWARNINGS": "ignore"},
+        )
         assert (done.returncode == 0) == ok, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     target = ["-t", server.url.replace("http:", "slipway:")]
-    config = [part for item in ("source=src.t", "target=ml.p", "entity_columns=id", "owner=y", "domain=x") for part in ("-C", item)]
+    config = [
+        part
+        for item in ("source=src.t", "target=ml.p", "entity_columns=id", "owner=y", "domain=x")
+        for part in ("-C", item)
+    ]
     try:
         assert "MODEL/NAME" in mlflow("help", "-t", "slipway")
         mlflow("create", *target, "--name", "d", "-m", "models:/m@champion", *config)
@@ -102,10 +119,19 @@ def test_the_plugin_of_mlflow(wheel, tmp_path, lake):
         assert server.call("GET", f"{ALL}/d")[1]["schedule"] == "0 6 * * *"
         assert "already" in mlflow("create", *target, "--name", "d", "-m", "models:/m/1", *config, ok=False)
         assert "missing in the config" in mlflow("create", *target, "--name", "e", "-m", "models:/m/1", ok=False)
-        assert "models:/NAME/VERSION" in mlflow("create", *target, "--name", "e", "-m", "runs:/abc/model", *config, ok=False)
-        script = f"import json; from mlflow.deployments import get_deploy_client as g; print(json.dumps(g('{target[1]}').predict('m/d')))"
-        done = subprocess.run([commands / "python", "-c", script], capture_output=True, text=True,
-                              env={**os.environ, "PYTHONPATH": str(site), "SLIPWAY_PSK": server.psk, "PYTHONWARNINGS": "ignore"})
+        assert "models:/NAME/VERSION" in mlflow(
+            "create", *target, "--name", "e", "-m", "runs:/abc/model", *config, ok=False
+        )
+        script = (
+            "import json; from mlflow.deployments import get_deploy_client as g; "
+            f"print(json.dumps(g('{target[1]}').predict('m/d')))"
+        )
+        done = subprocess.run(
+            [commands / "python", "-c", script],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(site), "SLIPWAY_PSK": server.psk, "PYTHONWARNINGS": "ignore"},
+        )
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["rows_scored"] == 300
         mlflow("delete", *target, "--name", "m/d")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks the structure: includes against tools/layers.toml, file sizes, and calls that only base/ may make.
 
-A header has at most 120 lines, a source 500. The clock, the environment and sleeping belong to base/; the exceptions below
-say why.
+A header has at most 120 lines, a source 500. The clock, the environment and sleeping belong to base/; the exceptions
+below say why.
 """
 
 import re
@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = tomllib.loads((ROOT / "tools/layers.toml").read_text())
+WIDTH = 120
 BANNED = re.compile(r"system_clock::now|\bgetenv\(|sleep_for|\busleep\(")
 ALLOWED = {
     "src/dispatch/child.cc": "passes four variables on to the scoring process",
@@ -41,6 +42,16 @@ def problems() -> list[str]:
                 found.append(f"{name}: includes {include}, but {layer} may not depend on {to} (tools/layers.toml)")
         if layer != "base" and name not in ALLOWED and BANNED.search(text):
             found.append(f"{name}: uses {BANNED.search(text).group()}, which only base/ may")
+    return found + too_wide()
+
+
+def too_wide() -> list[str]:
+    found = []
+    for folder in ("tests", "python", "tools", "bench", "deploy"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                if len(line) > WIDTH:
+                    found.append(f"{path.relative_to(ROOT)}:{number}: {len(line)} columns, more than {WIDTH}")
     return found
 
 

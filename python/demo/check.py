@@ -1,6 +1,6 @@
 """Reads the demo's predictions with PyIceberg and DuckDB and holds them against LightGBM's own.
 
-    check.py DATA_DIR WORK_DIR
+check.py DATA_DIR WORK_DIR
 """
 
 import sys

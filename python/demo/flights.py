@@ -2,8 +2,8 @@
 
     flights.py DATA_DIR WORK_DIR
 
-Writes the Iceberg table nyc.flights with PyIceberg into the embedded catalog of DATA_DIR (partitioned by month), trains a
-LightGBM model on January to October and saves it with MLflow in WORK_DIR/model. What exists already is left alone.
+Writes the Iceberg table nyc.flights with PyIceberg into the embedded catalog of DATA_DIR (partitioned by month), trains
+a LightGBM model on January to October and saves it with MLflow in WORK_DIR/model. What exists already is left alone.
 """
 
 import sys
@@ -23,8 +23,27 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DoubleType, IntegerType, LongType, NestedField, StringType, TimestamptzType
 
 CATEGORIES = ["carrier", "origin", "dest"]
-FEATURES = ["month", "day", "weekday", "sched_dep_minute", "sched_arr_minute", "carrier", "origin", "dest", "distance",
-            "plane_age", "temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
+FEATURES = [
+    "month",
+    "day",
+    "weekday",
+    "sched_dep_minute",
+    "sched_arr_minute",
+    "carrier",
+    "origin",
+    "dest",
+    "distance",
+    "plane_age",
+    "temp",
+    "dewp",
+    "humid",
+    "wind_dir",
+    "wind_speed",
+    "wind_gust",
+    "precip",
+    "pressure",
+    "visib",
+]
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
 
 
@@ -54,10 +73,23 @@ SCHEMA = Schema(
     NestedField(2, "scheduled_at", TimestamptzType()),
     NestedField(3, "tailnum", StringType()),
     NestedField(4, "arr_delay", DoubleType()),
-    *[NestedField(5 + i, name, kind()) for i, (name, kind) in enumerate(
-        {"month": IntegerType, "day": IntegerType, "weekday": IntegerType, "sched_dep_minute": IntegerType,
-         "sched_arr_minute": IntegerType, "carrier": StringType, "origin": StringType, "dest": StringType,
-         **{name: DoubleType for name in FEATURES if name in ["distance", "plane_age", *WEATHER]}}.items())])
+    *[
+        NestedField(5 + i, name, kind())
+        for i, (name, kind) in enumerate(
+            {
+                "month": IntegerType,
+                "day": IntegerType,
+                "weekday": IntegerType,
+                "sched_dep_minute": IntegerType,
+                "sched_arr_minute": IntegerType,
+                "carrier": StringType,
+                "origin": StringType,
+                "dest": StringType,
+                **{name: DoubleType for name in FEATURES if name in ["distance", "plane_age", *WEATHER]},
+            }.items()
+        )
+    ],
+)
 
 
 def write_table(catalog, frame: pd.DataFrame) -> None:
@@ -86,10 +118,24 @@ def train(frame: pd.DataFrame):
     known = frame[(frame["month"] <= 10) & frame["arr_delay"].notna()]
     categories = {name: sorted(known[name].dropna().unique()) for name in CATEGORIES}
     rows, late = features_of(known, categories), known["arr_delay"] > 15
-    booster = lightgbm.train({"objective": "binary", "num_leaves": 63, "learning_rate": 0.1, "verbose": -1, "num_threads": 2,
-                              "deterministic": True, "seed": 7}, lightgbm.Dataset(rows, late), num_boost_round=150)
-    example = known[FEATURES].astype({name: "object" for name in CATEGORIES}).astype(
-        {name: "int32" for name in ["month", "day", "weekday", "sched_dep_minute", "sched_arr_minute"]})
+    booster = lightgbm.train(
+        {
+            "objective": "binary",
+            "num_leaves": 63,
+            "learning_rate": 0.1,
+            "verbose": -1,
+            "num_threads": 2,
+            "deterministic": True,
+            "seed": 7,
+        },
+        lightgbm.Dataset(rows, late),
+        num_boost_round=150,
+    )
+    example = (
+        known[FEATURES]
+        .astype({name: "object" for name in CATEGORIES})
+        .astype({name: "int32" for name in ["month", "day", "weekday", "sched_dep_minute", "sched_arr_minute"]})
+    )
     print(f"trained on {len(known):,} flights from January to October: {booster.num_trees()} trees")
     return booster, infer_signature(example, booster.predict(rows.head()))
 
@@ -98,7 +144,9 @@ def main() -> None:
     data_dir, work_dir = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
     frame = flights()
-    write_table(SqlCatalog("iceberg", uri=f"sqlite:///{data_dir}/catalog.db", warehouse=f"file://{data_dir}/warehouse"), frame)
+    write_table(
+        SqlCatalog("iceberg", uri=f"sqlite:///{data_dir}/catalog.db", warehouse=f"file://{data_dir}/warehouse"), frame
+    )
     if not (work_dir / "model" / "MLmodel").exists():
         booster, signature = train(frame)
         mlflow.lightgbm.save_model(booster, work_dir / "model", signature=signature)

@@ -1,4 +1,5 @@
-"""Airflow 3: scheduler, DAG processor, API server and triggerer, with DAGs from a bucket and PostgreSQL or SQLite behind it."""
+"""Airflow 3: scheduler, DAG processor, API server and triggerer, with DAGs from a bucket and PostgreSQL or SQLite
+behind it."""
 
 import json
 import os
@@ -14,10 +15,19 @@ USER, PASSWORD = "slipway", "airflow-for-tests"
 
 
 class Airflow(Service):
-    """`database`: a URL of PostgreSQL, else SQLite; `dags`: an s3:// folder (then `s3` serves it) or a local one; `worker`: what tasks find in their environment."""
+    """`database`: a URL of PostgreSQL, else SQLite; `dags`: an s3:// folder (then `s3` serves it) or a local one;
+    `worker`: what tasks find in their environment."""
 
-    def __init__(self, folder: Path, dags: str, s3=None, database: str | None = None, worker: dict | None = None, parse_seconds: int = 2,
-                 port: int | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        dags: str,
+        s3=None,
+        database: str | None = None,
+        worker: dict | None = None,
+        parse_seconds: int = 2,
+        port: int | None = None,
+    ):
         self.folder, self.port = Path(folder) / "airflow", port or free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.url = f"http://127.0.0.1:{self.port}"
@@ -25,40 +35,74 @@ class Airflow(Service):
         passwords.write_text(json.dumps({USER: PASSWORD, "viewer": PASSWORD}))
         if dags.startswith("s3://"):
             bucket, _, prefix = dags.removeprefix("s3://").partition("/")
-            s3.client.put_object(Bucket=bucket, Key=f"{prefix}/.keep", Body=b"")  # the bundle refuses a prefix that has nothing
-            bundle = {"classpath": "airflow.providers.amazon.aws.bundles.s3.S3DagBundle",
-                      "kwargs": {"bucket_name": bucket, "prefix": prefix, "refresh_interval": parse_seconds}}
+            s3.client.put_object(
+                Bucket=bucket, Key=f"{prefix}/.keep", Body=b""
+            )  # the bundle refuses a prefix that has nothing
+            bundle = {
+                "classpath": "airflow.providers.amazon.aws.bundles.s3.S3DagBundle",
+                "kwargs": {"bucket_name": bucket, "prefix": prefix, "refresh_interval": parse_seconds},
+            }
         else:
             Path(dags).mkdir(parents=True, exist_ok=True)
-            bundle = {"classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {"path": dags, "refresh_interval": parse_seconds}}
+            bundle = {
+                "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+                "kwargs": {"path": dags, "refresh_interval": parse_seconds},
+            }
         self.environment = {
-            "AIRFLOW_HOME": str(self.folder), "PATH": f"{HOME}/bin:{os.environ['PATH']}",
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__EXECUTOR": "LocalExecutor", "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW_HOME": str(self.folder),
+            "PATH": f"{HOME}/bin:{os.environ['PATH']}",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin,viewer:viewer",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-            "AIRFLOW__API__PORT": str(self.port), "AIRFLOW__API__HOST": "127.0.0.1", "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__API__BASE_URL": self.url, "AIRFLOW__API_AUTH__JWT_SECRET": "for-tests-for-tests-for-tests-for-tests-for-tests-for-tests-1234",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": (database or f"sqlite:///{self.folder}/airflow.db").replace("postgresql:", "postgresql+psycopg2:"),
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API_AUTH__JWT_SECRET": "for-tests-for-tests-for-tests-for-tests-for-tests-for-tests-1234",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": (database or f"sqlite:///{self.folder}/airflow.db").replace(
+                "postgresql:", "postgresql+psycopg2:"
+            ),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([{"name": "slipway", **bundle}]),
-            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": str(parse_seconds), "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": str(parse_seconds),
+            "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": str(parse_seconds),
-            "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1", "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15", "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False", "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO", "NO_PROXY": "127.0.0.1",
-            **(s3.environment() if s3 else {}), **(worker or {})}
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+            "NO_PROXY": "127.0.0.1",
+            **(s3.environment() if s3 else {}),
+            **(worker or {}),
+        }
         if s3:
             access = s3.environment()
             self.environment["AIRFLOW_CONN_AWS_DEFAULT"] = json.dumps(
-                {"conn_type": "aws", "login": access["AWS_ACCESS_KEY_ID"], "password": access["AWS_SECRET_ACCESS_KEY"],
-                 "extra": {"endpoint_url": s3.url, "region_name": "us-east-1"}})
-        subprocess.run([HOME / "bin/airflow", "db", "migrate"], env={**os.environ, **self.environment}, check=True, capture_output=True)
+                {
+                    "conn_type": "aws",
+                    "login": access["AWS_ACCESS_KEY_ID"],
+                    "password": access["AWS_SECRET_ACCESS_KEY"],
+                    "extra": {"endpoint_url": s3.url, "region_name": "us-east-1"},
+                }
+            )
+        subprocess.run(
+            [HOME / "bin/airflow", "db", "migrate"],
+            env={**os.environ, **self.environment},
+            check=True,
+            capture_output=True,
+        )
         self.parts: dict[str, Process] = {}
         self.start()
 
     def start(self, *names: str) -> None:
         for name in names or PARTS:
-            self.parts[name] = Process(f"airflow-{name}", self.folder, [HOME / "bin/airflow", name, *PARTS[name]], self.environment)
+            self.parts[name] = Process(
+                f"airflow-{name}", self.folder, [HOME / "bin/airflow", name, *PARTS[name]], self.environment
+            )
         self.parts["api-server"].until_answers(self.url + "/api/v2/version", 180)
         self.parts["scheduler"].until(self.healthy, 120)
 
@@ -80,12 +124,19 @@ class Airflow(Service):
     def call(self, method: str, path: str, body=None):
         """The REST API, as the administrator."""
         if not hasattr(self, "token"):
-            request = urllib.request.Request(self.url + "/auth/token", data=json.dumps({"username": USER, "password": PASSWORD}).encode(),
-                                             headers={"Content-Type": "application/json"})
+            request = urllib.request.Request(
+                self.url + "/auth/token",
+                data=json.dumps({"username": USER, "password": PASSWORD}).encode(),
+                headers={"Content-Type": "application/json"},
+            )
             with urllib.request.urlopen(request, timeout=30) as answer:
                 self.token = json.loads(answer.read())["access_token"]
-        request = urllib.request.Request(f"{self.url}/api/v2{path}", method=method, data=None if body is None else json.dumps(body).encode(),
-                                         headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"})
+        request = urllib.request.Request(
+            f"{self.url}/api/v2{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+        )
         with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read()
             return json.loads(text) if text else None

@@ -17,17 +17,58 @@ class Airflow2(Service):
         self.dags.mkdir(parents=True)
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
-            "AIRFLOW_HOME": str(self.folder), "PATH": f"{HOME}/bin:{os.environ['PATH']}", "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags), "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth",
-            "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "2", "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "2",
-            "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "2", "AIRFLOW__WEBSERVER__WORKERS": "1", "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False", "AIRFLOW__WEBSERVER__WARN_DEPLOYMENT_EXPOSURE": "False", **worker}
-        for command in (["db", "migrate"], ["sync-perm"], ["users", "create", "--role", "Op", "--username", USER, "--password", PASSWORD, "--firstname", "S",
-                                            "--lastname", "W", "--email", "slipway@example.com"]):
-            subprocess.run([HOME / "bin/airflow", *command], env={**os.environ, **self.environment}, check=True, capture_output=True)
-        self.process = Process("airflow2-web", self.folder, [HOME / "bin/airflow", "webserver", "--port", self.port, "--hostname", "127.0.0.1"],
-                               self.environment)
-        self.scheduler = Process("airflow2-scheduler", self.folder, [HOME / "bin/airflow", "scheduler", "--skip-serve-logs"], self.environment)
+            "AIRFLOW_HOME": str(self.folder),
+            "PATH": f"{HOME}/bin:{os.environ['PATH']}",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
+            "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth",
+            "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "2",
+            "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "2",
+            "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "2",
+            "AIRFLOW__WEBSERVER__WORKERS": "1",
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "AIRFLOW__WEBSERVER__WARN_DEPLOYMENT_EXPOSURE": "False",
+            **worker,
+        }
+        for command in (
+            ["db", "migrate"],
+            ["sync-perm"],
+            [
+                "users",
+                "create",
+                "--role",
+                "Op",
+                "--username",
+                USER,
+                "--password",
+                PASSWORD,
+                "--firstname",
+                "S",
+                "--lastname",
+                "W",
+                "--email",
+                "slipway@example.com",
+            ],
+        ):
+            subprocess.run(
+                [HOME / "bin/airflow", *command],
+                env={**os.environ, **self.environment},
+                check=True,
+                capture_output=True,
+            )
+        self.process = Process(
+            "airflow2-web",
+            self.folder,
+            [HOME / "bin/airflow", "webserver", "--port", self.port, "--hostname", "127.0.0.1"],
+            self.environment,
+        )
+        self.scheduler = Process(
+            "airflow2-scheduler",
+            self.folder,
+            [HOME / "bin/airflow", "scheduler", "--skip-serve-logs"],
+            self.environment,
+        )
         self.process.until_answers(self.url + "/health", 180)
 
     def stop(self) -> None:

@@ -1,4 +1,5 @@
-"""Keycloak, with a realm that has what Slipway's documentation asks for: roles, an audience, a service account, a client for the CLI."""
+"""Keycloak, with a realm that has what Slipway's documentation asks for: roles, an audience, a service account, a
+client for the CLI."""
 
 import json
 import os
@@ -15,32 +16,89 @@ REALM = "slipway"
 USERS = {"scientist": ["data-science"], "analyst": [], "creator": [], "keeper": ["slipway-admin"]}
 PASSWORD = "for-tests-only"
 SERVICE_CLIENT, SERVICE_SECRET = "slipway-service", "service-secret-for-tests"
-AUDIENCE_MAPPER = {"name": "audience", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
-                   "config": {"included.custom.audience": "slipway", "access.token.claim": "true", "id.token.claim": "false"}}
+AUDIENCE_MAPPER = {
+    "name": "audience",
+    "protocol": "openid-connect",
+    "protocolMapper": "oidc-audience-mapper",
+    "config": {"included.custom.audience": "slipway", "access.token.claim": "true", "id.token.claim": "false"},
+}
 
 
 def realm() -> dict:
     client = {"protocol": "openid-connect", "enabled": True, "protocolMappers": [AUDIENCE_MAPPER]}
     return {
-        "realm": REALM, "enabled": True, "sslRequired": "none", "accessTokenLifespan": 600,
-        "roles": {"realm": [{"name": "data-science"}, {"name": "slipway-admin"}], "client": {"slipway": [{"name": "scorer"}]}},
+        "realm": REALM,
+        "enabled": True,
+        "sslRequired": "none",
+        "accessTokenLifespan": 600,
+        "roles": {
+            "realm": [{"name": "data-science"}, {"name": "slipway-admin"}],
+            "client": {"slipway": [{"name": "scorer"}]},
+        },
         "clients": [
-            {**client, "clientId": "slipway", "bearerOnly": False, "publicClient": True, "directAccessGrantsEnabled": True,
-             "standardFlowEnabled": False},
-            {**client, "clientId": "other-app", "publicClient": True, "directAccessGrantsEnabled": True, "standardFlowEnabled": False,
-             "protocolMappers": []},
-            {**client, "clientId": "slipway-cli", "publicClient": True, "standardFlowEnabled": False,
-             "attributes": {"oauth2.device.authorization.grant.enabled": "true", "oauth2.device.polling.interval": "1"}},
-            {**client, "clientId": "robot", "publicClient": False, "secret": "robot-secret-for-tests", "serviceAccountsEnabled": True,
-             "standardFlowEnabled": False},
-            {**client, "clientId": SERVICE_CLIENT, "publicClient": False, "secret": SERVICE_SECRET, "serviceAccountsEnabled": True,
-             "standardFlowEnabled": False},
+            {
+                **client,
+                "clientId": "slipway",
+                "bearerOnly": False,
+                "publicClient": True,
+                "directAccessGrantsEnabled": True,
+                "standardFlowEnabled": False,
+            },
+            {
+                **client,
+                "clientId": "other-app",
+                "publicClient": True,
+                "directAccessGrantsEnabled": True,
+                "standardFlowEnabled": False,
+                "protocolMappers": [],
+            },
+            {
+                **client,
+                "clientId": "slipway-cli",
+                "publicClient": True,
+                "standardFlowEnabled": False,
+                "attributes": {
+                    "oauth2.device.authorization.grant.enabled": "true",
+                    "oauth2.device.polling.interval": "1",
+                },
+            },
+            {
+                **client,
+                "clientId": "robot",
+                "publicClient": False,
+                "secret": "robot-secret-for-tests",
+                "serviceAccountsEnabled": True,
+                "standardFlowEnabled": False,
+            },
+            {
+                **client,
+                "clientId": SERVICE_CLIENT,
+                "publicClient": False,
+                "secret": SERVICE_SECRET,
+                "serviceAccountsEnabled": True,
+                "standardFlowEnabled": False,
+            },
         ],
         "users": [
-            *({"username": name, "enabled": True, "email": f"{name}@example.com", "emailVerified": True, "firstName": name, "lastName": "Test",
-               "credentials": [{"type": "password", "value": PASSWORD}], "realmRoles": roles} for name, roles in USERS.items()),
-            {"username": f"service-account-{SERVICE_CLIENT}", "enabled": True, "serviceAccountClientId": SERVICE_CLIENT,
-             "clientRoles": {"realm-management": ["view-users", "view-clients"]}},
+            *(
+                {
+                    "username": name,
+                    "enabled": True,
+                    "email": f"{name}@example.com",
+                    "emailVerified": True,
+                    "firstName": name,
+                    "lastName": "Test",
+                    "credentials": [{"type": "password", "value": PASSWORD}],
+                    "realmRoles": roles,
+                }
+                for name, roles in USERS.items()
+            ),
+            {
+                "username": f"service-account-{SERVICE_CLIENT}",
+                "enabled": True,
+                "serviceAccountClientId": SERVICE_CLIENT,
+                "clientRoles": {"realm-management": ["view-users", "view-clients"]},
+            },
         ],
     }
 
@@ -59,10 +117,26 @@ class Keycloak(Service):
         self.start()
 
     def start(self) -> None:
-        self.process = Process("keycloak", self.folder, [self.home / "bin/kc.sh", "start-dev", "--import-realm", "--http-port", self.port,
-                                                         "--http-host", "127.0.0.1"],
-                               {"KC_BOOTSTRAP_ADMIN_USERNAME": "admin", "KC_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD, "JAVA_OPTS_APPEND": "-Xmx512m",
-                                "JAVA_HOME": java_home(), "KC_CACHE": "local"})
+        self.process = Process(
+            "keycloak",
+            self.folder,
+            [
+                self.home / "bin/kc.sh",
+                "start-dev",
+                "--import-realm",
+                "--http-port",
+                self.port,
+                "--http-host",
+                "127.0.0.1",
+            ],
+            {
+                "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
+                "KC_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD,
+                "JAVA_OPTS_APPEND": "-Xmx512m",
+                "JAVA_HOME": java_home(),
+                "KC_CACHE": "local",
+            },
+        )
         self.process.until_answers(self.issuer + "/.well-known/openid-configuration", 240)
 
     def form(self, url: str, values: dict) -> dict:
@@ -71,20 +145,29 @@ class Keycloak(Service):
             return json.loads(answer.read())
 
     def token(self, user: str, client: str = "slipway") -> str:
-        return self.form(f"{self.issuer}/protocol/openid-connect/token",
-                         {"grant_type": "password", "client_id": client, "username": user, "password": PASSWORD, "scope": "openid"})["access_token"]
+        return self.form(
+            f"{self.issuer}/protocol/openid-connect/token",
+            {"grant_type": "password", "client_id": client, "username": user, "password": PASSWORD, "scope": "openid"},
+        )["access_token"]
 
     def service_token(self, client: str = "robot", secret: str = "robot-secret-for-tests") -> str:
-        return self.form(f"{self.issuer}/protocol/openid-connect/token",
-                         {"grant_type": "client_credentials", "client_id": client, "client_secret": secret})["access_token"]
+        return self.form(
+            f"{self.issuer}/protocol/openid-connect/token",
+            {"grant_type": "client_credentials", "client_id": client, "client_secret": secret},
+        )["access_token"]
 
     def admin(self, method: str, path: str, body=None):
         """The admin API of the realm, as the bootstrap administrator."""
-        token = self.form(f"{self.url}/realms/master/protocol/openid-connect/token",
-                          {"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": PASSWORD})["access_token"]
-        request = urllib.request.Request(f"{self.url}/admin/realms/{REALM}{path}", method=method,
-                                         data=None if body is None else json.dumps(body).encode(),
-                                         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+        token = self.form(
+            f"{self.url}/realms/master/protocol/openid-connect/token",
+            {"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": PASSWORD},
+        )["access_token"]
+        request = urllib.request.Request(
+            f"{self.url}/admin/realms/{REALM}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
         with urllib.request.urlopen(request, timeout=30) as answer:
             text = answer.read()
             return json.loads(text) if text else None

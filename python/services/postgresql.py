@@ -24,21 +24,56 @@ class PostgreSQL(Service):
             if _is_root():
                 _let_through(self.folder)
                 shutil.chown(self.folder, "postgres", "postgres")
-            subprocess.run([BIN / "initdb", "-D", self.folder / "data", "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C.UTF-8"],
-                           check=True, capture_output=True, user=self.user)
+            subprocess.run(
+                [
+                    BIN / "initdb",
+                    "-D",
+                    self.folder / "data",
+                    "-U",
+                    "postgres",
+                    "--auth=trust",
+                    "--no-sync",
+                    "--locale=C.UTF-8",
+                ],
+                check=True,
+                capture_output=True,
+                user=self.user,
+            )
         self.start()
 
     def start(self) -> None:
         log = self.folder.parent
-        self.process = Process("postgresql", log, [BIN / "postgres", "-D", self.folder / "data", "-p", self.port, "-h", "127.0.0.1", "-k",
-                                                   self.folder, "-c", "max_connections=200"], user=self.user)
-        self.process.until(lambda: subprocess.run([BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode == 0)
+        self.process = Process(
+            "postgresql",
+            log,
+            [
+                BIN / "postgres",
+                "-D",
+                self.folder / "data",
+                "-p",
+                self.port,
+                "-h",
+                "127.0.0.1",
+                "-k",
+                self.folder,
+                "-c",
+                "max_connections=200",
+            ],
+            user=self.user,
+        )
+        self.process.until(
+            lambda: subprocess.run([BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode == 0
+        )
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def sql(self, statement: str, database: str = "postgres") -> str:
-        done = subprocess.run([BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", self.url(database), "-c", statement], capture_output=True, text=True)
+        done = subprocess.run(
+            [BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", self.url(database), "-c", statement],
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -22,13 +22,22 @@ def free_port() -> int:
 class Process:
     """A program with its output in `<folder>/<name>.log`; `stop` ends its whole process group."""
 
-    def __init__(self, name: str, folder: Path, arguments: list, environment: dict | None = None, user: int | None = None):
+    def __init__(
+        self, name: str, folder: Path, arguments: list, environment: dict | None = None, user: int | None = None
+    ):
         self.name, self.folder = name, Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log = self.folder / f"{name}.log"
         with open(self.log, "ab") as output:
-            self.process = subprocess.Popen([str(a) for a in arguments], stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-                                            env={**os.environ, **(environment or {})}, start_new_session=True, user=user)
+            self.process = subprocess.Popen(
+                [str(a) for a in arguments],
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+                user=user,
+            )
 
     def until(self, ready, seconds: float = 120) -> None:
         """Waits until `ready()` is true; the deadline only ends a start that hangs."""

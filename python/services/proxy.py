@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 @dataclass
 class Fault:
     """What happens to one request. By default it passes."""
+
     forward: bool = True  # whether the server sees it
     status: int | None = None  # an answer of our own
     body: bytes = b""
@@ -69,7 +70,11 @@ class Proxy:
         if fault.forward:
             target = urllib.parse.urlsplit(self.target)
             connection = http.client.HTTPConnection(target.hostname, target.port, timeout=60)
-            kept = {k: v for k, v in handler.headers.items() if k.lower() not in ("connection", "keep-alive", "transfer-encoding", "expect", "content-length")}
+            kept = {
+                k: v
+                for k, v in handler.headers.items()
+                if k.lower() not in ("connection", "keep-alive", "transfer-encoding", "expect", "content-length")
+            }
             try:
                 connection.request(handler.command, fault.path or handler.path, body, kept)
                 real = connection.getresponse()
@@ -82,7 +87,11 @@ class Proxy:
                 if status is None:
                     status, answer = real.status, text
                     length = () if handler.command == "HEAD" else ("content-length",)
-                    headers = {k: v for k, v in real.getheaders() if k.lower() not in ("connection", "transfer-encoding", "date", "server", *length)}
+                    headers = {
+                        k: v
+                        for k, v in real.getheaders()
+                        if k.lower() not in ("connection", "transfer-encoding", "date", "server", *length)
+                    }
             finally:
                 connection.close()
                 self.answered.set()

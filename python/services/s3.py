@@ -15,11 +15,17 @@ class S3(Service):
         (self.folder / "buckets").mkdir(parents=True, exist_ok=True)
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
-        self.client = boto3.client("s3", endpoint_url=self.url, aws_access_key_id=ACCESS, aws_secret_access_key=SECRET, region_name="us-east-1")
+        self.client = boto3.client(
+            "s3", endpoint_url=self.url, aws_access_key_id=ACCESS, aws_secret_access_key=SECRET, region_name="us-east-1"
+        )
 
     def start(self) -> None:
-        self.process = Process("versitygw", self.folder, [DEPS / "bin/versitygw", "--port", f"127.0.0.1:{self.port}", "posix", self.folder / "buckets"],
-                               {"ROOT_ACCESS_KEY_ID": ACCESS, "ROOT_SECRET_ACCESS_KEY": SECRET})
+        self.process = Process(
+            "versitygw",
+            self.folder,
+            [DEPS / "bin/versitygw", "--port", f"127.0.0.1:{self.port}", "posix", self.folder / "buckets"],
+            {"ROOT_ACCESS_KEY_ID": ACCESS, "ROOT_SECRET_ACCESS_KEY": SECRET},
+        )
         self.process.until_answers(self.url)
 
     def bucket(self, name: str) -> str:
@@ -29,5 +35,10 @@ class S3(Service):
 
     def environment(self) -> dict:
         """What MLflow and Slipway read to reach it."""
-        return {"AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET, "MLFLOW_S3_ENDPOINT_URL": self.url, "AWS_ENDPOINT_URL": self.url,
-                "AWS_DEFAULT_REGION": "us-east-1"}
+        return {
+            "AWS_ACCESS_KEY_ID": ACCESS,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "MLFLOW_S3_ENDPOINT_URL": self.url,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }

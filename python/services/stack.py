@@ -1,4 +1,5 @@
-"""All that a platform team runs beside Slipway, on this machine: PostgreSQL, S3, an Iceberg REST catalog, Keycloak, MLflow, Airflow."""
+"""All that a platform team runs beside Slipway, on this machine: PostgreSQL, S3, an Iceberg REST catalog, Keycloak,
+MLflow, Airflow."""
 
 import json
 from pathlib import Path
@@ -18,8 +19,8 @@ WAREHOUSE, DAGS, MODELS = "warehouse", "dags", "models"
 
 
 class Stack:
-    """Starts what `folder` does not have running yet; what it holds from before, ports too, is used again. `psk_file`: the key that
-    Airflow's workers report with. `say` is told of each server."""
+    """Starts what `folder` does not have running yet; what it holds from before, ports too, is used again. `psk_file`:
+    the key that Airflow's workers report with. `say` is told of each server."""
 
     def __init__(self, folder: Path, psk_file: Path, say=lambda _: None, worker: dict | None = None):
         self.folder = Path(folder)
@@ -39,12 +40,28 @@ class Stack:
             self.postgresql = started("postgresql", PostgreSQL(self.folder, port=ports["postgresql"]))
             self.s3 = started("s3", S3(self.folder, port=ports["s3"]))
             self.warehouse, self.dags, models = (self.s3.bucket(name) for name in (WAREHOUSE, DAGS, MODELS))
-            self.catalog = started("catalog", RestCatalog(self.folder, f"{self.warehouse}/lake", self.s3, port=ports["catalog"]))
-            self.mlflow = started("mlflow", MLflow(self.folder, models, environment=self.s3.environment(), port=ports["mlflow"]))
+            self.catalog = started(
+                "catalog", RestCatalog(self.folder, f"{self.warehouse}/lake", self.s3, port=ports["catalog"])
+            )
+            self.mlflow = started(
+                "mlflow", MLflow(self.folder, models, environment=self.s3.environment(), port=ports["mlflow"])
+            )
             self.keycloak = started("keycloak", Keycloak(self.folder, port=ports["keycloak"]))
-            self.airflow = started("airflow", Airflow(self.folder, f"{self.dags}/airflow", self.s3, self.postgresql.new_database("airflow"),
-                                                      {"SLIPWAY_PSK_FILE": str(psk_file), "SLIPWAY_MODEL_CACHE": str(self.folder / "worker-models"), **(worker or {})},
-                                                      port=ports["airflow"]))
+            self.airflow = started(
+                "airflow",
+                Airflow(
+                    self.folder,
+                    f"{self.dags}/airflow",
+                    self.s3,
+                    self.postgresql.new_database("airflow"),
+                    {
+                        "SLIPWAY_PSK_FILE": str(psk_file),
+                        "SLIPWAY_MODEL_CACHE": str(self.folder / "worker-models"),
+                        **(worker or {}),
+                    },
+                    port=ports["airflow"],
+                ),
+            )
             self.database = self.postgresql.new_database("slipway")
         except BaseException:
             self.stop()
@@ -52,13 +69,24 @@ class Stack:
 
     def settings(self, public_url: str) -> dict:
         """Slipway's, for all of them."""
-        return {"server.public_url": public_url, "store.location": self.database,
-                "catalogs.lake.kind": "rest", "catalogs.lake.uri": self.catalog.url,
-                "registry.location": f"mlflow+{self.mlflow.url}",
-                "auth.issuer": self.keycloak.issuer, "auth.service_client": SERVICE_CLIENT, "auth.service_secret": SERVICE_SECRET,
-                "dispatch.kind": "airflow", "airflow.url": self.airflow.url, "airflow.username": AIRFLOW_USER,
-                "airflow.password": AIRFLOW_PASSWORD, "airflow.dags": f"{self.dags}/airflow", "airflow.retry_seconds": 1,
-                "airflow.poll_seconds": 1, "airflow.check_seconds": 5}
+        return {
+            "server.public_url": public_url,
+            "store.location": self.database,
+            "catalogs.lake.kind": "rest",
+            "catalogs.lake.uri": self.catalog.url,
+            "registry.location": f"mlflow+{self.mlflow.url}",
+            "auth.issuer": self.keycloak.issuer,
+            "auth.service_client": SERVICE_CLIENT,
+            "auth.service_secret": SERVICE_SECRET,
+            "dispatch.kind": "airflow",
+            "airflow.url": self.airflow.url,
+            "airflow.username": AIRFLOW_USER,
+            "airflow.password": AIRFLOW_PASSWORD,
+            "airflow.dags": f"{self.dags}/airflow",
+            "airflow.retry_seconds": 1,
+            "airflow.poll_seconds": 1,
+            "airflow.check_seconds": 5,
+        }
 
     def environment(self) -> dict:
         return self.s3.environment()

@@ -1,4 +1,5 @@
-"""`./tools/stack up|down|status`: the whole stack on this machine, with the demo's data and a Slipway server configured for all of it."""
+"""`./tools/stack up|down|status`: the whole stack on this machine, with the demo's data and a Slipway server configured
+for all of it."""
 
 import json
 import os
@@ -25,9 +26,14 @@ STATE, DATA = FOLDER / "state.json", FOLDER / "data"
 
 
 def state() -> dict[str, list[int]]:
-    """Name → the process ids of each server that runs. A number may have gone to another process since: they are known by when they started, too."""
+    """Name → the process ids of each server that runs. A number may have gone to another process since: they are known
+    by when they started, too."""
     known, everyone = json.loads(STATE.read_text()) if STATE.exists() else {}, processes()
-    return {name: alive for name, one in known.items() if (alive := [pid for pid, started in one if pid in everyone and everyone[pid].started == started])}
+    return {
+        name: alive
+        for name, one in known.items()
+        if (alive := [pid for pid, started in one if pid in everyone and everyone[pid].started == started])
+    }
 
 
 class Known(NamedTuple):
@@ -99,7 +105,9 @@ def up() -> None:
         settings = {**stack.settings(url), "server.listen": url.removeprefix("http://"), "airflow.retry_seconds": 10}
         (DATA / "slipway.toml").write_text(toml(settings))
         (DATA / "slipway.toml").chmod(0o600)
-        slipway = Process("slipway", FOLDER, [ROOT / "build/release/bin/slipway", "--data-dir", DATA, "serve"], stack.environment())
+        slipway = Process(
+            "slipway", FOLDER, [ROOT / "build/release/bin/slipway", "--data-dir", DATA, "serve"], stack.environment()
+        )
         pids["slipway"] = [slipway.process.pid]
         slipway.until_answers(f"{url}/healthz")
         say("slipway")
@@ -107,7 +115,11 @@ def up() -> None:
         stack.stop()
         raise
     everyone = processes()
-    STATE.write_text(json.dumps({name: [(pid, everyone[pid].started) for pid in one if pid in everyone] for name, one in pids.items()}))
+    STATE.write_text(
+        json.dumps(
+            {name: [(pid, everyone[pid].started) for pid in one if pid in everyone] for name, one in pids.items()}
+        )
+    )
     (FOLDER / "places.json").write_text(json.dumps(places(stack, url)))
     print(f"   up after {time.monotonic() - started:.1f} s")
     status()
@@ -121,8 +133,16 @@ def load(stack) -> None:
     from mlflow import MlflowClient
     from pyiceberg.catalog.rest import RestCatalog
 
-    catalog = RestCatalog("lake", uri=stack.catalog.url, **{"s3.endpoint": stack.s3.url, "s3.access-key-id": ACCESS, "s3.secret-access-key": SECRET,
-                                                            "s3.region": "us-east-1"})
+    catalog = RestCatalog(
+        "lake",
+        uri=stack.catalog.url,
+        **{
+            "s3.endpoint": stack.s3.url,
+            "s3.access-key-id": ACCESS,
+            "s3.secret-access-key": SECRET,
+            "s3.region": "us-east-1",
+        },
+    )
     frame = flights.flights()
     flights.write_table(catalog, frame)
     client = MlflowClient(stack.mlflow.url, stack.mlflow.url)
@@ -140,18 +160,23 @@ def toml(settings: dict) -> str:
     for name, value in settings.items():
         section, _, key = name.rpartition(".")
         sections.setdefault(section, {})[key] = value
-    return "\n".join(f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items()) for section, keys in sections.items())
+    return "\n".join(
+        f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+        for section, keys in sections.items()
+    )
 
 
 def places(stack, url: str) -> dict:
     people = ", ".join(name for name in USERS)
-    return {"slipway": [f"{url}/docs", f"key: head -1 {DATA}/platform.psk"],
-            "airflow": [stack.airflow.url, f"{AIRFLOW_USER} / {AIRFLOW_PASSWORD}"],
-            "mlflow": [stack.mlflow.url, "no login"],
-            "keycloak": [stack.keycloak.issuer, f"{people} / {PASSWORD}"],
-            "catalog": [f"{stack.catalog.url}/v1/config", "no login"],
-            "s3": [stack.s3.url, f"{ACCESS} / {SECRET}"],
-            "postgresql": [stack.database, "no password"]}
+    return {
+        "slipway": [f"{url}/docs", f"key: head -1 {DATA}/platform.psk"],
+        "airflow": [stack.airflow.url, f"{AIRFLOW_USER} / {AIRFLOW_PASSWORD}"],
+        "mlflow": [stack.mlflow.url, "no login"],
+        "keycloak": [stack.keycloak.issuer, f"{people} / {PASSWORD}"],
+        "catalog": [f"{stack.catalog.url}/v1/config", "no login"],
+        "s3": [stack.s3.url, f"{ACCESS} / {SECRET}"],
+        "postgresql": [stack.database, "no password"],
+    }
 
 
 def status() -> None:
@@ -166,12 +191,17 @@ def status() -> None:
         total += memory
         print(f"{name:12} {f'{memory} MiB' if name in running else 'down':>9}  {where:58} {login}")
     url = json.loads((FOLDER / "places.json").read_text())["slipway"][0].removesuffix("/docs")
-    print(f"{'':12} {f'{total} MiB':>9}\n\nA deployment of the demo's model on the demo's table, run by Airflow:\n\n"
-          f"  curl -X POST {url}/api/models/flight-delay/deployments -H \"Authorization-PSK: $(head -1 {DATA}/platform.psk)\" \\\n"
-          "    -H 'Content-Type: application/json' -d '{\"name\": \"late-arrivals\", \"model\": {\"model_name\": \"flight-delay\", \"model_alias\": \"champion\"},\n"
-          "      \"source\": {\"catalog\": \"lake\", \"schema\": \"nyc\", \"table\": \"flights\", \"filter_sql\": \"month >= 11\"},\n"
-          "      \"target\": {\"catalog\": \"lake\", \"schema\": \"ml\", \"table\": \"late_arrivals\"}, \"entity_columns\": [\"flight_id\"],\n"
-          "      \"domain\": \"operations\", \"owner\": \"demo@example.com\", \"schedule\": \"0 6 * * *\", \"trigger_now\": true}'\n")
+    print(
+        f"{'':12} {f'{total} MiB':>9}\n\nA deployment of the demo's model on the demo's table, run by Airflow:\n\n"
+        f"  curl -X POST {url}/api/models/flight-delay/deployments \\\n"
+        f'    -H "Authorization-PSK: $(head -1 {DATA}/platform.psk)" \\\n'
+        '    -H \'Content-Type: application/json\' -d \'{"name": "late-arrivals",\n'
+        '      "model": {"model_name": "flight-delay", "model_alias": "champion"},\n'
+        '      "source": {"catalog": "lake", "schema": "nyc", "table": "flights", "filter_sql": "month >= 11"},\n'
+        '      "target": {"catalog": "lake", "schema": "ml", "table": "late_arrivals"},\n'
+        '      "entity_columns": ["flight_id"],\n'
+        '      "domain": "operations", "owner": "demo@example.com", "schedule": "0 6 * * *", "trigger_now": true}\'\n'
+    )
 
 
 def down() -> None:

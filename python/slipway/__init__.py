@@ -4,8 +4,26 @@
 """
 
 from slipway.client import Client, Deployment, Run
-from slipway.errors import AuthenticationError, ConflictError, Invalid, NotFound, PermissionDenied, SlipwayError, Unavailable
+from slipway.errors import (
+    AuthenticationError,
+    ConflictError,
+    Invalid,
+    NotFound,
+    PermissionDenied,
+    SlipwayError,
+    Unavailable,
+)
 
-__all__ = ["AuthenticationError", "Client", "ConflictError", "Deployment", "Invalid", "NotFound", "PermissionDenied", "Run", "SlipwayError",
-           "Unavailable"]
+__all__ = [
+    "AuthenticationError",
+    "Client",
+    "ConflictError",
+    "Deployment",
+    "Invalid",
+    "NotFound",
+    "PermissionDenied",
+    "Run",
+    "SlipwayError",
+    "Unavailable",
+]
 __version__ = "0.1.0"

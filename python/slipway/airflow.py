@@ -1,8 +1,9 @@
 """What a Slipway DAG does on an Airflow worker: executes `slipway score` and reports to the server.
 
-The server is told with a key that stands neither in the DAG nor in a log: $SLIPWAY_PSK, a file named by $SLIPWAY_PSK_FILE, or the
-password of Airflow's connection `slipway`. What the run itself needs (AWS_…, MLFLOW_TRACKING_…, SLIPWAY_CATALOGS_…) is taken from
-the worker's environment. A report that cannot be delivered fails no run: the server asks Airflow and the target too.
+The server is told with a key that stands neither in the DAG nor in a log: $SLIPWAY_PSK, a file named by
+$SLIPWAY_PSK_FILE, or the password of Airflow's connection `slipway`. What the run itself needs (AWS_…,
+MLFLOW_TRACKING_…, SLIPWAY_CATALOGS_…) is taken from the worker's environment. A report that cannot be delivered fails
+no run: the server asks Airflow and the target too.
 """
 
 from __future__ import annotations
@@ -26,25 +27,46 @@ from slipway import _binary
 
 log = logging.getLogger(__name__)
 
-KEPT = ("PATH", "HOME", "TZ", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "MLFLOW_S3_ENDPOINT_URL", "SLIPWAY_PYTHON")
+KEPT = (
+    "PATH",
+    "HOME",
+    "TZ",
+    "LANG",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "MLFLOW_S3_ENDPOINT_URL",
+    "SLIPWAY_PYTHON",
+)
 KEPT_PREFIXES = ("AWS_", "MLFLOW_TRACKING_", "SLIPWAY_CATALOGS_")
 FINAL = {"invalid", "not_found", "unsupported", "corrupt", "denied"}  # trying again changes nothing
 SECONDS_BETWEEN_REPORTS = 5
-REPORT_SECONDS = float(os.environ.get("SLIPWAY_REPORT_SECONDS", 60))  # how long a report that decides something is tried
+REPORT_SECONDS = float(
+    os.environ.get("SLIPWAY_REPORT_SECONDS", 60)
+)  # how long a report that decides something is tried
 
 
 def run(deployment: dict) -> dict:
-    """Executes the run that the current task instance stands for; its last event. Raises what makes Airflow try again, or not."""
+    """Executes the run that the current task instance stands for; its last event. Raises what makes Airflow try again,
+    or not."""
     context = _context()
     dag_run, first_tick = context["dag_run"], deployment.get("first_tick")
     scheduled = str(getattr(dag_run.run_type, "value", dag_run.run_type)) == "scheduled"
-    if scheduled and first_tick and dag_run.logical_date < datetime.datetime.fromisoformat(first_tick.replace("Z", "+00:00")):
-        raise _exception("AirflowSkipException")(f"this tick is from before {first_tick}, the first one of the deployment as it is now")
+    if (
+        scheduled
+        and first_tick
+        and dag_run.logical_date < datetime.datetime.fromisoformat(first_tick.replace("Z", "+00:00"))
+    ):
+        raise _exception("AirflowSkipException")(
+            f"this tick is from before {first_tick}, the first one of the deployment as it is now"
+        )
     return _Run(deployment, context).execute()
 
 
 def run_id_of(deployment_id: str, dag_run_id: str, conf: dict | None, cleared: int) -> str:
-    """The same as the server's (RunIdOf in dag_file.h): retries are attempts of one run, each clearing makes another one."""
+    """The same as the server's (RunIdOf in dag_file.h): retries are attempts of one run, each clearing makes another
+    one."""
     asked = ((conf or {}).get("slipway") or {}).get("run_id")
     try:
         first = str(uuid.UUID(asked)) if asked else None
@@ -68,15 +90,24 @@ class _Run:
         asked = (conf.get("slipway") or {}).get("logical_date")
         instant = dag_run.logical_date or dag_run.run_after
         self.logical_date = asked or instant.isoformat().replace("+00:00", "Z")
-        self.reporter = _Reporter(deployment["callback"], self.dag_run_id,
-                                  {"run_id": self.run_id, "logical_date": self.logical_date, "attempt": self.attempt})
+        self.reporter = _Reporter(
+            deployment["callback"],
+            self.dag_run_id,
+            {"run_id": self.run_id, "logical_date": self.logical_date, "attempt": self.attempt},
+        )
 
     def job(self) -> dict:
         cache = os.environ.get("SLIPWAY_MODEL_CACHE") or str(Path.home() / ".cache" / "slipway" / "models")
         python = {**self.deployment["places"].get("python", {}), "cache": str(Path(cache).parent / "engines")}
-        return {"version": 2, "run_id": self.run_id, "deployment": f"{self.deployment['model']}/{self.deployment['name']}",
-                "logical_date": self.logical_date, "attempt": self.attempt, "work": self.deployment["work"],
-                "places": {**self.deployment["places"], "model_cache": cache, "python": python}}
+        return {
+            "version": 2,
+            "run_id": self.run_id,
+            "deployment": f"{self.deployment['model']}/{self.deployment['name']}",
+            "logical_date": self.logical_date,
+            "attempt": self.attempt,
+            "work": self.deployment["work"],
+            "places": {**self.deployment["places"], "model_cache": cache, "python": python},
+        }
 
     def execute(self) -> dict:
         self.reporter.tell("running")
@@ -85,8 +116,11 @@ class _Run:
             file.write_text(json.dumps(self.job()))
             last = self.score(file)
         if last.get("event") == "committed":
-            self.reporter.decide("succeeded", rows_scored=last.get("rows"),
-                                 details={"snapshot_id": last.get("snapshot_id"), "model_version": last.get("model_version")})
+            self.reporter.decide(
+                "succeeded",
+                rows_scored=last.get("rows"),
+                details={"snapshot_id": last.get("snapshot_id"), "model_version": last.get("model_version")},
+            )
             return last
         message = last.get("message") or "slipway score ended without a word; the task's log holds what it wrote"
         kind = last.get("kind", "lost")
@@ -98,13 +132,24 @@ class _Run:
 
     def score(self, file: Path) -> dict:
         """Its last event. The program ends with this process, however that ends."""
-        environment = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
+        environment = {
+            name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)
+        }
         environment.setdefault("SLIPWAY_PYTHON", sys.executable)
         command = [_binary.path(), "score", "--job", str(file), "--while-parent", str(os.getpid())]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", env=environment,
-                                   start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=environment,
+            start_new_session=True,
+        )
         # What a model prints comes by standard error, and is no event.
-        printed = threading.Thread(target=lambda: [log.info("slipway: %s", line.rstrip()) for line in process.stderr], daemon=True)
+        printed = threading.Thread(
+            target=lambda: [log.info("slipway: %s", line.rstrip()) for line in process.stderr], daemon=True
+        )
         printed.start()
         last: dict = {}
         try:
@@ -145,7 +190,9 @@ class _Reporter:
         if rows is None or time.monotonic() < self.next_progress or (self.sending and self.sending.is_alive()):
             return
         self.next_progress = time.monotonic() + SECONDS_BETWEEN_REPORTS
-        self.sending = threading.Thread(target=self._deliver, args=(self._body("running", rows_scored=rows), 0), daemon=True)
+        self.sending = threading.Thread(
+            target=self._deliver, args=(self._body("running", rows_scored=rows), 0), daemon=True
+        )
         self.sending.start()
 
     def decide(self, status: str, **fields) -> bool:
@@ -154,19 +201,33 @@ class _Reporter:
         return self._deliver(self._body(status, **fields), REPORT_SECONDS)
 
     def _body(self, status: str, rows_scored=None, error_message=None, details=None) -> bytes:
-        return json.dumps({"airflow_run_id": self.dag_run_id, "status": status, "rows_scored": rows_scored, "error_message": error_message,
-                           "slipway": {**self.details, **(details or {})}}).encode()
+        return json.dumps(
+            {
+                "airflow_run_id": self.dag_run_id,
+                "status": status,
+                "rows_scored": rows_scored,
+                "error_message": error_message,
+                "slipway": {**self.details, **(details or {})},
+            }
+        ).encode()
 
     def _deliver(self, body: bytes, seconds: float) -> bool:
-        request = urllib.request.Request(self.url, data=body, method="POST",
-                                         headers={"Content-Type": "application/json", "Authorization-PSK": self.key})
+        request = urllib.request.Request(
+            self.url,
+            data=body,
+            method="POST",
+            headers={"Content-Type": "application/json", "Authorization-PSK": self.key},
+        )
         deadline, pause = time.monotonic() + seconds, 0.5
         while True:
             try:
                 with urllib.request.urlopen(request, timeout=10):
                     return True
             except urllib.error.HTTPError as error:
-                why, again = f"{error.code} {error.read(300).decode(errors='replace')}", error.code == 429 or error.code >= 500
+                why, again = (
+                    f"{error.code} {error.read(300).decode(errors='replace')}",
+                    error.code == 429 or error.code >= 500,
+                )
             except OSError as error:
                 why, again = str(error), True
             if not again or time.monotonic() + pause > deadline:
@@ -200,7 +261,10 @@ def _key() -> str:
 
             return BaseHook.get_connection("slipway").password or ""
     except Exception as error:  # noqa: BLE001 (whatever Airflow raises when there is none)
-        log.warning("no key for the reports: neither $SLIPWAY_PSK, nor $SLIPWAY_PSK_FILE, nor the connection 'slipway' (%s)", error)
+        log.warning(
+            "no key for the reports: neither $SLIPWAY_PSK, nor $SLIPWAY_PSK_FILE, nor the connection 'slipway' (%s)",
+            error,
+        )
         return ""
 
 

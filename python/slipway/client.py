@@ -61,37 +61,89 @@ class Deployment:
 
 
 class Client:
-    """`url`: of the server. `psk` or `token`: who asks; by default $SLIPWAY_PSK or $SLIPWAY_TOKEN. Errors are those of slipway.errors."""
+    """`url`: of the server. `psk` or `token`: who asks; by default $SLIPWAY_PSK or $SLIPWAY_TOKEN. Errors are those of
+    slipway.errors."""
 
-    def __init__(self, url: str = "http://127.0.0.1:8080", *, psk: str | None = None, token: str | None = None, ca_file: str | None = None,
-                 timeout: float = 30):
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8080",
+        *,
+        psk: str | None = None,
+        token: str | None = None,
+        ca_file: str | None = None,
+        timeout: float = 30,
+    ):
         self.url, self.timeout = url.rstrip("/"), timeout
         self._psk = psk or (None if token else os.environ.get("SLIPWAY_PSK"))
         self._token = token or (None if self._psk else os.environ.get("SLIPWAY_TOKEN"))
         self._tls = ssl.create_default_context(cafile=ca_file) if self.url.startswith("https:") else None
 
-    def create_deployment(self, model: str, name: str, *, source: str, target: str, entity_columns: list[str], owner: str, domain: str,
-                          version: str | int | None = None, alias: str | None = None, filter_sql: str | None = None,
-                          snapshot_id: int | None = None, schedule: str | None = None, rerun_behavior: str = "overwrite_partition",
-                          partition_column: str = "scored_at", trigger_now: bool = False, allowed_roles: list[str] | None = None,
-                          catalog: str = "iceberg", target_catalog: str | None = None, validate_only: bool = False) -> Deployment:
-        """Scores the table `source` ("schema.table") with one `version` of the model, or with the one that has `alias`, into `target`."""
+    def create_deployment(
+        self,
+        model: str,
+        name: str,
+        *,
+        source: str,
+        target: str,
+        entity_columns: list[str],
+        owner: str,
+        domain: str,
+        version: str | int | None = None,
+        alias: str | None = None,
+        filter_sql: str | None = None,
+        snapshot_id: int | None = None,
+        schedule: str | None = None,
+        rerun_behavior: str = "overwrite_partition",
+        partition_column: str = "scored_at",
+        trigger_now: bool = False,
+        allowed_roles: list[str] | None = None,
+        catalog: str = "iceberg",
+        target_catalog: str | None = None,
+        validate_only: bool = False,
+    ) -> Deployment:
+        """Scores the table `source` ("schema.table") with one `version` of the model, or with the one that has `alias`,
+        into `target`."""
         source_schema, source_table = _split(source)
         target_schema, target_table = _split(target)
-        body = {"name": name,
-                "model": {"model_name": model, "model_version": None if version is None else str(version), "model_alias": alias},
-                "source": {"schema": source_schema, "table": source_table, "catalog": catalog, "filter_sql": filter_sql, "snapshot_id": snapshot_id},
-                "target": {"schema": target_schema, "table": target_table, "catalog": target_catalog or catalog},
-                "entity_columns": entity_columns, "owner": owner, "domain": domain, "type": "batch", "schedule": schedule,
-                "rerun_behavior": rerun_behavior, "partition_column": partition_column, "trigger_now": trigger_now, "allowed_roles": allowed_roles}
+        body = {
+            "name": name,
+            "model": {
+                "model_name": model,
+                "model_version": None if version is None else str(version),
+                "model_alias": alias,
+            },
+            "source": {
+                "schema": source_schema,
+                "table": source_table,
+                "catalog": catalog,
+                "filter_sql": filter_sql,
+                "snapshot_id": snapshot_id,
+            },
+            "target": {"schema": target_schema, "table": target_table, "catalog": target_catalog or catalog},
+            "entity_columns": entity_columns,
+            "owner": owner,
+            "domain": domain,
+            "type": "batch",
+            "schedule": schedule,
+            "rerun_behavior": rerun_behavior,
+            "partition_column": partition_column,
+            "trigger_now": trigger_now,
+            "allowed_roles": allowed_roles,
+        }
         query = "?validate_only=true" if validate_only else ""
         return _deployment(self._call("POST", _path(model) + query, body))
 
     def deployment(self, model: str, name: str) -> Deployment:
         return _deployment(self._call("GET", _path(model, name)))
 
-    def deployments(self, model: str | None = None, *, status: str | None = None, owner: str | None = None,
-                    domain: str | None = None) -> Iterator[Deployment]:
+    def deployments(
+        self,
+        model: str | None = None,
+        *,
+        status: str | None = None,
+        owner: str | None = None,
+        domain: str | None = None,
+    ) -> Iterator[Deployment]:
         """All of a model, or of all models; page after page."""
         filters = {"status": status, "owner": owner, "domain": domain}
         return self._pages("/api/deployments" if model is None else _path(model), filters, _deployment)
@@ -144,8 +196,12 @@ class Client:
             time.sleep(0.5)
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(self.url + path, method=method, data=None if body is None else json.dumps(body).encode(),
-                                         headers={"Accept": "application/json"})
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Accept": "application/json"},
+        )
         if body is not None:
             request.add_header("Content-Type", "application/json")
         if self._psk:
@@ -163,7 +219,13 @@ class Client:
     def _pages(self, path: str, filters: dict, read) -> Iterator[Any]:
         cursor = None
         while True:
-            query = urllib.parse.urlencode({name: value for name, value in {**filters, "limit": 200, "cursor": cursor}.items() if value is not None})
+            query = urllib.parse.urlencode(
+                {
+                    name: value
+                    for name, value in {**filters, "limit": 200, "cursor": cursor}.items()
+                    if value is not None
+                }
+            )
             page = self._call("GET", f"{path}?{query}")
             yield from (read(item) for item in page["items"])
             cursor = page["next_cursor"]

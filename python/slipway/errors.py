@@ -12,7 +12,7 @@ class SlipwayError(Exception):
 
 
 class Invalid(SlipwayError):
-    """422 or 400: the request is wrong. `fields` maps each wrong field ("source.filter_sql") to what is wrong with it."""
+    """422 or 400: the request is wrong. `fields` maps each such field ("source.filter_sql") to what is wrong there."""
 
     @property
     def fields(self) -> dict[str, str]:
@@ -42,10 +42,22 @@ class Unavailable(SlipwayError):
 
 
 def error_of(status: int, detail) -> SlipwayError:
-    kind = {400: Invalid, 401: AuthenticationError, 403: PermissionDenied, 404: NotFound, 409: ConflictError, 422: Invalid, 429: Unavailable,
-            502: Unavailable, 503: Unavailable, 504: Unavailable}.get(status, SlipwayError)
+    kind = {
+        400: Invalid,
+        401: AuthenticationError,
+        403: PermissionDenied,
+        404: NotFound,
+        409: ConflictError,
+        422: Invalid,
+        429: Unavailable,
+        502: Unavailable,
+        503: Unavailable,
+        504: Unavailable,
+    }.get(status, SlipwayError)
     if isinstance(detail, list):
-        message = "; ".join(f"{'.'.join(str(part) for part in error.get('loc', [])[1:])}: {error.get('msg', '')}" for error in detail)
+        message = "; ".join(
+            f"{'.'.join(str(part) for part in error.get('loc', [])[1:])}: {error.get('msg', '')}" for error in detail
+        )
     else:
         message = str(detail)
     return kind(message, status, detail)

@@ -1,4 +1,5 @@
-"""MLflow's deployment plugin for Slipway: `mlflow deployments create -t slipway://host:port -m models:/churn@champion --name nightly -C …`."""
+"""MLflow's deployment plugin for Slipway: `mlflow deployments create -t slipway://host:port -m models:/churn@champion
+--name nightly -C …`."""
 
 from __future__ import annotations
 
@@ -11,13 +12,17 @@ from mlflow.exceptions import MlflowException
 from slipway.client import Client
 from slipway.errors import Invalid, NotFound, SlipwayError
 
-HELP = """Targets: slipway://HOST:PORT (http), slipway://HOST:PORT?tls=true (https). Who asks: $SLIPWAY_PSK or $SLIPWAY_TOKEN.
+HELP = """Targets: slipway://HOST:PORT (http), slipway://HOST:PORT?tls=true (https).
+Who asks: $SLIPWAY_PSK or $SLIPWAY_TOKEN.
 
-A deployment is named MODEL/NAME; `create` takes NAME, and the model from -m models:/MODEL/VERSION or models:/MODEL@ALIAS.
+A deployment is named MODEL/NAME; `create` takes NAME, and the model from
+-m models:/MODEL/VERSION or models:/MODEL@ALIAS.
 
-Config (-C key=value): source, target (schema.table each), entity_columns (a,b), owner, domain; optional: schedule (cron), filter_sql,
-snapshot_id, rerun_behavior, partition_column, allowed_roles (a,b), catalog, target_catalog, trigger_now (true, false).
-`update` takes -m for another version or alias, and of these schedule, filter_sql, snapshot_id, rerun_behavior, owner, domain.
+Config (-C key=value): source, target (schema.table each), entity_columns (a,b), owner, domain; optional:
+schedule (cron), filter_sql, snapshot_id, rerun_behavior, partition_column, allowed_roles (a,b), catalog,
+target_catalog, trigger_now (true, false).
+`update` takes -m for another version or alias, and of these schedule, filter_sql, snapshot_id, rerun_behavior,
+owner, domain.
 
 predict triggers a run, waits for its end, and returns its record: the predictions are in the target table."""
 
@@ -83,20 +88,26 @@ class SlipwayDeploymentClient(BaseDeploymentClient):
             return model, plain
         found = [deployment for deployment in _told(lambda: list(self.client.deployments())) if deployment.name == name]
         if len(found) != 1:
-            raise MlflowException(f"{'no' if not found else 'more than one'} deployment is named {name}: write MODEL/NAME")
+            raise MlflowException(
+                f"{'no' if not found else 'more than one'} deployment is named {name}: write MODEL/NAME"
+            )
         return found[0].model, name
 
 
 def _reference(model_uri: str) -> tuple[str, dict]:
     path = model_uri.removeprefix("models:/")
     if path == model_uri or not path.strip("/"):
-        raise MlflowException.invalid_parameter_value(f"'{model_uri}' is no registered model: write models:/NAME/VERSION or models:/NAME@ALIAS")
+        raise MlflowException.invalid_parameter_value(
+            f"'{model_uri}' is no registered model: write models:/NAME/VERSION or models:/NAME@ALIAS"
+        )
     if "@" in path:
         model, _, alias = path.rpartition("@")
         return model, {"alias": alias}
     model, _, version = path.rpartition("/")
     if not model:
-        raise MlflowException.invalid_parameter_value(f"'{model_uri}' names no version: write models:/NAME/VERSION or models:/NAME@ALIAS")
+        raise MlflowException.invalid_parameter_value(
+            f"'{model_uri}' names no version: write models:/NAME/VERSION or models:/NAME@ALIAS"
+        )
     return model, {"version": version}
 
 
@@ -115,7 +126,11 @@ def _options(config: dict | None) -> dict:
 
 
 def _view(deployment) -> dict:
-    return {**dataclasses.asdict(deployment), "name": f"{deployment.model}/{deployment.name}", "flavor": deployment.type}
+    return {
+        **dataclasses.asdict(deployment),
+        "name": f"{deployment.model}/{deployment.name}",
+        "flavor": deployment.type,
+    }
 
 
 def _told(ask):

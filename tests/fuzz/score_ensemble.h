@@ -10,8 +10,8 @@
 #include "model/forest/contributions.h"
 #include "model/forest/forest.h"
 
-/// What a loader takes must be safe to score, and a row's sums must not depend on how many rows are scored together: few
-/// are walked, more are evaluated together.
+/// What a loader takes must be safe to score, and a row's sums must not depend on how many rows are scored together:
+/// few are walked, more are evaluated together.
 inline void ScoreEnsemble(slipway::Result<slipway::model::Ensemble> ensemble) {
   using slipway::model::Contributions, slipway::model::Forest, slipway::model::kContributionBlock;
   if (!ensemble || ensemble->features > 1000 || ensemble->outputs > 1000) return;
@@ -20,7 +20,8 @@ inline void ScoreEnsemble(slipway::Result<slipway::model::Ensemble> ensemble) {
   if (!forest) return;
   constexpr size_t kRows = 100;
   std::vector<double> values(kRows);
-  for (size_t row = 0; row < kRows; ++row) values[row] = row % 10 == 0 ? std::nan("") : static_cast<double>(row) / 7 - 5;
+  for (size_t row = 0; row < kRows; ++row)
+    values[row] = row % 10 == 0 ? std::nan("") : static_cast<double>(row) / 7 - 5;
   std::vector<slipway::model::Values> features(forest->ensemble().features, {nullptr, values.data()});
   const size_t outputs = forest->ensemble().outputs;
   std::vector<double> few(outputs * kRows), all(outputs * kRows);

@@ -1,5 +1,5 @@
-"""Generates models of one library, with rows on and around every threshold and the library's own predictions. Runs in an environment with that
-library's version alone: generate.py LIBRARY COUNT SEED FOLDER. See tools/parity.
+"""Generates models of one library, with rows on and around every threshold and the library's own predictions. Runs in
+an environment with that library's version alone: generate.py LIBRARY COUNT SEED FOLDER. See tools/parity.
 """
 
 import json
@@ -20,12 +20,21 @@ def around(thresholds) -> np.ndarray:
     t = np.unique(np.asarray(list(thresholds), "float64"))
     t = t[np.isfinite(t) & (np.abs(t) < 1e38)]
     f = t.astype("float32")
-    near = [t, np.nextafter(t, np.inf), np.nextafter(t, -np.inf), f, np.nextafter(f, np.float32(np.inf)), np.nextafter(f, np.float32(-np.inf))]
+    near = [
+        t,
+        np.nextafter(t, np.inf),
+        np.nextafter(t, -np.inf),
+        f,
+        np.nextafter(f, np.float32(np.inf)),
+        np.nextafter(f, np.float32(-np.inf)),
+    ]
     values = np.unique(np.concatenate([n.astype("float64") for n in near]))
     return np.concatenate([values, SPECIAL])
 
 
-def edge_rows(rng, thresholds, frame: pd.DataFrame, categories: dict[str, int], missing: bool, infinite: bool) -> pd.DataFrame:
+def edge_rows(
+    rng, thresholds, frame: pd.DataFrame, categories: dict[str, int], missing: bool, infinite: bool
+) -> pd.DataFrame:
     values = around(thresholds)
     if infinite:
         values = np.concatenate([values, [np.inf, -np.inf, 1e308, -1e308]])
@@ -35,14 +44,18 @@ def edge_rows(rng, thresholds, frame: pd.DataFrame, categories: dict[str, int], 
         values = rng.choice(values, MOST_ROWS, replace=False)
     rows = pd.DataFrame({name: rng.permutation(values) for name in frame})
     for name, count in categories.items():
-        rows[name] = rng.choice(np.array([*range(count), count, count + 7, 1000, np.nan] if missing else range(count), "float64"), len(rows))
+        rows[name] = rng.choice(
+            np.array([*range(count), count, count + 7, 1000, np.nan] if missing else range(count), "float64"), len(rows)
+        )
     return pd.concat([frame, rows.astype(frame.dtypes.to_dict())], ignore_index=True)
 
 
 def data(rng, rows: int, features: int, missing: float, categories: dict[str, int]) -> pd.DataFrame:
     kind = rng.choice(["normal", "rounded", "float32"])
     matrix = rng.normal(size=(rows, features))
-    frame = pd.DataFrame(np.round(matrix, 1) if kind == "rounded" else matrix, columns=[f"f{i}" for i in range(features)])
+    frame = pd.DataFrame(
+        np.round(matrix, 1) if kind == "rounded" else matrix, columns=[f"f{i}" for i in range(features)]
+    )
     for name, count in categories.items():
         frame[name] = rng.integers(0, count, rows).astype("float64")
     if missing:
@@ -51,7 +64,10 @@ def data(rng, rows: int, features: int, missing: float, categories: dict[str, in
 
 
 def labels(rng, frame: pd.DataFrame, kind: str) -> np.ndarray:
-    signal = np.nan_to_num(frame.iloc[:, 0].to_numpy() * frame.iloc[:, -1].to_numpy() + frame.iloc[:, 1].to_numpy()) + rng.normal(size=len(frame)) / 2
+    signal = (
+        np.nan_to_num(frame.iloc[:, 0].to_numpy() * frame.iloc[:, -1].to_numpy() + frame.iloc[:, 1].to_numpy())
+        + rng.normal(size=len(frame)) / 2
+    )
     if kind == "binary":
         return (signal > np.median(signal)).astype(int)
     if kind == "three":
@@ -64,23 +80,69 @@ def lightgbm_model(rng, number: int):
 
     categories = {"f0": int(rng.integers(3, 400)), "f2": 5} if rng.random() < 0.35 else {}
     frame = data(rng, int(rng.integers(800, 5000)), int(rng.integers(3, 12)), float(rng.choice([0, 0.1])), categories)
-    objective = str(rng.choice(["binary", "regression", "regression_l1", "huber", "fair", "poisson", "quantile", "mape", "gamma", "tweedie", "multiclass",
-                                "multiclassova", "cross_entropy", "lambdarank"]))
-    kind = {"binary": "binary", "cross_entropy": "binary", "multiclass": "three", "multiclassova": "three", "lambdarank": "binary"}.get(objective, "positive")
+    objective = str(
+        rng.choice(
+            [
+                "binary",
+                "regression",
+                "regression_l1",
+                "huber",
+                "fair",
+                "poisson",
+                "quantile",
+                "mape",
+                "gamma",
+                "tweedie",
+                "multiclass",
+                "multiclassova",
+                "cross_entropy",
+                "lambdarank",
+            ]
+        )
+    )
+    kind = {
+        "binary": "binary",
+        "cross_entropy": "binary",
+        "multiclass": "three",
+        "multiclassova": "three",
+        "lambdarank": "binary",
+    }.get(objective, "positive")
     leaves = int(rng.choice([2, 7, 31, 63, 255, 1000, 4096]))
-    params = {"objective": objective, "num_leaves": leaves, "min_data_in_leaf": int(rng.choice([1, 5, 20])), "verbose": -1, "num_threads": 2, "seed": number,
-              "learning_rate": 0.1, "max_depth": int(rng.choice([-1, 1, 3, 16])), "min_data_per_group": 2, "cat_smooth": 1,
-              "zero_as_missing": bool(rng.random() < 0.2), "use_missing": bool(rng.random() < 0.85), "max_bin": int(rng.choice([15, 255, 2000])),
-              "boosting": str(rng.choice(["gbdt", "gbdt", "gbdt", "dart", "rf"])), "bagging_freq": 1, "bagging_fraction": 0.7}
+    params = {
+        "objective": objective,
+        "num_leaves": leaves,
+        "min_data_in_leaf": int(rng.choice([1, 5, 20])),
+        "verbose": -1,
+        "num_threads": 2,
+        "seed": number,
+        "learning_rate": 0.1,
+        "max_depth": int(rng.choice([-1, 1, 3, 16])),
+        "min_data_per_group": 2,
+        "cat_smooth": 1,
+        "zero_as_missing": bool(rng.random() < 0.2),
+        "use_missing": bool(rng.random() < 0.85),
+        "max_bin": int(rng.choice([15, 255, 2000])),
+        "boosting": str(rng.choice(["gbdt", "gbdt", "gbdt", "dart", "rf"])),
+        "bagging_freq": 1,
+        "bagging_fraction": 0.7,
+    }
     if kind == "three":
         params["num_class"] = 3
     if objective in ("regression", "huber") and not categories and params["boosting"] == "gbdt" and rng.random() < 0.6:
         params |= {"linear_tree": True, "zero_as_missing": False}
-    rounds = 1 if number % 9 == 0 else 5000 if number % 25 == 24 and leaves <= 31 and kind != "three" else int(rng.integers(2, 60))
+    rounds = (
+        1
+        if number % 9 == 0
+        else 5000
+        if number % 25 == 24 and leaves <= 31 and kind != "three"
+        else int(rng.integers(2, 60))
+    )
     if rounds == 5000:
         params["boosting"] = "gbdt"
     group = [len(frame) // 10] * 9 + [len(frame) - len(frame) // 10 * 9] if objective == "lambdarank" else None
-    train = lightgbm.Dataset(frame, labels(rng, frame, kind), categorical_feature=list(categories) or "auto", group=group)
+    train = lightgbm.Dataset(
+        frame, labels(rng, frame, kind), categorical_feature=list(categories) or "auto", group=group
+    )
     booster = lightgbm.train(params, train, rounds)
     text = booster.model_to_string()
     thresholds = {float(v) for line in re.findall(r"^threshold=(.*)$", text, re.M) for v in line.split()}
@@ -94,13 +156,45 @@ def xgboost_model(rng, number: int):
     version = tuple(int(p) for p in xgboost.__version__.split(".")[:2])
     categories = {"f0": int(rng.integers(3, 300))} if rng.random() < 0.3 else {}
     frame = data(rng, int(rng.integers(800, 5000)), int(rng.integers(3, 12)), float(rng.choice([0, 0.1])), categories)
-    objective = str(rng.choice(["binary:logistic", "binary:logitraw", "binary:hinge", "reg:squarederror", "reg:logistic", "reg:gamma", "reg:tweedie",
-                                "count:poisson", "reg:pseudohubererror", "multi:softprob", "multi:softmax", "rank:pairwise", "reg:absoluteerror"]))
-    kind = "three" if objective.startswith("multi") else "binary" if objective.startswith(("binary", "reg:logistic", "rank")) else "positive"
-    params = {"objective": objective, "max_depth": int(rng.choice([1, 3, 6, 8, 12, 16])), "nthread": 2, "seed": number, "min_child_weight": float(rng.choice([0, 1])),
-              "booster": str(rng.choice(["gbtree", "gbtree", "gbtree", "dart"])), "rate_drop": 0.2, "subsample": 0.8,
-              "tree_method": "hist" if categories else str(rng.choice(["hist", "exact", "approx"])), "max_cat_to_onehot": int(rng.choice([1, 4, 100])),
-              "num_parallel_tree": int(rng.choice([1, 1, 3]))}
+    objective = str(
+        rng.choice(
+            [
+                "binary:logistic",
+                "binary:logitraw",
+                "binary:hinge",
+                "reg:squarederror",
+                "reg:logistic",
+                "reg:gamma",
+                "reg:tweedie",
+                "count:poisson",
+                "reg:pseudohubererror",
+                "multi:softprob",
+                "multi:softmax",
+                "rank:pairwise",
+                "reg:absoluteerror",
+            ]
+        )
+    )
+    kind = (
+        "three"
+        if objective.startswith("multi")
+        else "binary"
+        if objective.startswith(("binary", "reg:logistic", "rank"))
+        else "positive"
+    )
+    params = {
+        "objective": objective,
+        "max_depth": int(rng.choice([1, 3, 6, 8, 12, 16])),
+        "nthread": 2,
+        "seed": number,
+        "min_child_weight": float(rng.choice([0, 1])),
+        "booster": str(rng.choice(["gbtree", "gbtree", "gbtree", "dart"])),
+        "rate_drop": 0.2,
+        "subsample": 0.8,
+        "tree_method": "hist" if categories else str(rng.choice(["hist", "exact", "approx"])),
+        "max_cat_to_onehot": int(rng.choice([1, 4, 100])),
+        "num_parallel_tree": int(rng.choice([1, 1, 3])),
+    }
     if kind == "three":
         params["num_class"] = 3
     if rng.random() < 0.3:
@@ -112,7 +206,9 @@ def xgboost_model(rng, number: int):
         matrix.set_group([len(frame) // 10] * 9 + [len(frame) - len(frame) // 10 * 9])
     if objective == "reg:absoluteerror":
         params["num_parallel_tree"] = 1
-    rounds = 1 if number % 9 == 0 else 1500 if number % 25 == 24 and params["max_depth"] <= 6 else int(rng.integers(2, 50))
+    rounds = (
+        1 if number % 9 == 0 else 1500 if number % 25 == 24 and params["max_depth"] <= 6 else int(rng.integers(2, 50))
+    )
     if rounds == 1500:
         params["booster"] = "gbtree"
     booster = xgboost.train(params, matrix, rounds)
@@ -137,28 +233,73 @@ def texts(rng, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def pipeline_model(rng, number: int):
-    """Preprocessing before trees, whose predictions are exact, or before a linear model, whose sums may be added up in other orders."""
+    """Preprocessing before trees, whose predictions are exact, or before a linear model, whose sums may be added up in
+    other orders."""
     import sklearn
     from sklearn import compose, ensemble, impute, linear_model, pipeline, preprocessing
 
     version = tuple(int(p) for p in sklearn.__version__.split(".")[:2])
     missing = rng.random() < 0.5
     numbers = data(rng, int(rng.integers(500, 2000)), int(rng.integers(3, 8)), 0.1 if missing else 0.0, {})
-    numbers = numbers * rng.choice([1, 1e-3, 1e5], numbers.shape[1]).astype(numbers.dtypes.iloc[0]) + rng.choice([0, 50], numbers.shape[1]).astype(numbers.dtypes.iloc[0])
+    numbers = numbers * rng.choice([1, 1e-3, 1e5], numbers.shape[1]).astype(numbers.dtypes.iloc[0]) + rng.choice(
+        [0, 50], numbers.shape[1]
+    ).astype(numbers.dtypes.iloc[0])
     frame = texts(rng, numbers)
-    scaler = rng.choice([preprocessing.StandardScaler(), preprocessing.MinMaxScaler(clip=True), preprocessing.RobustScaler(), preprocessing.MaxAbsScaler()])
-    steps = [impute.SimpleImputer(strategy=str(rng.choice(["mean", "median"])), add_indicator=bool(rng.random() < 0.5)), scaler]
+    scaler = rng.choice(
+        [
+            preprocessing.StandardScaler(),
+            preprocessing.MinMaxScaler(clip=True),
+            preprocessing.RobustScaler(),
+            preprocessing.MaxAbsScaler(),
+        ]
+    )
+    steps = [
+        impute.SimpleImputer(strategy=str(rng.choice(["mean", "median"])), add_indicator=bool(rng.random() < 0.5)),
+        scaler,
+    ]
     if not missing and rng.random() < 0.5:
         steps = steps[1:]
-    encoder = rng.choice([preprocessing.OneHotEncoder(handle_unknown="ignore", drop=None if rng.random() < 0.6 else "first", sparse_output=bool(rng.random() < 0.5)),
-                          preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
-                          preprocessing.OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=0.15)])
-    prepared = compose.ColumnTransformer([("numbers", pipeline.make_pipeline(*steps), list(numbers)), ("texts", encoder, ["colour", "count"])])
-    name = str(rng.choice(["RandomForestRegressor", "ExtraTreesClassifier", "GradientBoostingRegressor", "HistGradientBoostingClassifier", "LinearRegression", "Ridge",
-                           "LogisticRegression", "LogisticRegression"]))
+    encoder = rng.choice(
+        [
+            preprocessing.OneHotEncoder(
+                handle_unknown="ignore",
+                drop=None if rng.random() < 0.6 else "first",
+                sparse_output=bool(rng.random() < 0.5),
+            ),
+            preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+            preprocessing.OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=0.15),
+        ]
+    )
+    prepared = compose.ColumnTransformer(
+        [("numbers", pipeline.make_pipeline(*steps), list(numbers)), ("texts", encoder, ["colour", "count"])]
+    )
+    name = str(
+        rng.choice(
+            [
+                "RandomForestRegressor",
+                "ExtraTreesClassifier",
+                "GradientBoostingRegressor",
+                "HistGradientBoostingClassifier",
+                "LinearRegression",
+                "Ridge",
+                "LogisticRegression",
+                "LogisticRegression",
+            ]
+        )
+    )
     kind = str(rng.choice(["binary", "three"])) if name.endswith(("Classifier", "LogisticRegression")) else "positive"
-    settings = {"max_iter": 20} if name.startswith("Hist") else {"max_iter": 500} if name == "LogisticRegression" else {} if name in ("LinearRegression", "Ridge") else {"n_estimators": 15}
-    last = getattr(ensemble if settings and "n_estimators" in settings or name.startswith("Hist") else linear_model, name)(**settings)
+    settings = (
+        {"max_iter": 20}
+        if name.startswith("Hist")
+        else {"max_iter": 500}
+        if name == "LogisticRegression"
+        else {}
+        if name in ("LinearRegression", "Ridge")
+        else {"n_estimators": 15}
+    )
+    last = getattr(
+        ensemble if settings and "n_estimators" in settings or name.startswith("Hist") else linear_model, name
+    )(**settings)
     if name.startswith("Hist"):
         prepared.sparse_threshold = 0
     model = pipeline.make_pipeline(prepared, last).fit(frame, labels(rng, numbers, kind))
@@ -174,7 +315,9 @@ def pipeline_model(rng, number: int):
         made = model[:-1].transform(rows)
         made = np.abs(made.toarray() if hasattr(made, "toarray") else made).astype("float64")
         epsilon = np.finfo("float32" if last.coef_.dtype == np.float32 else "float64").eps
-        apart = 2 * (made.shape[1] + 2) * epsilon * (made @ np.abs(np.atleast_2d(last.coef_)).T + np.abs(last.intercept_))
+        apart = (
+            2 * (made.shape[1] + 2) * epsilon * (made @ np.abs(np.atleast_2d(last.coef_)).T + np.abs(last.intercept_))
+        )
         if name == "LogisticRegression":
             margins = model.decision_function(rows).reshape(len(rows), -1)
             top = np.sort(np.concatenate([margins, np.zeros((len(rows), int(margins.shape[1] == 1)))], axis=1), axis=1)
@@ -190,17 +333,41 @@ def sklearn_model(rng, number: int):
     from sklearn import ensemble, tree
 
     version = tuple(int(p) for p in sklearn.__version__.split(".")[:2])
-    name = str(rng.choice(["RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor", "DecisionTreeClassifier",
-                           "DecisionTreeRegressor", "GradientBoostingClassifier", "GradientBoostingRegressor", "HistGradientBoostingClassifier",
-                           "HistGradientBoostingRegressor", "IsolationForest"]))
+    name = str(
+        rng.choice(
+            [
+                "RandomForestClassifier",
+                "RandomForestRegressor",
+                "ExtraTreesClassifier",
+                "ExtraTreesRegressor",
+                "DecisionTreeClassifier",
+                "DecisionTreeRegressor",
+                "GradientBoostingClassifier",
+                "GradientBoostingRegressor",
+                "HistGradientBoostingClassifier",
+                "HistGradientBoostingRegressor",
+                "IsolationForest",
+            ]
+        )
+    )
     takes_missing = name.startswith("Hist") or (name.startswith("RandomForest") and version >= (1, 4))
-    frame = data(rng, int(rng.integers(500, 3000)), int(rng.integers(3, 10)), 0.1 if takes_missing and rng.random() < 0.6 else 0.0, {})
+    frame = data(
+        rng,
+        int(rng.integers(500, 3000)),
+        int(rng.integers(3, 10)),
+        0.1 if takes_missing and rng.random() < 0.6 else 0.0,
+        {},
+    )
     depth = int(rng.choice([1, 4, 12, 16]))
     params = {"random_state": number}
     if name.startswith("Hist"):
         params |= {"max_iter": int(rng.integers(1, 40)), "max_leaf_nodes": int(rng.choice([7, 31, 255]))}
     elif name == "IsolationForest":
-        params |= {"n_estimators": int(rng.integers(1, 60)), "contamination": 0.1, "max_features": float(rng.choice([0.6, 1.0]))}
+        params |= {
+            "n_estimators": int(rng.integers(1, 60)),
+            "contamination": 0.1,
+            "max_features": float(rng.choice([0.6, 1.0])),
+        }
     else:
         params |= {"max_depth": depth}
         if not name.startswith("DecisionTree"):
@@ -209,7 +376,12 @@ def sklearn_model(rng, number: int):
     kind = str(rng.choice(["binary", "three"])) if name.endswith("Classifier") else "positive"
     estimator.fit(frame, labels(rng, frame, kind))
     if hasattr(estimator, "_predictors"):
-        thresholds = {float(t) for stage in estimator._predictors for p in stage for t in p.nodes["num_threshold"][p.nodes["is_leaf"] == 0]}
+        thresholds = {
+            float(t)
+            for stage in estimator._predictors
+            for p in stage
+            for t in p.nodes["num_threshold"][p.nodes["is_leaf"] == 0]
+        }
     else:
         trees = np.ravel(estimator.estimators_) if hasattr(estimator, "estimators_") else [estimator]
         thresholds = {float(t) for e in trees for t in e.tree_.threshold[e.tree_.children_left >= 0]}
@@ -221,10 +393,20 @@ def catboost_model(rng, number: int):
     import catboost
 
     frame = data(rng, int(rng.integers(500, 3000)), int(rng.integers(3, 10)), float(rng.choice([0, 0.1])), {})
-    params = {"iterations": int(rng.integers(1, 80)), "depth": int(rng.choice([1, 4, 8])), "verbose": 0, "allow_writing_files": False, "random_seed": number,
-              "grow_policy": str(rng.choice(["SymmetricTree", "Depthwise", "Lossguide"])), "nan_mode": str(rng.choice(["Min", "Max"])), "thread_count": 2}
+    params = {
+        "iterations": int(rng.integers(1, 80)),
+        "depth": int(rng.choice([1, 4, 8])),
+        "verbose": 0,
+        "allow_writing_files": False,
+        "random_seed": number,
+        "grow_policy": str(rng.choice(["SymmetricTree", "Depthwise", "Lossguide"])),
+        "nan_mode": str(rng.choice(["Min", "Max"])),
+        "thread_count": 2,
+    }
     kind = str(rng.choice(["binary", "three", "positive"]))
-    model = (catboost.CatBoostRegressor if kind == "positive" else catboost.CatBoostClassifier)(**params).fit(frame, labels(rng, frame, kind))
+    model = (catboost.CatBoostRegressor if kind == "positive" else catboost.CatBoostClassifier)(**params).fit(
+        frame, labels(rng, frame, kind)
+    )
     rows = edge_rows(rng, {b for column in model.get_borders().values() for b in column}, frame, {}, True, False)
     return model, rows, model.predict(rows), {"params": params, "kind": kind}
 
@@ -243,12 +425,29 @@ def main() -> None:
         model, rows, predictions, about = make(rng, number)
         place = folder / f"{number:03}"
         place.mkdir(parents=True)
-        settings = {"serialization_format": "cloudpickle"} if library == "sklearn" else {"model_format": str(rng.choice(["json", "ubj"]))} if library == "xgboost" else {}
-        flavor.save_model(model, str(place / "model"), signature=infer_signature(rows.head(50), predictions[:50]), pip_requirements=[library], **settings)
+        settings = (
+            {"serialization_format": "cloudpickle"}
+            if library == "sklearn"
+            else {"model_format": str(rng.choice(["json", "ubj"]))}
+            if library == "xgboost"
+            else {}
+        )
+        flavor.save_model(
+            model,
+            str(place / "model"),
+            signature=infer_signature(rows.head(50), predictions[:50]),
+            pip_requirements=[library],
+            **settings,
+        )
         rows.to_parquet(place / "rows.parquet", index=False)
-        pd.DataFrame(np.asarray(predictions).reshape(len(rows), -1)).rename(columns=str).to_parquet(place / "predictions.parquet", index=False)
+        pd.DataFrame(np.asarray(predictions).reshape(len(rows), -1)).rename(columns=str).to_parquet(
+            place / "predictions.parquet", index=False
+        )
         (place / "about.json").write_text(json.dumps(about))
-    print(f"{library} {importlib.import_module(library).__version__} (mlflow {mlflow.__version__}): {count} models generated")
+    print(
+        f"{library} {importlib.import_module(library).__version__} (mlflow {mlflow.__version__}): "
+        f"{count} models generated"
+    )
 
 
 if __name__ == "__main__":
