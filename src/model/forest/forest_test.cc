@@ -212,7 +212,7 @@ TEST(Forest, TreesWithoutSplitsInCallsOfAnySize) {
       for (auto target : hwy::SupportedAndGeneratedTargets()) {
         hwy::SetSupportedTargetsForTest(target);
         SCOPED_TRACE(hwy::TargetName(target));
-        for (size_t rows = 1; rows <= 42; ++rows) {
+        for (size_t rows : {1, 2, 3, 7, 16, 17, 40, 41}) {
           auto forest = Forest::Compile(ensemble);  // anew: room that a larger call made hides what a small one lacks
           ASSERT_TRUE(forest) << forest.error().message;
           if (sum == Precision::kDouble)
