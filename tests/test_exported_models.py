@@ -92,7 +92,9 @@ def test_trees_without_any_split(tmp_path, name):
         "boosting": (ensemble.GradientBoostingRegressor(n_estimators=3, min_samples_split=9999), NUMBER),
         "histogram": (ensemble.HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=9999), NUMBER),
         "catboost": (
-            catboost.CatBoostRegressor(iterations=3, verbose=0, allow_writing_files=False, allow_const_label=True),
+            catboost.CatBoostRegressor(
+                iterations=3, verbose=0, allow_writing_files=False, allow_const_label=True, bootstrap_type="No"
+            ),
             np.full(1500, 2.5),
         ),
     }

@@ -24,7 +24,10 @@ class PrivateFolderTest : public testing::Test {
     fs::create_directories(temporary_);
     ::setenv("TMPDIR", temporary_.c_str(), 1);
   }
-  ~PrivateFolderTest() override { fs::remove_all(temporary_); }
+  ~PrivateFolderTest() override {
+    ::unsetenv("TMPDIR");
+    fs::remove_all(temporary_);
+  }
 
  private:
   fs::path temporary_;
