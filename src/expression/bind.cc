@@ -131,8 +131,10 @@ Result<Expr> BindConstant(const json::object& node, const Scope& scope) {
   }
   if (const auto* v = node.if_contains("fval")) {  // integers above 32 bits come as text too
     std::string text(v->get_object().at("fval").as_string());
-    if (text.find_first_not_of("0123456789") == std::string::npos && text.size() <= 18)
-      return Constant(SqlType::kInt, arrow::MakeScalar(int64_t{std::strtoll(text.c_str(), nullptr, 10)}), position);
+    int64_t whole = 0;
+    auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), whole);
+    if (code == std::errc{} && end == text.data() + text.size())
+      return Constant(SqlType::kInt, arrow::MakeScalar(whole), position);
     return Constant(SqlType::kDouble, arrow::MakeScalar(std::strtod(text.c_str(), nullptr)), position);
   }
   if (const auto* v = node.if_contains("sval")) {
