@@ -89,14 +89,18 @@ Result<ContainerReader> ContainerReader::Open(std::string bytes) {
 }
 
 Result<ContainerReader::Block> ContainerReader::Next() {
-  if (at_ >= bytes_.size()) return Block{};
-  Decoder decoder(std::string_view(bytes_).substr(at_));
-  auto count = decoder.Long();
-  auto body = decoder.Bytes();
-  auto sync = decoder.Fixed(kSyncSize);
-  if (!decoder.ok() || count <= 0 || sync != sync_)
-    return Fail(ErrorKind::kCorrupt, "Avro: the file is cut off or damaged");
-  at_ = static_cast<size_t>(sync.data() + sync.size() - bytes_.data());
+  int64_t count = 0;
+  std::string_view body;
+  while (count == 0) {  // a block without values is valid: PyIceberg writes one when it appends no rows
+    if (at_ >= bytes_.size()) return Block{};
+    Decoder decoder(std::string_view(bytes_).substr(at_));
+    count = decoder.Long();
+    body = decoder.Bytes();
+    auto sync = decoder.Fixed(kSyncSize);
+    if (!decoder.ok() || count < 0 || sync != sync_)
+      return Fail(ErrorKind::kCorrupt, "Avro: the file is cut off or damaged");
+    at_ = static_cast<size_t>(sync.data() + sync.size() - bytes_.data());
+  }
   Block block{count, {}};
   const auto& codec = metadata_["avro.codec"];
   if (codec == "deflate") {
