@@ -1,5 +1,7 @@
 #include "iceberg/scan.h"
 
+#include <cmath>
+
 #include "base/file_io.h"
 #include "base/format.h"
 
@@ -11,11 +13,17 @@ void Narrow(ColumnRange& range, const SourceRange& by) {
   if (by.upper && (!range.upper || Compare(*by.upper, *range.upper) < 0)) range.upper = by.upper;
 }
 
+/// NaN is no bound, though some older writers left it as one; what they say is then unknown.
+bool IsNaN(const Literal& literal) {
+  const auto* real = std::get_if<double>(&literal);
+  return real != nullptr && std::isnan(*real);
+}
+
 std::optional<Literal> Bound(const std::map<int, std::string>& bounds, const Field& field) {
   auto found = bounds.find(field.id);
   if (found == bounds.end() || field.type.id == TypeId::kDecimal) return std::nullopt;
   auto literal = FromBytes(found->second, field.type);
-  return literal ? std::optional(*literal) : std::nullopt;
+  return literal && !IsNaN(*literal) ? std::optional(*literal) : std::nullopt;
 }
 
 bool IsFloat(const Type& type) { return type.id == TypeId::kFloat || type.id == TypeId::kDouble; }
@@ -48,7 +56,7 @@ RangeOf RangesOf(const ManifestFile& manifest, const PartitionSpec& spec, const 
       if (!summary.lower_bound || !summary.upper_bound) continue;
       auto type = ResultType(field.transform, source->type);
       auto lower = FromBytes(*summary.lower_bound, type), upper = FromBytes(*summary.upper_bound, type);
-      if (lower && upper && type.id != TypeId::kDecimal)
+      if (lower && upper && type.id != TypeId::kDecimal && !IsNaN(*lower) && !IsNaN(*upper))
         Narrow(range, InvertTransform(field.transform, source->type, *lower, *upper));
     }
     range.may_have_nan = source != nullptr && IsFloat(source->type);
