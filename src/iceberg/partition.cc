@@ -91,7 +91,7 @@ int64_t StartOf(TransformKind kind, bool is_date, int64_t value) {
 std::string UrlQuotePlus(std::string_view text) {
   std::string quoted;
   for (char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) || std::strchr("_.-~", c) != nullptr)
+    if (std::isalnum(static_cast<unsigned char>(c)) || std::string_view("_.-~").contains(c))
       quoted += c;
     else if (c == ' ')
       quoted += '+';
@@ -106,7 +106,7 @@ std::string ToPathText(const Transform& transform, const Type& source, const Lit
   const auto* number = std::get_if<int64_t>(&value);
   if (number == nullptr) return ToString(value, source);
   switch (transform.kind) {
-    case TransformKind::kYear: return std::to_string(1970 + *number);
+    case TransformKind::kYear: return fmt::format("{:04}", 1970 + *number);
     case TransformKind::kMonth: {
       auto y = FloorDiv(*number, 12);
       return fmt::format("{:04}-{:02}", 1970 + y, *number - y * 12 + 1);
@@ -116,7 +116,7 @@ std::string ToPathText(const Transform& transform, const Type& source, const Lit
       auto day = FloorDiv(*number, 24);
       return fmt::format("{}-{:02}", FormatDate(sys_days{days{day}}), *number - day * 24);
     }
-    default: return ToString(value, source);
+    default: return ToString(value, ResultType(transform, source));
   }
 }
 
