@@ -50,6 +50,10 @@ Result<TokenHeader> HeaderOf(cjose_jws_t* jws) {
           header == nullptr ? nullptr : cjose_header_get_raw(header, "kid", &error), std::free);
       raw && read.kid.empty())
     return Fail(ErrorKind::kDenied, "the token's key id is no text");
+  if (std::unique_ptr<char, decltype(&std::free)> critical(
+          header == nullptr ? nullptr : cjose_header_get_raw(header, "crit", &error), std::free);
+      critical)  // RFC 7515, section 4.1.11: what is critical and not understood makes a token invalid
+    return Fail(ErrorKind::kDenied, "the token has critical header parameters, which are not understood");
   if (read.algorithm != "RS256" && read.algorithm != "ES256")
     return Fail(ErrorKind::kDenied, "the token is signed by '{}'; RS256 and ES256 are accepted", read.algorithm);
   if (auto type = text("typ"); !type.empty() && type != "JWT" && type != "at+jwt" && type != "application/at+jwt")
