@@ -1,7 +1,5 @@
 #include "iceberg/predicate.h"
 
-#include "iceberg/partition.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -49,24 +47,6 @@ TEST(Predicate, RangesNeverContradictRows) {
     EXPECT_TRUE(!some || MightMatch(predicate, of)) << round;
     EXPECT_TRUE(every || !MustMatch(predicate, of)) << round;
   }
-}
-
-// Values of the spec, "Appendix B: 32-bit Hash Requirements", bucketed by 2^31 - 1.
-TEST(Transform, BucketHashesAreTheSpecs) {
-  Transform bucket{TransformKind::kBucket, 0x7fffffff};
-  auto hash = [&](const Literal& value, TypeId type) {
-    return std::get<int64_t>(Apply(bucket, {type}, value).value());
-  };
-  EXPECT_EQ(hash(Literal(int64_t{34}), TypeId::kInt), 2017239379);
-  EXPECT_EQ(hash(Literal(std::string("iceberg")), TypeId::kString), 1210000089);
-  EXPECT_EQ(hash(Literal(int64_t{17486}), TypeId::kDate), (-653330422 & 0x7fffffff));
-}
-
-TEST(Transform, TruncateAndMonthsBelowZero) {
-  Transform truncate{TransformKind::kTruncate, 10};
-  EXPECT_EQ(Apply(truncate, {TypeId::kInt}, Literal(int64_t{-1})).value(), Literal(int64_t{-10}));
-  EXPECT_EQ(Apply({TransformKind::kMonth}, {TypeId::kDate}, Literal(int64_t{-1})).value(), Literal(int64_t{-1}));
-  EXPECT_EQ(Apply({TransformKind::kYear}, {TypeId::kDate}, Literal(int64_t{-366})).value(), Literal(int64_t{-2}));
 }
 
 }  // namespace
