@@ -19,7 +19,7 @@ class EncodingGolden : public ::testing::TestWithParam<GoldenCase> {};
 TEST_P(EncodingGolden, Base64IsPythons) {
   auto bytes = FromHex(GetParam().text("bytes"));
   EXPECT_EQ(Base64(bytes), GetParam().text("base64"));
-  EXPECT_EQ(ToHex(FromBase64(GetParam().text("base64"))), GetParam().text("bytes"));
+  EXPECT_EQ(ToHex(FromBase64(GetParam().text("base64")).value()), GetParam().text("bytes"));
 }
 
 TEST_P(EncodingGolden, DigestsArePythons) {
@@ -39,9 +39,9 @@ class Base64TextGolden : public ::testing::TestWithParam<GoldenCase> {};
 
 /// Text that is no base64 gives nothing, wherever its padding is wrong; it never throws.
 TEST_P(Base64TextGolden, OnlyBase64IsRead) {
-  const auto& bytes = GetParam().at("bytes");
-  auto want = bytes.is_null() ? std::string() : std::string(bytes.as_string());
-  EXPECT_EQ(ToHex(FromBase64(GetParam().text("text"))), want);
+  const auto& want = GetParam().at("bytes");
+  auto bytes = FromBase64(GetParam().text("text"));
+  EXPECT_EQ(bytes ? json::value(ToHex(*bytes)) : json::value(nullptr), want);
 }
 
 INSTANTIATE_TEST_SUITE_P(Python, Base64TextGolden, ::testing::ValuesIn(GoldenCases("base/base64.json")),

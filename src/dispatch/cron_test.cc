@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/json/value_to.hpp>
+
+#include "base/testing/golden.h"
+
 namespace slipway::dispatch {
 namespace {
 
@@ -62,7 +66,23 @@ std::vector<std::string> Ticks(std::string_view cron, const std::string& zone, s
   return ticks;
 }
 
-using testing::ElementsAre;
+class CronGolden : public ::testing::TestWithParam<testing::GoldenCase> {};
+
+/// In UTC beside croniter; in time zones whose clocks change beside a clock that is watched minute by minute.
+TEST_P(CronGolden, TicksAreTheOthers) {
+  const auto* zone = GetParam().find("zone");
+  auto want = json::value_to<std::vector<std::string>>(GetParam().at("ticks"));
+  auto got = Ticks(GetParam().text("cron"), zone == nullptr ? "UTC" : std::string(zone->as_string()),
+                   GetParam().text("from"), static_cast<int>(want.size()));
+  EXPECT_EQ(got, want);
+}
+
+INSTANTIATE_TEST_SUITE_P(Croniter, CronGolden, ::testing::ValuesIn(testing::GoldenCases("dispatch/cron_utc.json")),
+                         testing::CaseName);
+INSTANTIATE_TEST_SUITE_P(MinuteByMinute, CronGolden,
+                         ::testing::ValuesIn(testing::GoldenCases("dispatch/cron_zones.json")), testing::CaseName);
+
+using ::testing::ElementsAre;
 
 // Paris, 2024: on 31 March the clock goes from 02:00 to 03:00 (01:00 UTC), on 27 October from 03:00 to 02:00 (01:00
 // UTC).

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/testing/golden.h"
+
 namespace slipway::webhooks {
 namespace {
 
@@ -33,6 +35,17 @@ TEST(Signature, IsThatOfTheSpecification) {
   EXPECT_EQ(SignedWith("whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY"),
             "v1,Djw0Hv0v+jopo0leW5ZB/5ghFIBOIQQRe8zVGOr1EZw=");
 }
+
+class SignatureGolden : public ::testing::TestWithParam<testing::GoldenCase> {};
+
+TEST_P(SignatureGolden, IsTheStandardWebhooksPackages) {
+  EXPECT_EQ(Signature(SigningKey(GetParam().text("secret")).value(), GetParam().text("id"),
+                      GetParam().at("timestamp").as_int64(), GetParam().text("body")),
+            GetParam().text("signature"));
+}
+
+INSTANTIATE_TEST_SUITE_P(StandardWebhooks, SignatureGolden,
+                         ::testing::ValuesIn(testing::GoldenCases("webhooks/signatures.json")), testing::CaseName);
 
 }  // namespace
 }  // namespace slipway::webhooks
