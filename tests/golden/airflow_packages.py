@@ -3,4 +3,6 @@
 import sys
 from pathlib import Path
 
-sys.path.extend(str(path) for path in Path(__file__).resolve().parents[2].glob(".deps/airflow/lib/python3.*/site-packages"))
+sys.path.extend(
+    str(path) for path in Path(__file__).resolve().parents[2].glob(".deps/airflow/lib/python3.*/site-packages")
+)

@@ -32,7 +32,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def difference(want: bytes, got: bytes) -> str:
     try:
-        lines = difflib.unified_diff(want.decode().splitlines(), got.decode().splitlines(), "stored", "now", lineterm="", n=0)
+        lines = difflib.unified_diff(
+            want.decode().splitlines(), got.decode().splitlines(), "stored", "now", lineterm="", n=0
+        )
     except UnicodeDecodeError:
         return f"    {len(want)} bytes stored, {len(got)} now"
     return "\n".join("    " + line[:200] for line in list(lines)[:12])
@@ -42,9 +44,15 @@ def check(family: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         make(family, Path(folder))
         want, got = files(HERE / family), files(Path(folder))
-    found = [f"{family}/{name}: is not what its script writes\n{difference(want[name], got[name])}"
-             for name in sorted(want.keys() & got.keys()) if want[name] != got[name]]
-    return found + [f"{family}/{name}: only {'stored' if name in want else 'written now'}" for name in sorted(want.keys() ^ got.keys())]
+    found = [
+        f"{family}/{name}: is not what its script writes\n{difference(want[name], got[name])}"
+        for name in sorted(want.keys() & got.keys())
+        if want[name] != got[name]
+    ]
+    return found + [
+        f"{family}/{name}: only {'stored' if name in want else 'written now'}"
+        for name in sorted(want.keys() ^ got.keys())
+    ]
 
 
 def main() -> int:
@@ -62,7 +70,10 @@ def main() -> int:
             problems += check(family)
         else:
             make(family, HERE / family)
-    print("\n".join(problems) or f"golden files: {' '.join(args.families or FAMILIES)}: {'as written' if args.check else 'written'}")
+    print(
+        "\n".join(problems)
+        or f"golden files: {' '.join(args.families or FAMILIES)}: {'as written' if args.check else 'written'}"
+    )
     return 1 if problems else 0
 
 

@@ -34,12 +34,23 @@ def rsa_key(seed: int) -> rsa.RSAPrivateKey:
     rng = random.Random(seed)
     p, q = prime(rng, 1024), prime(rng, 1024)
     d = pow(65537, -1, (p - 1) * (q - 1))
-    numbers = rsa.RSAPrivateNumbers(p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q), rsa.RSAPublicNumbers(65537, p * q))
+    numbers = rsa.RSAPrivateNumbers(
+        p,
+        q,
+        d,
+        rsa.rsa_crt_dmp1(d, p),
+        rsa.rsa_crt_dmq1(d, q),
+        rsa.rsa_crt_iqmp(p, q),
+        rsa.RSAPublicNumbers(65537, p * q),
+    )
     return numbers.private_key()
 
 
 RSA, OTHER_RSA = rsa_key(1), rsa_key(2)
-EC, OTHER_EC = ec.derive_private_key(1234567890123456789, ec.SECP256R1()), ec.derive_private_key(987654321, ec.SECP256R1())
+EC, OTHER_EC = (
+    ec.derive_private_key(1234567890123456789, ec.SECP256R1()),
+    ec.derive_private_key(987654321, ec.SECP256R1()),
+)
 
 
 def b64(data: bytes) -> str:
@@ -54,7 +65,15 @@ def jwk(key, kid: str) -> dict:
     numbers = key.public_key().public_numbers()
     if isinstance(key, rsa.RSAPrivateKey):
         return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": number(numbers.n), "e": number(numbers.e)}
-    return {"kty": "EC", "use": "sig", "alg": "ES256", "crv": "P-256", "kid": kid, "x": number(numbers.x, 32), "y": number(numbers.y, 32)}
+    return {
+        "kty": "EC",
+        "use": "sig",
+        "alg": "ES256",
+        "crv": "P-256",
+        "kid": kid,
+        "x": number(numbers.x, 32),
+        "y": number(numbers.y, 32),
+    }
 
 
 def signature(algorithm: str, key, data: bytes) -> bytes:
@@ -74,12 +93,23 @@ def signature(algorithm: str, key, data: bytes) -> bytes:
 
 def token(algorithm, key, claims, kid="rsa", **header) -> str:
     head = {"alg": algorithm, "typ": "JWT", **({"kid": kid} if kid is not None else {}), **header}
-    signed = b64(json.dumps(head).encode()) + "." + b64(claims if isinstance(claims, bytes) else json.dumps(claims).encode())
+    signed = (
+        b64(json.dumps(head).encode()) + "." + b64(claims if isinstance(claims, bytes) else json.dumps(claims).encode())
+    )
     return signed + "." + b64(signature(algorithm, key, signed.encode()))
 
 
-CLAIMS = {"iss": ISSUER, "sub": "u-1", "aud": [AUDIENCE, "account"], "exp": T + 300, "iat": T - 10, "typ": "Bearer", "preferred_username": "ana",
-          "realm_access": {"roles": ["red", "blue"]}, "resource_access": {CLIENT: {"roles": ["admin"]}, "other": {"roles": ["not-mine"]}}}
+CLAIMS = {
+    "iss": ISSUER,
+    "sub": "u-1",
+    "aud": [AUDIENCE, "account"],
+    "exp": T + 300,
+    "iat": T - 10,
+    "typ": "Bearer",
+    "preferred_username": "ana",
+    "realm_access": {"roles": ["red", "blue"]},
+    "resource_access": {CLIENT: {"roles": ["admin"]}, "other": {"roles": ["not-mine"]}},
+}
 
 
 class Fixed(datetime.datetime):
@@ -98,8 +128,15 @@ def judge(text: str) -> bool:
         for candidate in candidates:
             try:
                 with mock.patch("jwt.api_jwt.datetime", Fixed):
-                    jwt.decode(text, candidate.public_key(), algorithms=["RS256", "ES256"], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY,
-                               options={"require": ["exp", "sub"]})
+                    jwt.decode(
+                        text,
+                        candidate.public_key(),
+                        algorithms=["RS256", "ES256"],
+                        audience=AUDIENCE,
+                        issuer=ISSUER,
+                        leeway=LEEWAY,
+                        options={"require": ["exp", "sub"]},
+                    )
                 return True
             except (jwt.InvalidSignatureError, jwt.InvalidKeyError, TypeError):
                 continue
@@ -135,13 +172,21 @@ def cases() -> list[dict]:
     add("alg None", token("None", None, CLAIMS))
     add("alg none with the signature of RS256", token("none", None, CLAIMS) + good.split(".")[2])
     add("HS256 with the public key as secret", token("HS256", public, CLAIMS))
-    add("HS256 with the modulus as secret", token("HS256", number(RSA.public_key().public_numbers().n).encode(), CLAIMS))
+    add(
+        "HS256 with the modulus as secret", token("HS256", number(RSA.public_key().public_numbers().n).encode(), CLAIMS)
+    )
     add("RS512", token("RS512", RSA, CLAIMS))
     add("PS256", token("PS256", RSA, CLAIMS))
     add("rs256 in lower case", token("RS256", RSA, CLAIMS, alg="rs256"))
     add("no signature", good.rsplit(".", 1)[0] + ".")
-    add("signature of another token", good.rsplit(".", 1)[0] + "." + token("RS256", RSA, claims(sub="u-2")).split(".")[2])
-    add("claims of another token", ".".join([good.split(".")[0], token("RS256", RSA, claims(sub="root")).split(".")[1], good.split(".")[2]]))
+    add(
+        "signature of another token",
+        good.rsplit(".", 1)[0] + "." + token("RS256", RSA, claims(sub="u-2")).split(".")[2],
+    )
+    add(
+        "claims of another token",
+        ".".join([good.split(".")[0], token("RS256", RSA, claims(sub="root")).split(".")[1], good.split(".")[2]]),
+    )
     flipped = bytearray(base64.urlsafe_b64decode(good.split(".")[2] + "=="))
     flipped[100] ^= 1
     add("one bit of the signature", good.rsplit(".", 1)[0] + "." + b64(bytes(flipped)))
@@ -150,15 +195,30 @@ def cases() -> list[dict]:
     add("b64 false", token("RS256", RSA, CLAIMS, b64=False, crit=["b64"]))
     add("a key in its header", token("RS256", OTHER_RSA, CLAIMS, kid="mine", jwk=jwk(OTHER_RSA, "mine")))
     add("a key at its header's URL", token("RS256", OTHER_RSA, CLAIMS, kid="mine", jku="https://evil.example/jwks"))
-    for name, seconds in (("long expired", -3600), ("expired a second more than the leeway", -31), ("expired as long as the leeway", -30), ("expired within the leeway", -29),
-                          ("expires now", 0), ("expires in a second", 1)):
+    for name, seconds in (
+        ("long expired", -3600),
+        ("expired a second more than the leeway", -31),
+        ("expired as long as the leeway", -30),
+        ("expired within the leeway", -29),
+        ("expires now", 0),
+        ("expires in a second", 1),
+    ):
         add(name, token("RS256", RSA, claims(exp=T + seconds)))
     add("never expires", token("RS256", RSA, claims(exp=...)))
     add("expires at a text", token("RS256", RSA, claims(exp="soon")))
     add("expires at a fraction", token("RS256", RSA, claims(exp=T + 100.5)), want=True)
-    for name, seconds in (("not before, in an hour", 3600), ("not before, just beyond the leeway", 31), ("not before, within the leeway", 29), ("not before now", 0)):
+    for name, seconds in (
+        ("not before, in an hour", 3600),
+        ("not before, just beyond the leeway", 31),
+        ("not before, within the leeway", 29),
+        ("not before now", 0),
+    ):
         add(name, token("RS256", RSA, claims(nbf=T + seconds)))
-    for name, seconds in (("issued in an hour", 3600), ("issued just beyond the leeway", 31), ("issued within the leeway", 29)):
+    for name, seconds in (
+        ("issued in an hour", 3600),
+        ("issued just beyond the leeway", 31),
+        ("issued within the leeway", 29),
+    ):
         add(name, token("RS256", RSA, claims(iat=T + seconds)))
     add("of another issuer", token("RS256", RSA, claims(iss=ISSUER + "/")))
     add("of no issuer", token("RS256", RSA, claims(iss=...)))
@@ -178,15 +238,41 @@ def cases() -> list[dict]:
     add("claims that are a list", token("RS256", RSA, b"[1]"))
     add("claims that are not JSON", token("RS256", RSA, b"{"))
     add("claims with a NUL", token("RS256", RSA, claims(sub="u\u0000x")), want=True)
-    for name, text in (("empty", ""), ("two dots", ".."), ("one part", "abc"), ("two parts", "a.b"), ("four parts", good + ".x"), ("spaces", " " + good), ("a newline", good + "\n"),
-                       ("padding", good + "=="), ("an encrypted token", "a.b.c.d.e"), ("plus and slash", good.replace("-", "+").replace("_", "/") + "/")):
+    for name, text in (
+        ("empty", ""),
+        ("two dots", ".."),
+        ("one part", "abc"),
+        ("two parts", "a.b"),
+        ("four parts", good + ".x"),
+        ("spaces", " " + good),
+        ("a newline", good + "\n"),
+        ("padding", good + "=="),
+        ("an encrypted token", "a.b.c.d.e"),
+        ("plus and slash", good.replace("-", "+").replace("_", "/") + "/"),
+    ):
         add(name, text, want=False)
     return made
 
 
 def make(out: Path) -> None:
-    write_json(out / "tokens.json", {
-        "now": T * 1_000_000, "issuer": ISSUER, "audience": AUDIENCE, "client": CLIENT, "leeway": LEEWAY, "roles": ["admin", "blue", "red"],
-        "jwks": {"keys": [jwk(RSA, "rsa"), jwk(EC, "ec"), {**jwk(OTHER_RSA, "encryption"), "use": "enc"}, {"kty": "oct", "kid": "secret", "k": "AAAA"},
-                          {"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": "AAAA"}]},
-        "cases": cases()})
+    write_json(
+        out / "tokens.json",
+        {
+            "now": T * 1_000_000,
+            "issuer": ISSUER,
+            "audience": AUDIENCE,
+            "client": CLIENT,
+            "leeway": LEEWAY,
+            "roles": ["admin", "blue", "red"],
+            "jwks": {
+                "keys": [
+                    jwk(RSA, "rsa"),
+                    jwk(EC, "ec"),
+                    {**jwk(OTHER_RSA, "encryption"), "use": "enc"},
+                    {"kty": "oct", "kid": "secret", "k": "AAAA"},
+                    {"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": "AAAA"},
+                ]
+            },
+            "cases": cases(),
+        },
+    )

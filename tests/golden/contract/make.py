@@ -14,15 +14,130 @@ from pydantic import BaseModel, Field
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from reference_api import app  # noqa: E402
 
-VALID = {"name": "n", "model": {"model_name": "m", "model_version": "3"}, "source": {"schema": "s", "table": "t", "filter_sql": "a", "snapshot_id": 1},
-         "target": {"schema": "s", "table": "t"}, "entity_columns": ["id"], "domain": "d", "owner": "o", "type": "batch", "schedule": "x",
-         "rerun_behavior": "append_dedup", "partition_column": "p", "trigger_now": False, "allowed_roles": ["r"]}
-VALUES = [None, 0, 1, -7, 3.5, 2.0, 1e300, -0.0, True, False, "", " ", "x", "é😀", "true", "YES", "off", "12", " 12 ", "12.0", "12.5", "+3", "1_000",
-          "1__0", "_1", "-5", "9" * 30, 2**63 - 1, -(2**63), [], ["a"], [1], [None, "b", {}], {}, {"a": 1}, "a" * 63, "a" * 64, "a-", "-a", "a--b", "A",
-          "a\n", "\t7", "1e3", "0x1", "t", "N", "yes ", "+-3", "--1", "1_", "007", ".0", "5.", "batch", "append_dedup", "Batch"]
-RAW = [" ", "null", "[]", '"x"', "true", "{", "{}", "{} {}", "{'name':1}", "nul", '{"a":}', '{"a" 1}', '{"a":1,}', '{"a":1 "b":2}', "[1,]", "[1 2]", '"abc',
-       '{"a":"\\x"}', '{"a":"\\u12"}', '{"a":"\n"}', "01", "-", "1.", ".5", "1e", "+1", "tru", '{"é": nope}', '{"name": "a", "name": 5}', '{1: 2}', "[", '{"a"',
-       "[1", "﻿{}", '{"é😀": "x', '["\\ud83d\\ude00", ]', "-0", "1E5", "[[[[", '{"a":{"b":[}}}', "\t{}\n", "falsey", '{"a":1}}', '{,}', '"\\', '"\\u', "[}", "{]"]
+VALID = {
+    "name": "n",
+    "model": {"model_name": "m", "model_version": "3"},
+    "source": {"schema": "s", "table": "t", "filter_sql": "a", "snapshot_id": 1},
+    "target": {"schema": "s", "table": "t"},
+    "entity_columns": ["id"],
+    "domain": "d",
+    "owner": "o",
+    "type": "batch",
+    "schedule": "x",
+    "rerun_behavior": "append_dedup",
+    "partition_column": "p",
+    "trigger_now": False,
+    "allowed_roles": ["r"],
+}
+VALUES = [
+    None,
+    0,
+    1,
+    -7,
+    3.5,
+    2.0,
+    1e300,
+    -0.0,
+    True,
+    False,
+    "",
+    " ",
+    "x",
+    "é😀",
+    "true",
+    "YES",
+    "off",
+    "12",
+    " 12 ",
+    "12.0",
+    "12.5",
+    "+3",
+    "1_000",
+    "1__0",
+    "_1",
+    "-5",
+    "9" * 30,
+    2**63 - 1,
+    -(2**63),
+    [],
+    ["a"],
+    [1],
+    [None, "b", {}],
+    {},
+    {"a": 1},
+    "a" * 63,
+    "a" * 64,
+    "a-",
+    "-a",
+    "a--b",
+    "A",
+    "a\n",
+    "\t7",
+    "1e3",
+    "0x1",
+    "t",
+    "N",
+    "yes ",
+    "+-3",
+    "--1",
+    "1_",
+    "007",
+    ".0",
+    "5.",
+    "batch",
+    "append_dedup",
+    "Batch",
+]
+RAW = [
+    " ",
+    "null",
+    "[]",
+    '"x"',
+    "true",
+    "{",
+    "{}",
+    "{} {}",
+    "{'name':1}",
+    "nul",
+    '{"a":}',
+    '{"a" 1}',
+    '{"a":1,}',
+    '{"a":1 "b":2}',
+    "[1,]",
+    "[1 2]",
+    '"abc',
+    '{"a":"\\x"}',
+    '{"a":"\\u12"}',
+    '{"a":"\n"}',
+    "01",
+    "-",
+    "1.",
+    ".5",
+    "1e",
+    "+1",
+    "tru",
+    '{"é": nope}',
+    '{"name": "a", "name": 5}',
+    "{1: 2}",
+    "[",
+    '{"a"',
+    "[1",
+    "﻿{}",
+    '{"é😀": "x',
+    '["\\ud83d\\ude00", ]',
+    "-0",
+    "1E5",
+    "[[[[",
+    '{"a":{"b":[}}}',
+    "\t{}\n",
+    "falsey",
+    '{"a":1}}',
+    "{,}",
+    '"\\',
+    '"\\u',
+    "[}",
+    "{]",
+]
 
 
 class AllowedRoles(BaseModel):
@@ -58,15 +173,28 @@ class RunReport(BaseModel):
     slipway: RunDetails | None = None
 
 
-OTHERS = {"AllowedRoles": (AllowedRoles, {"allowed_roles": ["a", "b"]}), "Trigger": (Trigger, {"logical_date": "2024-01-01T00:00:00Z"}),
-          "Backfill": (Backfill, {"from": "a", "to": "b"}), "NewUserKey": (NewUserKey, {"description": "é" * 500}),
-          "RunReport": (RunReport, {"airflow_run_id": "r", "status": "running", "rows_scored": 3, "error_message": "e",
-                                    "slipway": {"run_id": "i", "logical_date": "d", "model_version": "1", "snapshot_id": 5, "attempt": 2}})}
+OTHERS = {
+    "AllowedRoles": (AllowedRoles, {"allowed_roles": ["a", "b"]}),
+    "Trigger": (Trigger, {"logical_date": "2024-01-01T00:00:00Z"}),
+    "Backfill": (Backfill, {"from": "a", "to": "b"}),
+    "NewUserKey": (NewUserKey, {"description": "é" * 500}),
+    "RunReport": (
+        RunReport,
+        {
+            "airflow_run_id": "r",
+            "status": "running",
+            "rows_scored": 3,
+            "error_message": "e",
+            "slipway": {"run_id": "i", "logical_date": "d", "model_version": "1", "snapshot_id": 5, "attempt": 2},
+        },
+    ),
+}
 
 
 def handler(model):
     def take(body: model):
         return body.model_dump(by_alias=True)
+
     return take
 
 
@@ -83,7 +211,20 @@ def paths(body, prefix=()):
 
 
 # Fields with rules of their own, beside their type in the valid body.
-KIND = {name: name for name in ("name", "type", "rerun_behavior", "model", "status", "rows_scored", "attempt", "description", "snapshot_id")}
+KIND = {
+    name: name
+    for name in (
+        "name",
+        "type",
+        "rerun_behavior",
+        "model",
+        "status",
+        "rows_scored",
+        "attempt",
+        "description",
+        "snapshot_id",
+    )
+}
 
 
 def at(body, place):
@@ -139,7 +280,12 @@ def within_64_bits(body: str) -> bool:
 def write(path: Path, url: str, all_bodies) -> None:
     cases = {}
     for body in all_bodies:
-        if within_64_bits(body) and body not in cases and '"entity_columns":[]' not in body and '"entity_columns": []' not in body:
+        if (
+            within_64_bits(body)
+            and body not in cases
+            and '"entity_columns":[]' not in body
+            and '"entity_columns": []' not in body
+        ):
             cases[body] = answer(url, body)
     write_cases(path, [case for case in cases.values() if case])
 
@@ -147,7 +293,14 @@ def write(path: Path, url: str, all_bodies) -> None:
 def make(out: Path) -> None:
     # Bodies that were collected by hand (no body at all never reaches the contract); the file holds them, and what FastAPI says of them.
     collected = json.loads((Path(__file__).parent / "collected.json").read_text())
-    write_cases(out / "collected.json", [{"label": case["label"], **answer("/api/models/m/deployments", case["body"])} for case in collected if case["body"]])
+    write_cases(
+        out / "collected.json",
+        [
+            {"label": case["label"], **answer("/api/models/m/deployments", case["body"])}
+            for case in collected
+            if case["body"]
+        ],
+    )
     write(out / "create.json", "/api/models/m/deployments", [*RAW, *bodies(VALID, 60, 20)])
     for name, (_, valid) in OTHERS.items():
         write(out / f"{name}.json", f"/{name}", bodies(valid, 30, 21, VALUES[::2]))

@@ -267,24 +267,40 @@ def data() -> pa.Table:
         return pa.array([None if rng.random() < null else rng.choice(values) for _ in range(ROWS)], kind)
 
     days = [datetime.date(2024, 1, 1) + datetime.timedelta(days=n) for n in range(20)]
-    days += [datetime.date(2024, 2, 29), datetime.date(2023, 12, 31), datetime.date(1969, 12, 31), datetime.date(1970, 1, 1)]
+    days += [
+        datetime.date(2024, 2, 29),
+        datetime.date(2023, 12, 31),
+        datetime.date(1969, 12, 31),
+        datetime.date(1970, 1, 1),
+    ]
     times = [datetime.datetime(2024, 1, 1) + datetime.timedelta(hours=n) for n in range(0, 300, 4)]
-    times += [datetime.datetime(2024, 1, 31, 12), datetime.datetime(2024, 2, 29, 23, 30, 59, 999999), datetime.datetime(1969, 12, 31, 23, 59, 59, 1),
-              datetime.datetime(1900, 3, 1, 0, 30), datetime.datetime(2020, 12, 31, 23, 30), datetime.datetime(2021, 1, 3, 1), datetime.datetime(99, 12, 31)] * 3
+    times += [
+        datetime.datetime(2024, 1, 31, 12),
+        datetime.datetime(2024, 2, 29, 23, 30, 59, 999999),
+        datetime.datetime(1969, 12, 31, 23, 59, 59, 1),
+        datetime.datetime(1900, 3, 1, 0, 30),
+        datetime.datetime(2020, 12, 31, 23, 30),
+        datetime.datetime(2021, 1, 3, 1),
+        datetime.datetime(99, 12, 31),
+    ] * 3
     doubles = [0.0, -0.0, float("nan"), float("inf"), float("-inf"), 1.0, 0.25, -0.25, 1.5, 0.5, 2.5, -1e300]
-    return pa.table({
-        "id": pa.array(range(ROWS), pa.int64()),
-        "a": column(range(8), pa.int32()),
-        "b": column(doubles, pa.float64()),
-        "c": column(["ab", "a", "AB", "b", "", "zz", "é", "aé", "É1", "a_b", "50%", " ab ", "it's", "日本"], pa.string()),
-        "d": column(days, pa.date32()),
-        "t": column(times, pa.timestamp("us")),
-        "e": column([True, False], pa.bool_()),
-        "f": column([0.25, 0.1, float("nan"), float("inf"), -0.0], pa.float32()),
-        "l": column([2**53 + 1, 2**53, 2**63 - 1, -(2**63), 3, -9, 13, 1234567890123456789], pa.int64()),
-        "z": column(times, pa.timestamp("us", "UTC")),
-        "Quoted Name": column(range(6), pa.int16()),
-    })
+    return pa.table(
+        {
+            "id": pa.array(range(ROWS), pa.int64()),
+            "a": column(range(8), pa.int32()),
+            "b": column(doubles, pa.float64()),
+            "c": column(
+                ["ab", "a", "AB", "b", "", "zz", "é", "aé", "É1", "a_b", "50%", " ab ", "it's", "日本"], pa.string()
+            ),
+            "d": column(days, pa.date32()),
+            "t": column(times, pa.timestamp("us")),
+            "e": column([True, False], pa.bool_()),
+            "f": column([0.25, 0.1, float("nan"), float("inf"), -0.0], pa.float32()),
+            "l": column([2**53 + 1, 2**53, 2**63 - 1, -(2**63), 3, -9, 13, 1234567890123456789], pa.int64()),
+            "z": column(times, pa.timestamp("us", "UTC")),
+            "Quoted Name": column(range(6), pa.int16()),
+        }
+    )
 
 
 def letter(value) -> str:
@@ -303,18 +319,79 @@ def filters(connection) -> list[dict]:
 
 MICRO = datetime.timedelta(microseconds=1)
 EPOCH = datetime.datetime(1970, 1, 1)
-TRUNC = ["microseconds", "milliseconds", "second", "minute", "hour", "day", "week", "month", "quarter", "year", "decade"]
-EXTRACT = ["year", "month", "day", "hour", "minute", "second", "dow", "isodow", "doy", "week", "quarter", "epoch", "isoyear", "milliseconds",
-           "microseconds"]
-INTERVALS = ["7 days", "1 month", "-1 month", "13 months", "1 year 2 mons", "-1 week", "12:30:00", "1.5 hours", "90 minutes", "3 days 04:05:06.789", "1 decade",
-             "-25 hours", "1000000 seconds", "2 weeks 1 day", "1 year -1 day", "250 milliseconds", "7 microseconds", "-00:00:01"]
+TRUNC = [
+    "microseconds",
+    "milliseconds",
+    "second",
+    "minute",
+    "hour",
+    "day",
+    "week",
+    "month",
+    "quarter",
+    "year",
+    "decade",
+]
+EXTRACT = [
+    "year",
+    "month",
+    "day",
+    "hour",
+    "minute",
+    "second",
+    "dow",
+    "isodow",
+    "doy",
+    "week",
+    "quarter",
+    "epoch",
+    "isoyear",
+    "milliseconds",
+    "microseconds",
+]
+INTERVALS = [
+    "7 days",
+    "1 month",
+    "-1 month",
+    "13 months",
+    "1 year 2 mons",
+    "-1 week",
+    "12:30:00",
+    "1.5 hours",
+    "90 minutes",
+    "3 days 04:05:06.789",
+    "1 decade",
+    "-25 hours",
+    "1000000 seconds",
+    "2 weeks 1 day",
+    "1 year -1 day",
+    "250 milliseconds",
+    "7 microseconds",
+    "-00:00:01",
+]
 
 
 def instants() -> list[datetime.datetime]:
     rng = random.Random(5)
-    chosen = [datetime.datetime(*parts) for parts in [
-        (1970, 1, 1), (1969, 12, 31, 23, 59, 59, 999999), (2024, 2, 29, 12), (2000, 2, 29), (1900, 2, 28, 23), (2024, 12, 30, 1), (2021, 1, 3), (2020, 12, 31),
-        (2026, 12, 28), (1582, 10, 10), (1, 1, 1), (9999, 12, 31, 23, 59, 59, 999999), (2024, 1, 31, 8, 30), (2023, 8, 31, 0, 0, 0, 1)]]
+    chosen = [
+        datetime.datetime(*parts)
+        for parts in [
+            (1970, 1, 1),
+            (1969, 12, 31, 23, 59, 59, 999999),
+            (2024, 2, 29, 12),
+            (2000, 2, 29),
+            (1900, 2, 28, 23),
+            (2024, 12, 30, 1),
+            (2021, 1, 3),
+            (2020, 12, 31),
+            (2026, 12, 28),
+            (1582, 10, 10),
+            (1, 1, 1),
+            (9999, 12, 31, 23, 59, 59, 999999),
+            (2024, 1, 31, 8, 30),
+            (2023, 8, 31, 0, 0, 0, 1),
+        ]
+    ]
     return chosen + [datetime.datetime(1800, 1, 1) + rng.randrange(10**16) * MICRO for _ in range(26)]
 
 
@@ -322,21 +399,41 @@ def calendar(connection) -> list[dict]:
     moments = instants()
     cases = []
     for unit in TRUNC:
-        answers = [connection.execute(f"SELECT epoch_us(date_trunc('{unit}', ?::TIMESTAMP)::TIMESTAMP)", [m]).fetchone()[0] for m in moments]
+        answers = [
+            connection.execute(f"SELECT epoch_us(date_trunc('{unit}', ?::TIMESTAMP)::TIMESTAMP)", [m]).fetchone()[0]
+            for m in moments
+        ]
         cases.append({"call": f"date_trunc {unit}", "unit": unit, "want": answers})
     for unit in EXTRACT:
-        answers = [float(connection.execute(f"SELECT extract({unit} FROM ?::TIMESTAMP)", [m]).fetchone()[0]) for m in moments]
+        answers = [
+            float(connection.execute(f"SELECT extract({unit} FROM ?::TIMESTAMP)", [m]).fetchone()[0]) for m in moments
+        ]
         if unit == "second":  # DuckDB gives whole seconds; PostgreSQL's have a fraction
-            answers = [float(connection.execute("SELECT extract(microseconds FROM ?::TIMESTAMP) / 1e6", [m]).fetchone()[0]) for m in moments]
+            answers = [
+                float(connection.execute("SELECT extract(microseconds FROM ?::TIMESTAMP) / 1e6", [m]).fetchone()[0])
+                for m in moments
+            ]
         if unit == "milliseconds":
-            answers = [float(connection.execute("SELECT extract(microseconds FROM ?::TIMESTAMP) / 1e3", [m]).fetchone()[0]) for m in moments]
+            answers = [
+                float(connection.execute("SELECT extract(microseconds FROM ?::TIMESTAMP) / 1e3", [m]).fetchone()[0])
+                for m in moments
+            ]
         cases.append({"call": f"extract {unit}", "unit": unit, "want": answers})
     inner = [m for m in moments if 1700 < m.year < 9000]
     for interval in INTERVALS:
         for sign in ("+", "-"):
-            answers = [connection.execute(f"SELECT epoch_us(?::TIMESTAMP {sign} INTERVAL '{interval}')", [m]).fetchone()[0] for m in inner]
-            cases.append({"call": f"{'plus' if sign == '+' else 'minus'} {interval}", "interval": interval, "sign": 1 if sign == "+" else -1,
-                          "want": answers})
+            answers = [
+                connection.execute(f"SELECT epoch_us(?::TIMESTAMP {sign} INTERVAL '{interval}')", [m]).fetchone()[0]
+                for m in inner
+            ]
+            cases.append(
+                {
+                    "call": f"{'plus' if sign == '+' else 'minus'} {interval}",
+                    "interval": interval,
+                    "sign": 1 if sign == "+" else -1,
+                    "want": answers,
+                }
+            )
     return cases
 
 

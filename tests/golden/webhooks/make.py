@@ -17,6 +17,13 @@ def make(out: Path) -> None:
         for body in ("", "{}", '{"event":"run.failed","é":"日本😀"}', "x" * 3000, "a.b.c"):
             id_ = f"msg_{rng.randrange(10**9)}"
             at = datetime.datetime.fromtimestamp(rng.randrange(2 * 10**9), datetime.timezone.utc)
-            cases.append({"secret": secret, "id": id_, "timestamp": int(at.timestamp()), "body": body,
-                          "signature": Webhook(secret).sign(id_, at, body)})
+            cases.append(
+                {
+                    "secret": secret,
+                    "id": id_,
+                    "timestamp": int(at.timestamp()),
+                    "body": body,
+                    "signature": Webhook(secret).sign(id_, at, body),
+                }
+            )
     write_cases(out / "signatures.json", cases)
