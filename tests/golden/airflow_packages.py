@@ -1,4 +1,4 @@
-"""croniter and PyJWT come with Airflow (.deps/airflow); they are plain Python, found behind the packages of .deps/venv."""
+"""croniter and PyJWT come with Airflow (.deps/airflow): plain Python, found behind the packages of .deps/venv."""
 
 import sys
 from pathlib import Path

@@ -109,7 +109,7 @@ def encodings() -> list[dict]:
 
 
 def base64_texts() -> list[dict]:
-    """What base64.b64decode(validate=True) gives, and none where it refuses the text. Padding may be left out as a whole."""
+    """What base64.b64decode(validate=True) gives, none where it refuses the text. All padding may be left out."""
     texts = [
         "",
         "=",
@@ -166,8 +166,10 @@ def no_constants(name: str):
 
 
 def json_texts() -> list[dict]:
-    """Strict JSON: whether Python reads it, and what. NaN and Infinity are not JSON. (Boost.JSON 1.81 does not round to the nearest: long
-    fractions are not asked, and models keep theirs as text.)"""
+    """Strict JSON: whether Python reads it, and what. NaN and Infinity are not JSON.
+
+    Boost.JSON 1.81 does not round to the nearest: long fractions are not asked, and models keep theirs as text.
+    """
     texts = [
         "0",
         "-0",

@@ -291,7 +291,8 @@ def write(path: Path, url: str, all_bodies) -> None:
 
 
 def make(out: Path) -> None:
-    # Bodies that were collected by hand (no body at all never reaches the contract); the file holds them, and what FastAPI says of them.
+    # Bodies that were collected by hand; the file holds them, and what FastAPI says of them.
+    # No body at all never reaches the contract.
     collected = json.loads((Path(__file__).parent / "collected.json").read_text())
     write_cases(
         out / "collected.json",

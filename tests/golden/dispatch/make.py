@@ -11,7 +11,8 @@ from croniter import croniter
 
 UTC = datetime.timezone.utc
 MINUTE = datetime.timedelta(minutes=1)
-# The day rule of Vixie cron (a field that starts with a star) differs from croniter's where a step follows the star: by hand in the unit test.
+# Vixie cron's rule of days (a field that starts with a star) differs from croniter's where a step follows the star:
+# the unit test has those by hand.
 EXPRESSIONS = [
     "* * * * *",
     "*/7 * * * *",
@@ -87,8 +88,11 @@ def field(text_of: str, low: int, high: int) -> set[int]:
 
 
 def ticks_in_zone(expression: str, zone: str, start: datetime.datetime, count: int) -> list[str]:
-    """crontab(5) of Vixie cron, minute by minute as time passes. Hours given by a star follow the clock on the wall whenever it shows them.
-    Otherwise a tick comes when the wall shows it for the first time, and one that the wall skips comes with the first minute after."""
+    """crontab(5) of Vixie cron, minute by minute as time passes.
+
+    Hours given by a star follow the clock on the wall whenever it shows them. Otherwise a tick comes when the wall
+    shows it for the first time, and one that the wall skips comes with the first minute after.
+    """
     minutes, hours, days, months, weekdays = (
         field(part, *bounds) for part, bounds in zip(expression.split(), [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)])
     )

@@ -77,6 +77,9 @@ from pyiceberg.types import (
     UUIDType,
 )
 
+# Two appends by PyIceberg 0.12 whose clock was an hour ahead.
+RECORDED = ("clock_ahead.metadata.json",)
+
 DAY = 86_400_000_000
 DAYS = [0, -1, 1, 19723, -365, -366, -25567, 11016, 17486, 59, 789, -719162, 2932896]
 MICROS = [
