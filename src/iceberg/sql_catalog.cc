@@ -8,6 +8,7 @@
 
 #include "base/file_io.h"
 #include "base/format.h"
+#include "base/names.h"
 #include "base/url.h"
 #include "iceberg/catalog.h"
 
@@ -95,6 +96,8 @@ class SqlCatalog final : public Catalog {
   }
 
   Result<NewPlace> NewTablePlace(const TableIdentifier& id) override {
+    TRY(CheckName("schema", id.schema));  // they become folders
+    TRY(CheckName("table", id.table));
     return NewPlace{warehouse_ + "/" + id.schema + "/" + id.table, io_};
   }
 

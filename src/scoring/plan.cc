@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/format.h"
+#include "base/names.h"
 #include "iceberg/scan.h"
 #include "scoring/target.h"
 
@@ -49,10 +50,14 @@ class Planner {
     }
     CheckCatalog({"source", "catalog"}, work_.source.catalog);
     CheckCatalog({"target", "catalog"}, work_.target.catalog);
-    if (work_.target.schema.empty() || work_.target.schema.find('/') != std::string::npos)
-      Invalid({"target", "schema"}, "not a schema name");
-    if (work_.target.table.empty() || work_.target.table.find('/') != std::string::npos)
-      Invalid({"target", "table"}, "not a table name");
+    CheckPlaceName({"source", "schema"}, "schema", work_.source.schema);
+    CheckPlaceName({"source", "table"}, "table", work_.source.table);
+    CheckPlaceName({"target", "schema"}, "schema", work_.target.schema);
+    CheckPlaceName({"target", "table"}, "table", work_.target.table);
+  }
+
+  void CheckPlaceName(Loc loc, std::string_view what, const std::string& name) {
+    if (auto fits = CheckName(what, name); !fits) Invalid(std::move(loc), fits.error().message);
   }
 
   void CheckCatalog(Loc loc, const std::string& name) {
@@ -73,6 +78,7 @@ class Planner {
 
   bool LoadSource() {
     if (!sources_.catalogs.Check(work_.source.catalog)) return false;  // said already
+    if (!CheckName("", work_.source.schema) || !CheckName("", work_.source.table)) return false;
     auto catalog = sources_.catalogs.Find(work_.source.catalog);
     if (!catalog) return Add({"source", "catalog"}, catalog.error()), false;
     auto table = (*catalog)->Load({work_.source.schema, work_.source.table});
