@@ -2,11 +2,13 @@
 MLflow, runs by `slipway score`, and a server on a free port. Nothing here reads what Slipway wrote with Slipway's own
 reader."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 import uuid
@@ -34,6 +36,11 @@ BINARY = Path(os.environ.get("SLIPWAY_BINARY", ROOT / "build/release/bin/slipway
 SLOWER = 1 if "release" in BINARY.parts else 20  # how much slower a sanitized build is, about
 HANG_SECONDS = 60 if SLOWER == 1 else 600  # ends a test that hangs
 os.environ.setdefault("SLIPWAY_PYTHON", sys.executable)  # for models that Python scores
+# Python is imported once for all tests of this process (docs/decisions/0011-zygote.md); the lock makes it the owner.
+ZYGOTES = tempfile.TemporaryDirectory(prefix="zygotes-")
+ZYGOTES_LOCK = os.open(ZYGOTES.name, os.O_RDONLY)
+fcntl.flock(ZYGOTES_LOCK, fcntl.LOCK_EX)
+os.environ["SLIPWAY_ZYGOTES"] = ZYGOTES.name
 
 
 class Lake:

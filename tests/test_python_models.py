@@ -1,6 +1,8 @@
 """Models that Python scores: they give what pyfunc gives, and one that misbehaves fails its run, clearly, and nothing
 else."""
 
+import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -67,6 +69,16 @@ def failure(lake, function, signature=NUMBER, **python) -> str:
     assert events[-1]["event"] == "failed"
     assert not lake.catalog.table_exists("ml.p") and not lake.files()
     return events[-1]["message"]
+
+
+@contextlib.contextmanager
+def zygotes(folder: Path):
+    """The environment of processes that share a zygote, which ends with the lock on its folder."""
+    folder.mkdir(mode=0o700)
+    lock = os.open(folder, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    yield {"SLIPWAY_ZYGOTES": str(folder)}
+    os.close(lock)
 
 
 def test_numbers_strings_and_several_columns(lake, rows):
@@ -374,6 +386,43 @@ def test_network_where_it_is_allowed(lake, rows):
     lake.register_python("m", Model(lambda f, p: f["x"] + 0 * socket.socket().fileno()), NUMBER)
     lake.score(python={"network": True})
     assert len(lake.rows()) == ROWS
+
+
+def test_runs_fork_their_processes_from_one_that_they_share(lake, rows, tmp_path):
+    """As those of a server do; by itself a run has its own."""
+    lake.register_python("m", Model(lambda f, p: f["x"] * 0 + os.getppid()), NUMBER)
+    seen = []
+    with zygotes(tmp_path / "shared") as shared:
+        for day, environment in enumerate(
+            [shared, shared, {"SLIPWAY_ZYGOTES": str(tmp_path)}, {"SLIPWAY_ZYGOTES": ""}], start=1
+        ):
+            lake.environment = environment
+            lake.score(logical_date=f"2024-03-{day:02}T06:00:00Z", target=f"ml.p{day}")
+            (parent,) = set(lake.rows(f"ml.p{day}")["prediction"].astype(int))
+            seen.append(parent)
+        assert seen[0] == seen[1] and len(set(seen)) == 3
+        assert "zygote" in Path(f"/proc/{seen[0]}/cmdline").read_text()
+    while Path(f"/proc/{seen[0]}").exists() and "State:\tZ" not in Path(f"/proc/{seen[0]}/status").read_text():
+        time.sleep(0.01)  # it ends with its folder's owner
+
+
+@pytest.mark.parametrize("way", ["SIGKILL", "SIGSEGV", "exit", "hang"])
+def test_a_zygote_outlives_what_its_workers_do(lake, rows, tmp_path, way):
+    def ends(frame, params):
+        if (tmp_path / "bad").exists():
+            time.sleep(1000) if way == "hang" else os._exit(3) if way == "exit" else os.kill(
+                os.getpid(), getattr(signal, way)
+            )
+        return frame["x"] * 0 + os.getppid()
+
+    lake.register_python("m", Model(ends), NUMBER)
+    with zygotes(tmp_path / "shared") as lake.environment:
+        lake.score(target="ml.a")
+        (tmp_path / "bad").touch()
+        lake.score(ok=False, target="ml.b", python={"batch_seconds": 2})
+        (tmp_path / "bad").unlink()
+        lake.score(target="ml.c")
+    assert set(lake.rows("ml.a")["prediction"]) == set(lake.rows("ml.c")["prediction"])
 
 
 def test_no_interpreter_with_mlflow(lake, rows):

@@ -16,6 +16,7 @@ WIDTH = 120
 BANNED = re.compile(r"system_clock::now|\bgetenv\(|sleep_for|\busleep\(")
 ALLOWED = {
     "src/dispatch/child.cc": "passes four variables on to the scoring process",
+    "src/model/python/zygote.cc": "finds the zygotes that a process above this one shares",
     "src/iceberg/commit.cc": "gives a catalog that did not answer time to come back",
     "src/cli/api_client.cc": "reads $SLIPWAY_TOKEN and $SLIPWAY_PSK",
     "src/cli/login.cc": "finds the person's configuration, and polls the issuer",

@@ -3,6 +3,7 @@
 #include "auth/platform_keys.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "base/private_folder.h"
 #include "cli/commands.h"
 #include "cli/config_flags.h"
 #include "cli/environment.h"
@@ -18,6 +19,9 @@ void AddServe(CLI::App& app, Context& context) {
       server::ServeOptions options{.data_dir = context.data_dir, .program = context.program};
       ASSIGN(options.config, LoadConfig(context, *flags));
       options.environment = Environment("");
+      // Runs share the Python process that their workers are forked from (docs/decisions/0011-zygote.md).
+      auto zygotes = PrivateFolder::Make();
+      if (zygotes) options.environment.try_emplace("SLIPWAY_ZYGOTES", zygotes->path().string());
       return server::Serve(options, [&](const std::string& url) {
         fmt::print("Slipway listens on {}\n", url);
         std::fflush(stdout);

@@ -81,7 +81,8 @@ std::vector<std::string> ScoringEnvironment(const scoring::Secrets& secrets,
   auto pass = [&](const std::string& name, const std::string& value) {
     if (!value.empty()) passed.push_back(name + "=" + value);
   };
-  if (auto found = environment.find("SLIPWAY_PYTHON"); found != environment.end()) pass(found->first, found->second);
+  for (const char* name : {"SLIPWAY_PYTHON", "SLIPWAY_ZYGOTES"})
+    if (auto found = environment.find(name); found != environment.end()) pass(name, found->second);
   for (const char* name : kS3Environment)
     if (auto found = environment.find(name); found != environment.end()) pass(name, found->second);
   for (const auto& [name, value] : scoring::ToEnvironment(secrets)) pass(name, value);

@@ -25,7 +25,7 @@ extern const char slipway_python_linear[], slipway_python_linear_end[];
 namespace slipway::model {
 namespace {
 
-Program Exporter() {
+PythonProgram Exporter() {
   return {{slipway_python_export, slipway_python_export_end},
           {{"slipway_preprocessing", {slipway_python_preprocessing, slipway_python_preprocessing_end}},
            {"slipway_linear", {slipway_python_linear, slipway_python_linear_end}}}};
@@ -42,7 +42,7 @@ Result<Exported> Export(const MlModel& mlmodel, const PythonEngine& python, cons
   if (std::filesystem::exists(exported.file)) return exported;
   TRY(CreateFolders(python.cache));
   auto part = std::filesystem::path(python.cache) / (digest + "-" + NewUuid());
-  ASSIGN(exported.worker, Worker::Run(python, mlmodel.folder, Exporter(), part));
+  ASSIGN(exported.worker, Worker::Run(python, mlmodel, Exporter(), part));
   std::error_code code;
   std::filesystem::rename(part, exported.file, code);
   if (code) return Fail(ErrorKind::kIo, "rename {}: {}", part.string(), code.message());

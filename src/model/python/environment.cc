@@ -35,7 +35,9 @@ Result<std::string> InterpreterFor(const PythonEngine& engine, const std::filesy
   maker.environment_of_model = false;
   maker.network = true;
   maker.load_seconds = engine.environment_seconds;
-  TRY(Wrap(Worker::Run(maker, folder, {{slipway_python_environment, slipway_python_environment_end}, {}}, record),
+  maker.zygotes = nullptr;  // it needs nothing that they have imported
+  TRY(Wrap(Worker::Run(maker, {.folder = folder}, {{slipway_python_environment, slipway_python_environment_end}, {}},
+                       record),
            "the model's environment"));
   return ReadFile(record, kLargestText);
 }

@@ -1,9 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace slipway::model {
+
+class Zygotes;
+std::shared_ptr<Zygotes> MakeZygotes();
 
 /// How models that no native engine scores are run: each in Python processes of its own.
 struct PythonEngine {
@@ -17,8 +21,9 @@ struct PythonEngine {
   int64_t memory_mib = 4096;    ///< of one process, resident
   int64_t batch_seconds = 600;  ///< for one batch
   int64_t load_seconds = 300;   ///< for loading the model
-  int64_t environment_seconds = 1800;  ///< for making a model's environment
-  int64_t processes = 0;               ///< at most; 0: one for each core
+  int64_t environment_seconds = 1800;                ///< for making a model's environment
+  int64_t processes = 0;                             ///< at most; 0: one for each core
+  std::shared_ptr<Zygotes> zygotes = MakeZygotes();  ///< shared by copies; null: each process is started by itself
 };
 
 }  // namespace slipway::model

@@ -25,9 +25,9 @@ constexpr int64_t kBytesOfCall = int64_t{64} << 20;
 class Workers {
  public:
   /// `started`: one that has no model loaded yet, or null.
-  Workers(const PythonEngine& engine, std::filesystem::path model, std::shared_ptr<arrow::Schema> outputs,
+  Workers(const PythonEngine& engine, const MlModel& model, std::shared_ptr<arrow::Schema> outputs,
           std::unique_ptr<Worker> started)
-      : engine_(engine), model_(std::move(model)), outputs_(std::move(outputs)), started_(std::move(started)) {
+      : engine_(engine), model_(model), outputs_(std::move(outputs)), started_(std::move(started)) {
     auto cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
     most_ = engine.processes > 0 ? engine.processes : cores;
   }
@@ -60,12 +60,12 @@ class Workers {
  private:
   Result<std::unique_ptr<Worker>> Load(std::unique_ptr<Worker> worker) {
     if (worker == nullptr) return Worker::Start(engine_, model_, outputs_);
-    TRY(worker->Load(model_, outputs_));
+    TRY(worker->Load(model_.folder, outputs_));
     return worker;
   }
 
   PythonEngine engine_;
-  std::filesystem::path model_;
+  MlModel model_;
   std::shared_ptr<arrow::Schema> outputs_;
   int64_t most_ = 1, taken_ = 0;
   std::mutex mutex_;
@@ -98,7 +98,7 @@ class PythonModel final : public Model {
         outputs_(std::move(outputs)),
         why_(std::move(why)),
         interpreter_(engine.interpreter),
-        workers_(engine, mlmodel.folder, outputs_, std::move(started)) {}
+        workers_(engine, mlmodel, outputs_, std::move(started)) {}
 
   const std::vector<ColumnSpec>& inputs() const override { return inputs_; }
   const std::shared_ptr<arrow::Schema>& outputs() const override { return outputs_; }

@@ -7,11 +7,9 @@
 #include <arrow/record_batch.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -25,8 +23,7 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "model/python/environment.h"
-
-extern const char slipway_python_worker[], slipway_python_worker_end[];
+#include "model/python/zygote.h"
 
 namespace slipway::model {
 namespace {
@@ -74,12 +71,14 @@ int64_t ResidentMib(int pid) {
 
 }  // namespace
 
-Result<std::unique_ptr<Worker>> Worker::Start(const PythonEngine& engine, const std::filesystem::path& model,
+std::shared_ptr<Zygotes> MakeZygotes() { return std::make_shared<Zygotes>(); }
+
+Result<std::unique_ptr<Worker>> Worker::Start(const PythonEngine& engine, const MlModel& model,
                                               const std::shared_ptr<arrow::Schema>& outputs) {
   std::unique_ptr<Worker> worker(new Worker(engine));
-  ASSIGN(worker->engine_.interpreter, InterpreterFor(engine, model));
-  TRY(worker->Spawn());
-  TRY(worker->Load(model, outputs));
+  ASSIGN(worker->engine_.interpreter, InterpreterFor(engine, model.folder));
+  TRY(worker->Spawn(model));
+  TRY(worker->Load(model.folder, outputs));
   return worker;
 }
 
@@ -89,14 +88,14 @@ Result<> Worker::Load(const std::filesystem::path& model, const std::shared_ptr<
   return Begin({{"model", std::filesystem::absolute(model).string()}, {"network", engine_.network}});
 }
 
-Result<std::unique_ptr<Worker>> Worker::Run(const PythonEngine& engine, const std::filesystem::path& model,
-                                            const Program& program, const std::filesystem::path& output) {
+Result<std::unique_ptr<Worker>> Worker::Run(const PythonEngine& engine, const MlModel& model,
+                                            const PythonProgram& program, const std::filesystem::path& output) {
   std::unique_ptr<Worker> worker(new Worker(engine));
-  ASSIGN(worker->engine_.interpreter, InterpreterFor(engine, model));
-  TRY(worker->Spawn());
+  ASSIGN(worker->engine_.interpreter, InterpreterFor(engine, model.folder));
+  TRY(worker->Spawn(model));
   json::object modules;
   for (const auto& [name, text] : program.modules) modules[name] = text;
-  TRY(worker->Begin({{"model", std::filesystem::absolute(model).string()},
+  TRY(worker->Begin({{"model", std::filesystem::absolute(model.folder).string()},
                      {"network", engine.network},
                      {"program", program.main},
                      {"modules", std::move(modules)},
@@ -123,7 +122,7 @@ Result<> Worker::Begin(const json::object& settings) {
   return {};
 }
 
-Result<> Worker::Spawn() {
+Result<> Worker::Spawn(const MlModel& model) {
   if (engine_.interpreter.empty())
     return Fail(ErrorKind::kUnsupported,
                 "this model needs Python, and no interpreter is configured (python.interpreter)");
@@ -134,46 +133,26 @@ Result<> Worker::Spawn() {
   socket_ = ends[0];
   rows_ = ::memfd_create("slipway-rows", MFD_CLOEXEC);
   predictions_ = ::memfd_create("slipway-predictions", MFD_CLOEXEC);
+  auto started = StartWith(model, ends[1]);
+  ::close(ends[1]);
+  return started;
+}
+
+Result<> Worker::StartWith(const MlModel& model, int socket) {
   if (rows_ < 0 || predictions_ < 0) return System("shared memory");
   ASSIGN(folder_, PrivateFolder::Make());
-  const std::string folder = folder_->path().string();
-  // -I: nothing is imported from the folder that it runs in, nor from one that the user has for modules of their own.
-  std::array<std::string, 5> words{engine_.interpreter, "-I", "-u", "-c",
-                                   std::string(slipway_python_worker, slipway_python_worker_end)};
-  std::vector<char*> arguments;
-  for (auto& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  std::array<std::string, 8> given{"PATH=/usr/local/bin:/usr/bin:/bin",
-                                   "HOME=" + folder,
-                                   "TMPDIR=" + folder,
-                                   "LANG=C.UTF-8",
-                                   "OMP_NUM_THREADS=1",
-                                   "OPENBLAS_NUM_THREADS=1",
-                                   "MKL_NUM_THREADS=1",
-                                   "NUMEXPR_NUM_THREADS=1"};
-  std::vector<char*> environment;
-  for (auto& item : given) environment.push_back(item.data());
-  environment.push_back(nullptr);
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  // First out of the way of 3, 4 and 5, then there.
-  std::array<int, 3> from{ends[1], rows_, predictions_}, high{};
-  bool moved = true;
-  for (size_t i = 0; i < from.size(); ++i) moved &= (high[i] = ::fcntl(from[i], F_DUPFD_CLOEXEC, 64)) >= 0;
-  for (int i = 0; i < 3; ++i) posix_spawn_file_actions_adddup2(&files, high[static_cast<size_t>(i)], 3 + i);
-  // Nothing else that is open here is the model's: not the server's sockets, and nobody's files.
-  posix_spawn_file_actions_addclosefrom_np(&files, 6);
-  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addchdir_np(&files, folder.c_str());
-  pid_t pid = 0;
-  int code = moved ? ::posix_spawnp(&pid, arguments[0], &files, nullptr, arguments.data(), environment.data()) : errno;
-  posix_spawn_file_actions_destroy(&files);
-  for (int file : high) ::close(file);
-  ::close(ends[1]);
-  if (code != 0)
-    return Fail(ErrorKind::kUnsupported, "start {}: {}; see python.interpreter", engine_.interpreter,
-                std::strerror(code));
-  pid_ = pid;
+  WorkerFiles files{socket, rows_, predictions_, folder_->path()};
+  if (engine_.zygotes != nullptr) {
+    ZygoteRequest request{.interpreter = engine_.interpreter,
+                          .network = engine_.network,
+                          .seconds = static_cast<double>(engine_.load_seconds)};
+    for (const auto& [flavor, settings] : model.flavors) request.libraries.push_back(flavor);
+    if (auto forked = engine_.zygotes->Fork(request, files)) {
+      process_ = std::move(*forked);
+      return {};
+    }
+  }
+  ASSIGN(process_, StartWorker(engine_.interpreter, files));
   return {};
 }
 
@@ -184,24 +163,13 @@ Worker::~Worker() {
 }
 
 std::string Worker::End() {
-  if (pid_ <= 0) return "was gone";
-  int status = 0;
-  bool ended = ::waitpid(pid_, &status, WNOHANG) == pid_;
+  if (process_ == nullptr) return "was gone";
+  auto process = std::move(process_);
+  auto end = process->AwaitEnd(0);
   // It may be on its way out: its end of the socket closes first. Or a model has closed it and stays.
-  pollfd end{socket_, POLLIN, 0};
-  bool closed = !ended && ::poll(&end, 1, 0) > 0 && (end.revents & POLLHUP) != 0;
-  for (double deadline = MonotonicSeconds() + kSecondsToEnd; closed && !ended && MonotonicSeconds() < deadline;) {
-    ::poll(nullptr, 0, 1);
-    ended = ::waitpid(pid_, &status, WNOHANG) == pid_;
-  }
-  if (!ended) {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, &status, 0);
-  }
-  pid_ = 0;
-  return WIFSIGNALED(status)
-             ? fmt::format("was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
-             : fmt::format("ended with status {}", WEXITSTATUS(status));
+  pollfd closing{socket_, POLLIN, 0};
+  if (!end && ::poll(&closing, 1, 0) > 0 && (closing.revents & POLLHUP) != 0) end = process->AwaitEnd(kSecondsToEnd);
+  return (end ? *end : process->Kill()).ToString();
 }
 
 Result<> Worker::Send(const std::string& line) {
@@ -230,7 +198,7 @@ Result<std::string> Worker::Receive(int64_t seconds, const char* doing) {
       if (count <= 0) return Fail(ErrorKind::kUnavailable, "the Python process {}, {}", End(), doing);
       received_.append(piece.data(), static_cast<size_t>(count));
     }
-    if (auto resident = ResidentMib(pid_); resident > engine_.memory_mib) {
+    if (auto resident = ResidentMib(process_->id()); resident > engine_.memory_mib) {
       End();
       return Fail(ErrorKind::kUnavailable, "the Python process took {} MiB, more than python.memory_mib = {}, {}",
                   resident, engine_.memory_mib, doing);

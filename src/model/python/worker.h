@@ -12,12 +12,14 @@
 
 #include "base/error.h"
 #include "base/private_folder.h"
+#include "model/mlmodel.h"
 #include "model/python/python_engine.h"
+#include "model/python/worker_process.h"
 
 namespace slipway::model {
 
 /// A Python program that defines `export(model folder, file)`, and the modules that it imports, by name.
-struct Program {
+struct PythonProgram {
   std::string main;
   std::vector<std::pair<std::string, std::string>> modules;
 };
@@ -28,12 +30,12 @@ struct Program {
 class Worker {
  public:
   /// kInvalid: the model cannot be loaded; kUnsupported: no interpreter, or one without mlflow.
-  static Result<std::unique_ptr<Worker>> Start(const PythonEngine& engine, const std::filesystem::path& model,
+  static Result<std::unique_ptr<Worker>> Start(const PythonEngine& engine, const MlModel& model,
                                                const std::shared_ptr<arrow::Schema>& outputs);
   /// Runs a program in such a process; what is left can Load the model. kInvalid: it refused the model
   /// (NotImplementedError), and would again; kUnsupported: it failed, perhaps for want of a library.
-  static Result<std::unique_ptr<Worker>> Run(const PythonEngine& engine, const std::filesystem::path& model,
-                                             const Program& program, const std::filesystem::path& output);
+  static Result<std::unique_ptr<Worker>> Run(const PythonEngine& engine, const MlModel& model,
+                                             const PythonProgram& program, const std::filesystem::path& output);
   /// Loads the model; errors as those of Start.
   Result<> Load(const std::filesystem::path& model, const std::shared_ptr<arrow::Schema>& outputs);
   ~Worker();
@@ -48,11 +50,13 @@ class Worker {
   /// not fit; kUnavailable as above.
   Result<std::shared_ptr<arrow::RecordBatch>> Example(const std::shared_ptr<arrow::Schema>& inputs);
 
-  bool alive() const { return pid_ > 0; }
+  bool alive() const { return process_ != nullptr; }
 
  private:
   explicit Worker(const PythonEngine& engine) : engine_(engine) {}
-  Result<> Spawn();
+  /// A process for the model, forked by a zygote where there is one.
+  Result<> Spawn(const MlModel& model);
+  Result<> StartWith(const MlModel& model, int socket);
   /// Sends the settings and waits until the worker is ready.
   Result<> Begin(const boost::json::object& settings);
   Result<> Send(const std::string& line);
@@ -69,7 +73,8 @@ class Worker {
   PythonEngine engine_;
   std::optional<PrivateFolder> folder_;  ///< where the process runs, and its HOME
   std::shared_ptr<arrow::Schema> outputs_;
-  int pid_ = 0, socket_ = -1, rows_ = -1, predictions_ = -1;
+  int socket_ = -1, rows_ = -1, predictions_ = -1;
+  std::unique_ptr<WorkerProcess> process_;  ///< null: it is gone
   std::string received_;
 };
 

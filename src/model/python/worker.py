@@ -1,9 +1,10 @@
 """One worker of Slipway's Python engine: loads an MLflow model and answers batches, in a process of its own.
 
-Started by src/model/python/worker.cc with a socket as descriptor 3, and files in shared memory as 4 (rows in) and 5 (predictions
-out). The first line of the socket is the settings: a program to run, or which model to load. After a program may come a second; then each line
-asks for the rows in file 4 to be scored. What comes back is a line of
-JSON: {"ready": ...}, {"rows": n} or {"error": text}. A line may also ask for the model's input example, in the columns of the empty stream that is in file 4 then.
+Started by src/model/python/worker_process.cc, or forked by zygote.py, with a socket as descriptor 3, and files in
+shared memory as 4 (rows in) and 5 (predictions out). The first line of the socket is the settings: a program to run,
+or which model to load. After a program may come a second; then each line asks for the rows in file 4 to be scored.
+What comes back is a line of JSON: {"ready": ...}, {"rows": n} or {"error": text}. A line may also ask for the model's
+input example, in the columns of the empty stream that is in file 4 then.
 """
 
 import ctypes
@@ -17,33 +18,41 @@ import types
 SOCKET, ROWS, PREDICTIONS = 3, 4, 5
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 1, 38, 22, 2
 SIGKILL = 9
+# The numbers of system calls (asm/unistd.h) that a model without a network is refused.
+SYSTEM_CALLS = {
+    "x86_64": (0xC000003E, {"socket": 41, "connect": 42, "bind": 49, "listen": 50}),
+    "aarch64": (0xC00000B7, {"socket": 198, "connect": 203, "bind": 200, "listen": 201}),
+}
 
 
 def forbid_network() -> None:
-    """A seccomp filter: no sockets but local ones. (seccomp(2); BPF as in linux/filter.h.) Needs no privileges."""
-    machine = os.uname().machine
-    architecture, socket_call = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}[machine]
+    """A seccomp filter: no sockets but local ones, and those only in pairs: they neither connect nor listen.
+
+    See seccomp(2); BPF as in linux/filter.h. Needs no privileges."""
+    architecture, calls = SYSTEM_CALLS[os.uname().machine]
     io_uring_setup = 425  # it opens sockets too
     allow, refuse, kill = 0x7FFF0000, 0x00050000 | 13, 0x80000000  # 13: EACCES
     load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
+    never = [io_uring_setup, calls["connect"], calls["bind"], calls["listen"]]
     program = [
         (load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, kill),
         (load, 0, 0, 0), (at_least, 0, 1, 0x40000000), (give, 0, 0, refuse),  # x32 calls on x86
-        (equal, 0, 1, io_uring_setup), (give, 0, 0, refuse),
-        (equal, 1, 0, socket_call), (give, 0, 0, allow),
+        *[step for call in never for step in ((equal, 0, 1, call), (give, 0, 0, refuse))],
+        (equal, 1, 0, calls["socket"]), (give, 0, 0, allow),
         (load, 0, 0, 16), (equal, 0, 1, 1), (give, 0, 0, allow), (give, 0, 0, refuse),  # AF_UNIX is 1
     ]
     code = b"".join(struct.pack("HBBI", *step) for step in program)
     buffer = ctypes.create_string_buffer(code)
-    header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
+    header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer)))
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.create_string_buffer(header), 0, 0):
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header, 0, 0):
         raise OSError(ctypes.get_errno(), "the network could not be closed; python.network = true lets models use it")
 
 
 def columns_of(answer, schema, rows: int) -> list:
-    """The columns of what a model's predict gave: an array, a list, a series, a frame, or a dictionary of columns. Where one column of lists is wanted, an
-    array's rows are those."""
+    """The columns of what a model's predict gave: an array, a list, a series, a frame, or a dictionary of columns.
+
+    Where one column of lists is wanted, an array's rows are those."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa
@@ -62,12 +71,15 @@ def columns_of(answer, schema, rows: int) -> list:
     else:
         if len(schema) == 1 and pa.types.is_list(schema[0].type):
             answer = pd.Series(list(answer), dtype=object).to_numpy()
-        array = answer if isinstance(answer, np.ndarray) else np.asarray(answer, dtype=object if answer and isinstance(answer[0], str) else None)
+        if not isinstance(answer, np.ndarray):
+            answer = np.asarray(answer, dtype=object if answer and isinstance(answer[0], str) else None)
+        array = answer
         if array.ndim == 0 or array.ndim > 2:
             raise ValueError(f"the model gave an array of {array.ndim} dimensions; one or two can be written")
         columns = [array] if array.ndim == 1 else [array[:, k] for k in range(array.shape[1])]
     if len(columns) != len(names):
-        raise ValueError(f"the model gave {len(columns)} columns, but its signature says {len(names)}: {', '.join(names)}")
+        wanted = f"{len(names)}: {', '.join(names)}"
+        raise ValueError(f"the model gave {len(columns)} columns, but its signature says {wanted}")
     for column in columns:
         if len(column) != rows:
             raise ValueError(f"the model gave {len(column)} predictions for {rows} rows")
@@ -78,23 +90,29 @@ NUMPY_TYPES = {"boolean": "bool", "integer": "int32", "long": "int64", "float": 
 
 
 def onnx_by_columns(model):
-    """A function that runs an ONNX model over Arrow columns as they lie in shared memory, and gives what the flavor's predict gives: each column is an input, or
-    all together are one matrix, which is written once. None: another model, or one whose columns are no plain numbers."""
+    """A function that runs an ONNX model over Arrow columns in shared memory, and gives what its flavor gives.
+
+    Each column is an input, or all together are one matrix, which is written once. None: another model, or one whose
+    columns are not plain numbers."""
     import numpy as np
 
     inputs = model.metadata.get_input_schema()
-    if "onnx" not in model.metadata.flavors or inputs is None or inputs.is_tensor_spec() or not hasattr(model, "get_raw_model"):
+    if "onnx" not in model.metadata.flavors or not hasattr(model, "get_raw_model"):
+        return None
+    if inputs is None or inputs.is_tensor_spec():
         return None
     session = model.get_raw_model()
     types = {column.name: NUMPY_TYPES.get(column.type.name) for column in inputs.inputs}
     feeds = {one.name: one.type for one in session.get_inputs()}
-    if not all(types.values()) or (len(feeds) > 1 and not set(feeds) <= set(types)) or (len(feeds) == 1 and "bool" in types.values() and len(types) > 1):
+    by_name, by_matrix = set(feeds) <= set(types), "bool" not in types.values() or len(types) == 1
+    if not all(types.values()) or (len(feeds) > 1 and not by_name) or (len(feeds) == 1 and not by_matrix):
         return None
     names = [one.name for one in session.get_outputs()]
 
     def column_of(rows, name: str):
         column = rows[name]  # one chunk: no copy
-        return (column.chunk(0) if column.num_chunks == 1 else column).to_numpy(zero_copy_only=False).astype(types[name], copy=False)
+        values = (column.chunk(0) if column.num_chunks == 1 else column).to_numpy(zero_copy_only=False)
+        return values.astype(types[name], copy=False)
 
     def cast(column, feed: str):  # as the flavor does
         return column.astype("float32") if feeds[feed] == "tensor(float)" and column.dtype == "float64" else column
@@ -111,13 +129,14 @@ def onnx_by_columns(model):
             for k, name in enumerate(types):
                 matrix[:, k] = column_of(rows, name).astype(common, copy=False)
             given = {feed: matrix}
-        return {name: np.asarray(one).reshape(-1) for name, one in zip(names, session.run(names, given), strict=True)}
+        answers = zip(names, session.run(names, given), strict=True)
+        return {name: np.asarray(one).reshape(-1) for name, one in answers}
 
     return predict
 
 
 def example_of(model, folder: str, schema):
-    """The rows that the model was saved with, in the columns of `schema` that they have, by name or else by position."""
+    """The rows that the model was saved with, in those columns of `schema` that they have, by name or by position."""
     import pandas as pd
     import pyarrow as pa
 
@@ -133,7 +152,8 @@ def example_of(model, folder: str, schema):
 
 
 def tensor_of(model):
-    """The one tensor that the model takes, where its metadata names the columns of the table that it is made of (see ParseSignature). None: it takes columns."""
+    """The one tensor that the model takes, where its metadata names the columns of the table that it is made of
+    (see ParseSignature). None: it takes columns."""
     if not (getattr(model.metadata, "metadata", None) or {}).get("slipway.columns"):
         return None
     (tensor,) = model.metadata.get_input_schema().inputs
@@ -141,7 +161,9 @@ def tensor_of(model):
 
 
 def as_tensor(rows, tensor):
-    """The columns as one array of the tensor's own type, under its name where it has one; what would lose values is an error."""
+    """The columns as one array of the tensor's own type, under its name where it has one.
+
+    What would lose values is an error."""
     import numpy as np
     import pyarrow as pa
 
@@ -151,7 +173,9 @@ def as_tensor(rows, tensor):
         column = rows[name]
         if column.null_count and tensor.type.kind in "biuU":
             raise ValueError(f"'{name}' has nulls, which a tensor of {tensor.type.name} cannot hold")
-        array[:, k] = (column.cast(pa.from_numpy_dtype(tensor.type)) if tensor.type.kind in "biuf" else column).to_numpy()
+        if tensor.type.kind in "biuf":
+            column = column.cast(pa.from_numpy_dtype(tensor.type))
+        array[:, k] = column.to_numpy()
     if is_text:
         array = array.astype(str)
     array = array.reshape(-1) if len(tensor.shape) == 1 else array
@@ -178,29 +202,68 @@ def run(settings: dict) -> None:
     namespace["export"](settings["model"], settings["output"])
 
 
-def main() -> None:
-    libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+def answer(message: dict) -> None:
+    os.write(SOCKET, json.dumps(message).encode() + b"\n")
+
+
+def line() -> dict | None:
+    """The next line of the socket; None: its other end is closed."""
+    text = b""
+    while not text.endswith(b"\n"):
+        piece = os.read(SOCKET, 1)
+        if not piece:
+            return None
+        text += piece
+    return json.loads(text)
+
+
+def load(folder: str):
+    """The model, a function that predicts, and the columns that are wanted of it."""
+    import mlflow.pyfunc
+    import pyarrow as pa
+
+    model = mlflow.pyfunc.load_model(folder)
+    with pa.memory_map(f"/proc/self/fd/{PREDICTIONS}") as file:
+        schema = pa.ipc.open_stream(file).schema
+    tensor = tensor_of(model)
+
+    def predict(rows):
+        return model.predict(rows.to_pandas() if tensor is None else as_tensor(rows, tensor))
+
+    return model, onnx_by_columns(model) or predict, schema
+
+
+def answer_requests(folder: str, model, predict, schema) -> None:
+    """Until the socket's other end is closed."""
+    import pyarrow as pa
+
+    while (request := line()) is not None:
+        try:
+            with pa.memory_map(f"/proc/self/fd/{ROWS}") as file:
+                rows = pa.ipc.open_stream(file).read_all()
+            if "example" in request:
+                batch = example_of(model, folder, rows.schema)
+            else:
+                columns = columns_of(predict(rows), schema, len(rows))
+                arrays = [to_arrow(column, field) for column, field in zip(columns, schema, strict=True)]
+                batch = pa.record_batch(arrays, schema=schema)
+            with pa.OSFile(f"/proc/self/fd/{PREDICTIONS}", "wb") as file:
+                with pa.ipc.new_stream(file, batch.schema) as writer:
+                    writer.write_batch(batch)
+        except Exception as error:
+            answer({"error": f"{type(error).__name__}: {error}"})
+        else:
+            answer({"rows": len(batch)})
+
+
+def work(is_closed: bool = False) -> None:
+    """What a worker does, in its own process, whose limits are set first. `is_closed`: it has no network already."""
     os.dup2(2, 1)  # what a model prints is no answer
-    link = os.fdopen(SOCKET, "rb", buffering=0)
-
-    def answer(message: dict) -> None:
-        os.write(SOCKET, json.dumps(message).encode() + b"\n")
-
-    def line() -> dict | None:
-        text = b""
-        while not text.endswith(b"\n"):
-            piece = link.read(1)
-            if not piece:
-                return None
-            text += piece
-        return json.loads(text)
-
     settings = line()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with open("/proc/self/oom_score_adj", "w") as file:  # before the process that started this one
         file.write("1000")
-    if not settings["network"]:
+    if not settings["network"] and not is_closed:
         forbid_network()
     if "program" in settings:
         try:
@@ -216,33 +279,15 @@ def main() -> None:
         if settings is None:
             return
     try:
-        import mlflow.pyfunc
-        import pyarrow as pa
-
-        model = mlflow.pyfunc.load_model(settings["model"])
-        with pa.memory_map(f"/proc/self/fd/{PREDICTIONS}") as file:
-            schema = pa.ipc.open_stream(file).schema
-        tensor = tensor_of(model)
-        predict = onnx_by_columns(model) or (lambda rows: model.predict(rows.to_pandas() if tensor is None else as_tensor(rows, tensor)))
+        loaded = load(settings["model"])
     except BaseException as error:  # a model may even leave by sys.exit
         answer({"error": f"{type(error).__name__}: {error}"})
         return
-    answer({"ready": True, "mlflow": mlflow.__version__, "python": sys.version.split()[0]})
-    while (request := line()) is not None:
-        try:
-            with pa.memory_map(f"/proc/self/fd/{ROWS}") as file:
-                rows = pa.ipc.open_stream(file).read_all()
-            if "example" in request:
-                batch = example_of(model, settings["model"], rows.schema)
-            else:
-                columns = columns_of(predict(rows), schema, len(rows))
-                batch = pa.record_batch([to_arrow(column, field) for column, field in zip(columns, schema, strict=True)], schema=schema)
-            with pa.OSFile(f"/proc/self/fd/{PREDICTIONS}", "wb") as file, pa.ipc.new_stream(file, batch.schema) as writer:
-                writer.write_batch(batch)
-        except Exception as error:
-            answer({"error": f"{type(error).__name__}: {error}"})
-        else:
-            answer({"rows": len(batch)})
+    answer({"ready": True})
+    answer_requests(settings["model"], *loaded)
 
 
-main()
+def main() -> None:
+    """A worker that was started, not forked: it ends with the process that started it."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+    work()
