@@ -3,6 +3,7 @@ its page."""
 
 import concurrent.futures
 import datetime
+import gzip
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import cloudpickle
@@ -384,7 +386,16 @@ def test_the_page_of_the_api(server):
     assert links and not any("//" in link for link in links)
     for link in links:
         with urllib.request.urlopen(f"{server.url}/{link}") as answer:
-            assert answer.status == 200 and len(answer.read()) > 100
+            whole, tag = answer.read(), answer.headers["ETag"]
+        assert answer.status == 200 and len(whole) > 100
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{server.url}/{link}", headers={"Accept-Encoding": "gzip"})
+        ) as answer:
+            packed = answer.headers["Content-Encoding"] == "gzip"
+            assert packed == link.endswith((".js", ".css")) or link.endswith("start.js")
+            assert (gzip.decompress(answer.read()) if packed else answer.read()) == whole
+        with pytest.raises(urllib.error.HTTPError, match="304"):
+            urllib.request.urlopen(urllib.request.Request(f"{server.url}/{link}", headers={"If-None-Match": tag}))
 
 
 def test_platform_keys_rotate(ready, server):

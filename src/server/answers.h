@@ -10,9 +10,11 @@
 #include "contract/description.h"
 #include "deployments/records.h"
 #include "deployments/store.h"
-#include "server/http.h"
+#include "http/message.h"
 
 namespace slipway::server {
+
+using http::Response;
 
 Response JsonAnswer(int status, const boost::json::value& body);
 

@@ -4,8 +4,8 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "http/target.h"
 #include "server/api_state.h"
-#include "server/target.h"
 
 namespace slipway::server {
 namespace {
@@ -72,7 +72,7 @@ Api::State::State(ApiParts given) : parts(std::move(given)), routes(Routes()) {
 std::expected<const Api::State::Route*, Response> Api::State::Find(Request& request) const {
   std::string allowed;
   for (const auto& candidate : routes) {
-    auto named = Fit(candidate.operation.path, request.path);
+    auto named = http::Fit(candidate.operation.path, request.path);
     if (!named) continue;
     if (candidate.operation.method == request.method) {
       request.parameters = std::move(*named);

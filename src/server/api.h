@@ -8,9 +8,9 @@
 #include "base/time.h"
 #include "deployments/store.h"
 #include "dispatch/dispatcher.h"
+#include "http/message.h"
 #include "scoring/sources.h"
 #include "server/audit_log.h"
-#include "server/http.h"
 #include "server/openapi.h"
 #include "webhooks/outbox.h"
 
@@ -19,6 +19,9 @@ class time_zone;
 }
 
 namespace slipway::server {
+
+using http::Request;
+using http::Response;
 
 /// Which requests are logged; kChanges: changes, and what failed.
 enum class LogRequests { kNone, kChanges, kAll };

@@ -7,10 +7,13 @@
 
 #include "base/json.h"
 #include "contract/description.h"
-#include "server/http.h"
+#include "http/message.h"
 
 /// What requests carry, as their descriptions have it.
 namespace slipway::server {
+
+using http::Request;
+using http::Response;
 
 /// A body as FastAPI takes it and `description` has it, or the answer that refuses it.
 std::expected<json::object, Response> ReadBody(const Request& request, const contract::ObjectDescription& description,

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "database/database.h"
 #include "dispatch/cron.h"
+#include "http/server.h"
 #include "scoring/run.h"
 #include "server/api.h"
 #include "server/settings.h"
@@ -167,14 +168,14 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   Api api(
       {store, authenticator, user_keys, audit, *dispatcher, outbox, sources, clock, zone, check, login, log_requests});
   counted = &api;
-  TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
-  HttpLimits limits{.read_seconds = config.Number("server.read_seconds"),
-                    .threads = std::max(1, config.Number("server.threads")),
-                    .queue = config.Number("server.queue"),
-                    .connections = std::max(1, config.Number("server.connections")),
-                    .loopback_only = oidc == nullptr};
-  ASSIGN(auto http, HttpServer::Listen(address.host, address.port, limits, tls,
-                                       [&](const Request& request) { return api.Answer(request); }));
+  http::TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
+  http::Limits limits{.read_seconds = config.Number("server.read_seconds"),
+                      .threads = std::max(1, config.Number("server.threads")),
+                      .queue = config.Number("server.queue"),
+                      .connections = std::max(1, config.Number("server.connections")),
+                      .loopback_only = oidc == nullptr};
+  auto answer = http::Blocking([&](const Request& request) { return api.Answer(request); });
+  ASSIGN(auto http, http::Server::Listen(address.host, address.port, limits, tls, std::move(answer)));
   dispatcher->Start();
   std::jthread stopper([&](const std::stop_token& done) {
     timespec pause{0, 100'000'000};

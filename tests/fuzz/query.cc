@@ -1,13 +1,13 @@
 #include "contract/deployment_body.h"
-#include "server/target.h"
+#include "http/target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace slipway;
-  auto target = server::ParseTarget({reinterpret_cast<const char*>(data), size});
+  auto target = http::ParseTarget({reinterpret_cast<const char*>(data), size});
   if (!target) return 0;
   for (const char* route : {"/api/models/{model}/deployments/{name}/run/{path}",
                             "/api/models/{model}/deployments/{name}/runs/{run_id}", "/docs"})
-    (void)server::Fit(route, target->path);
+    (void)http::Fit(route, target->path);
   contract::json::object given;
   for (const auto& [name, value] : target->query) given[name] = value;
   for (const auto* description :

@@ -4,9 +4,10 @@
 #include <filesystem>
 #include <memory>
 
-#include "server/http.h"
+#include "base/error.h"
+#include "http/limits.h"
 
-namespace slipway::server {
+namespace slipway::http {
 
 /// The certificate of new connections: TLS 1.2 and later, from PEM files that are read again when they change.
 class TlsCertificate {
@@ -27,4 +28,4 @@ class TlsCertificate {
   std::shared_ptr<boost::asio::ssl::context> context_;
 };
 
-}  // namespace slipway::server
+}  // namespace slipway::http

@@ -1,10 +1,10 @@
-#include "server/target.h"
+#include "http/target.h"
 
 #include <algorithm>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
-namespace slipway::server {
+namespace slipway::http {
 
 std::optional<Target> ParseTarget(std::string_view text) {
   auto parsed = boost::urls::parse_origin_form(text);
@@ -35,4 +35,4 @@ std::optional<std::map<std::string, std::string>> Fit(const std::string& pattern
   return named;
 }
 
-}  // namespace slipway::server
+}  // namespace slipway::http

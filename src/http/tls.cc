@@ -1,9 +1,9 @@
-#include "server/tls.h"
+#include "http/tls.h"
 
 #include "base/format.h"
 #include "base/log.h"
 
-namespace slipway::server {
+namespace slipway::http {
 
 namespace ssl = boost::asio::ssl;
 
@@ -45,4 +45,4 @@ std::shared_ptr<ssl::context> TlsCertificate::Current() {
   return context_;
 }
 
-}  // namespace slipway::server
+}  // namespace slipway::http

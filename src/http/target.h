@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace slipway::server {
+namespace slipway::http {
 
 /// The target of a request (RFC 9112, origin form), decoded.
 struct Target {
@@ -22,4 +22,4 @@ std::optional<Target> ParseTarget(std::string_view text);
 /// `{path}` at the end takes all that is left.
 std::optional<std::map<std::string, std::string>> Fit(const std::string& pattern, const std::vector<std::string>& path);
 
-}  // namespace slipway::server
+}  // namespace slipway::http
