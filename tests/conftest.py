@@ -2,13 +2,16 @@
 MLflow, runs by `slipway score`, and a server on a free port. Nothing here reads what Slipway wrote with Slipway's own
 reader."""
 
-import fcntl
 import json
 import os
+
+# Before a library with OpenMP is loaded: its threads spin while they wait for each other, and on a machine where more
+# runs than it has cores for, training a model of ten small trees then takes seconds instead of milliseconds.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import signal
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 import uuid
@@ -30,17 +33,14 @@ from services.iceberg_rest import RestCatalog  # noqa: E402 (found by the line a
 from services.keycloak import Keycloak  # noqa: E402
 from services.mlflow_server import MLflow  # noqa: E402
 from services.postgresql import PostgreSQL  # noqa: E402
+from services.process import register  # noqa: E402
 from services.s3 import S3  # noqa: E402
+from services.session import Session, shared  # noqa: E402
 
 BINARY = Path(os.environ.get("SLIPWAY_BINARY", ROOT / "build/release/bin/slipway"))
 SLOWER = 1 if "release" in BINARY.parts else 20  # how much slower a sanitized build is, about
 HANG_SECONDS = 60 if SLOWER == 1 else 600  # ends a test that hangs
 os.environ.setdefault("SLIPWAY_PYTHON", sys.executable)  # for models that Python scores
-# Python is imported once for all tests of this process (docs/decisions/0011-zygote.md); the lock makes it the owner.
-ZYGOTES = tempfile.TemporaryDirectory(prefix="zygotes-")
-ZYGOTES_LOCK = os.open(ZYGOTES.name, os.O_RDONLY)
-fcntl.flock(ZYGOTES_LOCK, fcntl.LOCK_EX)
-os.environ["SLIPWAY_ZYGOTES"] = ZYGOTES.name
 
 
 class Lake:
@@ -181,25 +181,54 @@ def signature_of(**columns: str) -> ModelSignature:
     return ModelSignature(inputs=Schema([ColSpec(kind, name) for name, kind in columns.items()]))
 
 
-def pytest_addoption(parser):
-    parser.addoption(
-        "--store",
-        default="sqlite",
-        choices=["sqlite", "postgresql"],
-        help="where the servers under test keep their state",
-    )
+def pytest_configure(config):
+    config.addinivalue_line("markers", "xdist_group(name): tests of one group run one after the other in one worker")
+    config.addinivalue_line("markers", "alone: stops a part of the stack that others use too")
+    if not hasattr(config, "workerinput"):  # the process that leads the session, not a worker of pytest-xdist
+        config.session_of_servers = Session()
 
 
-STORES = {}  # on PostgreSQL: the database of each data directory
+def pytest_unconfigure(config):
+    if hasattr(config, "session_of_servers"):
+        config.session_of_servers.end()
 
 
-@pytest.fixture(autouse=True, scope="session")
+FIRST = ("test_airflow", "test_two_servers", "test_lakes", "test_mlflow", "test_python_models", "test_wheel")
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook
+def pytest_collection_modifyitems(items):
+    """What runs side by side: each file is a group of its own, or SPREAD groups, where it says so; a store another one.
+    The files that take longest come first, so that none of them is alone at the end."""
+    for name in dict.fromkeys(item.module.__name__ for item in items):
+        ours = [item for item in items if item.module.__name__ == name and not item.get_closest_marker("xdist_group")]
+        spread = getattr(ours[0].module, "SPREAD", 1) if ours else 1
+        for place, item in enumerate(ours):
+            group = f"{name}-{place * spread // len(ours)}"
+            if hasattr(item, "callspec") and "store" in item.callspec.params:
+                group += f"-{item.callspec.params['store']}"
+            item.add_marker(pytest.mark.xdist_group(group))
+    order = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(item.module.__name__, len(order)))
+
+
+def pytest_generate_tests(metafunc):
+    """A file that names STORES is tested on each of them."""
+    if hasattr(metafunc.module, "STORES"):
+        metafunc.parametrize("store", metafunc.module.STORES, indirect=True, scope="module")
+
+
+DATABASES = {}  # on PostgreSQL: the cluster, and the database of each data directory
+
+
+@pytest.fixture(autouse=True, scope="module")
 def store(request):
-    """With --store postgresql every server of these tests keeps its state there."""
-    if request.config.getoption("--store") == "postgresql":
-        STORES["server"] = request.getfixturevalue("postgresql")
-    yield
-    STORES.clear()
+    """Where the servers of these tests keep their state: "sqlite", in their data directory, or "postgresql"."""
+    kind = getattr(request, "param", "sqlite")
+    if kind == "postgresql":
+        DATABASES["server"] = request.getfixturevalue("postgresql")
+    yield kind
+    DATABASES.clear()
 
 
 class Server:
@@ -214,8 +243,10 @@ class Server:
         self.start(settings or {}, environment or {})
 
     def start(self, settings: dict, environment: dict) -> None:
-        if "server" in STORES and "store.location" not in settings:
-            database = STORES.get(self.data_dir) or STORES.setdefault(self.data_dir, STORES["server"].new_database())
+        if "server" in DATABASES and "store.location" not in settings:
+            if self.data_dir not in DATABASES:
+                DATABASES[self.data_dir] = DATABASES["server"].new_database()
+            database = DATABASES[self.data_dir]
             settings = {"store.location": database, "dispatch.lease_seconds": 2, **settings}
         flags = [f"--set={name}={value}" for name, value in settings.items()]
         self.process = subprocess.Popen(
@@ -225,6 +256,7 @@ class Server:
             text=True,
             env={**os.environ, **environment},
         )
+        register(self.process.pid, signal.SIGKILL)
         line = self.process.stdout.readline()
         assert line, f"the server did not start: {self.log_file.read_text()[-2000:]}"
         self.url = line.split()[-1]
@@ -278,28 +310,27 @@ def server(lake):
     started.stop()
 
 
-@pytest.fixture(scope="session")
-def keycloak(tmp_path_factory):
-    with Keycloak(tmp_path_factory.mktemp("keycloak")) as started:
-        yield started
+# Servers that all workers share: whoever uses one keeps to names of its own, and leaves it running.
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
-    with PostgreSQL(tmp_path_factory.mktemp("postgresql")) as started:
-        yield started
+def keycloak():
+    return shared("keycloak", Keycloak)
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory):
-    with MLflow(tmp_path_factory.mktemp("mlflow")) as started:
-        yield started
+def postgresql():
+    return shared("postgresql", PostgreSQL)
 
 
 @pytest.fixture(scope="session")
-def s3(tmp_path_factory):
-    with S3(tmp_path_factory.mktemp("s3")) as started:
-        yield started
+def mlflow_server():
+    return shared("mlflow", MLflow)
+
+
+@pytest.fixture(scope="session")
+def s3():
+    return shared("s3", S3)
 
 
 @pytest.fixture(scope="session")
@@ -309,6 +340,26 @@ def warehouse(s3):
 
 
 @pytest.fixture(scope="session")
-def rest_catalog(tmp_path_factory, s3, warehouse):
-    with RestCatalog(tmp_path_factory.mktemp("rest"), f"{warehouse}/rest", s3) as started:
+def rest_server(s3, warehouse):
+    return shared("rest", lambda folder: RestCatalog(folder, f"{warehouse}/rest", s3))
+
+
+@pytest.fixture
+def rest_catalog(rest_server):
+    """An empty catalog."""
+    return rest_server.new_catalog()
+
+
+# And those that a test may stop.
+
+
+@pytest.fixture
+def own_keycloak(tmp_path_factory):
+    with Keycloak(tmp_path_factory.mktemp("keycloak")) as started:
+        yield started
+
+
+@pytest.fixture
+def own_postgresql(tmp_path_factory):
+    with PostgreSQL(tmp_path_factory.mktemp("postgresql")) as started:
         yield started

@@ -3,38 +3,70 @@
 import ast
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
 import urllib.parse
 import uuid
+from secrets import token_hex
+from typing import NamedTuple
 
+import lightgbm
+import pandas as pd
 import pytest
 from conftest import ROOT, SLOWER, Server
 from deployments import body, finished, until
 from models import numbers, train, train_slow, with_ids
 from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 from services.proxy import Fault, Proxy
+from services.session import shared, taking_turns
 from services.stack import Stack
 from test_mlflow import log_model
 
+AREAS = ["dispatch/airflow", "python/slipway"]
+EXAMPLE = "test_a_logical_date_twice"
+
+SPREAD = 3  # most of what a test does here is to wait for Airflow
 PATIENCE = 180
 DAG_FOLDER = "s3://dags/airflow"
+BUSY = pytest.mark.xdist_group("airflow-busy")  # these share a table and a model that keep a run busy
+
+
+@pytest.fixture(scope="session")
+def everything(postgresql, keycloak):
+    """The stack that all workers share."""
+
+    def make(folder):
+        subprocess.run([ROOT / "tools/wheel", "--into", ROOT / ".deps/airflow"], check=True)
+        folder.mkdir(parents=True)
+        key = folder / "platform.psk"
+        key.write_text(token_hex(32))
+        key.chmod(0o600)
+        worker = {"SLIPWAY_REPORT_SECONDS": "3"}
+        return Stack(folder, key, worker=worker, postgresql=postgresql, keycloak=keycloak)
+
+    return shared("stack", make)
+
+
+@pytest.fixture(autouse=True)
+def turn(request):
+    """Whoever stops a part of the stack has it alone meanwhile."""
+    with taking_turns("stack", alone=request.node.get_closest_marker("alone") is not None):
+        yield
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("stack")
-    subprocess.run([ROOT / "tools/wheel", "--into", ROOT / ".deps/airflow"], check=True)
-    with Stack(folder, folder / "data/platform.psk", worker={"SLIPWAY_REPORT_SECONDS": "3"}) as started:
-        # Callbacks and catalog come through proxies, which lose what a test wants lost.
-        with (
-            Proxy("") as started.callbacks,
-            Proxy(started.catalog.url) as started.catalog_proxy,
-            Proxy(started.airflow.url) as started.airflow_proxy,
-        ):
-            (folder / "data").mkdir()
-            yield started
+def stack(everything, tmp_path_factory):
+    """It, with what is this worker's own: a database, a folder, and the proxies that lose what a test wants lost."""
+    everything.database = everything.postgresql.new_database()
+    everything.folder = tmp_path_factory.mktemp("stack")
+    with (
+        Proxy("") as everything.callbacks,
+        Proxy(everything.catalog.url) as everything.catalog_proxy,
+        Proxy(everything.airflow.url) as everything.airflow_proxy,
+    ):
+        yield everything
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +77,9 @@ def slipway(stack):
 
 
 def serve(stack, settings: dict | None = None, data="data", environment: dict | None = None) -> Server:
+    """A server with the key that Airflow's workers have."""
+    (stack.folder / data).mkdir()
+    shutil.copy2(stack.psk_file, stack.folder / data)
     wanted = {**stack.settings(stack.callbacks.url), "catalogs.lake.uri": stack.catalog_proxy.url, **(settings or {})}
     started = Server(stack.folder / data, wanted, {**stack.environment(), **(environment or {})})
     if data == "data":
@@ -52,37 +87,68 @@ def serve(stack, settings: dict | None = None, data="data", environment: dict | 
     return started
 
 
-class World:
-    """A table, a model and a deployment of their own for each test."""
+class Scored(NamedTuple):
+    """A model in MLflow, and rows in a table of the namespace `place`."""
 
-    def __init__(self, stack, slipway, rows=500, make=train):
-        self.stack, self.slipway = stack, slipway
+    model: str
+    booster: lightgbm.Booster
+    place: str
+    frame: pd.DataFrame
+
+
+def opened(stack) -> PyIcebergRest:
+    access = stack.environment()
+    return PyIcebergRest(
+        "lake",
+        uri=stack.catalog.url,
+        **{
+            "s3.endpoint": stack.s3.url,
+            "s3.access-key-id": access["AWS_ACCESS_KEY_ID"],
+            "s3.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
+            "s3.region": "us-east-1",
+        },
+    )
+
+
+def scored(stack, booster, rows: int) -> Scored:
+    name, catalog = f"m{uuid.uuid4().hex[:8]}", opened(stack)
+    catalog.create_namespace(name)
+    frame = numbers(rows)
+    source = with_ids(frame)
+    catalog.create_table(f"{name}.t", source.schema).append(source)
+    log_model(stack.mlflow.url, name, booster)
+    return Scored(name, booster, name, frame)
+
+
+@pytest.fixture(scope="module")
+def small(stack):
+    return scored(stack, train(numbers(300)), 500)
+
+
+@pytest.fixture(scope="module")
+def large(stack):
+    """The worker's program is the wheel's, never a sanitized one."""
+    return scored(stack, train_slow(numbers(300)), 600_000)
+
+
+class World:
+    """A deployment of its own for each test, and the namespace that it writes to."""
+
+    def __init__(self, stack, slipway, what: Scored):
+        self.stack, self.slipway, self.what = stack, slipway, what
         self.name = f"w{uuid.uuid4().hex[:8]}"
-        access = stack.environment()
-        self.catalog = PyIcebergRest(
-            "lake",
-            uri=stack.catalog.url,
-            **{
-                "s3.endpoint": stack.s3.url,
-                "s3.access-key-id": access["AWS_ACCESS_KEY_ID"],
-                "s3.secret-access-key": access["AWS_SECRET_ACCESS_KEY"],
-                "s3.region": "us-east-1",
-            },
-        )
+        self.catalog = opened(stack)
         self.catalog.create_namespace(self.name)
-        self.frame = numbers(rows)
-        source = with_ids(self.frame)
-        self.catalog.create_table(f"{self.name}.t", source.schema).append(source)
-        self.booster = make(numbers(300))
-        log_model(stack.mlflow.url, self.name, self.booster)
-        self.all = f"/api/models/{self.name}/deployments"
-        self.one = f"{self.all}/d"
+        self.booster, self.frame = what.booster, what.frame
+        self.all = f"/api/models/{what.model}/deployments"
+        self.one = f"{self.all}/{self.name}"
 
     def body(self, **changes):
         return body(
             **{
-                "model__model_name": self.name,
-                "source__schema": self.name,
+                "name": self.name,
+                "model__model_name": self.what.model,
+                "source__schema": self.what.place,
                 "target__schema": self.name,
                 "source__catalog": "lake",
                 "target__catalog": "lake",
@@ -130,19 +196,27 @@ class World:
         assert sorted(self.run_ids()) == sorted(run["run_id"] for run in runs)
 
 
+def left_behind(world) -> None:
+    """Every DAG that stays is parsed again and again."""
+    if world.slipway.process.poll() is None and world.get().get("status") not in (None, "archived"):
+        world.slipway.call("DELETE", world.one)
+
+
 @pytest.fixture
-def world(stack, slipway):
+def world(stack, slipway, small):
     stack.callbacks.rule = stack.catalog_proxy.rule = stack.airflow_proxy.rule = lambda _: None
-    return World(stack, slipway)
+    made = World(stack, slipway, small)
+    yield made
+    left_behind(made)
 
 
 @pytest.fixture
-def busy(stack, slipway):
+def busy(stack, slipway, large):
     """One whose runs take some seconds."""
     stack.callbacks.rule = stack.catalog_proxy.rule = lambda _: None
-    return World(
-        stack, slipway, rows=600_000, make=train_slow
-    )  # the worker's program is the wheel's, never a sanitized one
+    made = World(stack, slipway, large)
+    yield made
+    left_behind(made)
 
 
 def dag_object(stack, made) -> str:
@@ -308,10 +382,11 @@ def test_names_that_look_alike(stack, slipway, world):
         status, made, _ = slipway.call("POST", path, world.body(model__model_name=name))
         assert status == 201, made
         ids.append(made["dag_id"])
-        assert slipway.call("DELETE", f"{path}/d")[0] == 200
+        assert slipway.call("DELETE", f"{path}/{world.name}")[0] == 200
     assert ids[0] != ids[1] and ids[0].rsplit(".", 1)[0] == ids[1].rsplit(".", 1)[0]
 
 
+@BUSY
 def test_cancel(stack, slipway, busy):
     busy.active()
     run = busy.trigger()
@@ -326,6 +401,7 @@ def test_cancel(stack, slipway, busy):
     assert not busy.catalog.table_exists(f"{busy.name}.p")
 
 
+@BUSY
 @pytest.mark.parametrize("state", ["success", "failed"])
 def test_marked_by_hand_in_airflow(stack, slipway, busy, state):
     """While it runs: the task is ended, nothing is committed, and the record says so."""
@@ -358,6 +434,7 @@ def scoring(run_id: str) -> int | None:
     return None
 
 
+@BUSY
 def test_a_worker_that_is_killed(stack, slipway, busy):
     """kill -9 of the scoring process: Airflow tries again, one copy."""
     busy.active()
@@ -368,6 +445,8 @@ def test_a_worker_that_is_killed(stack, slipway, busy):
     busy.assert_one_copy([run])
 
 
+@pytest.mark.alone
+@BUSY
 def test_airflow_is_killed_in_the_middle(stack, slipway, busy):
     """Scheduler, API server and worker at once, kill -9, and started again: the run ends, one copy."""
     busy.active()
@@ -380,6 +459,7 @@ def test_airflow_is_killed_in_the_middle(stack, slipway, busy):
     busy.assert_one_copy([run])
 
 
+@BUSY
 def test_slipway_is_killed_in_the_middle(stack, busy):
     """kill -9 after the trigger and before the run's end; the next server finds out what became of it."""
     server = busy.slipway
@@ -411,6 +491,8 @@ def test_every_callback_is_lost(stack, slipway, world):
     world.assert_one_copy([run])
 
 
+@pytest.mark.alone
+@BUSY
 def test_s3_is_restarted_in_the_middle(stack, slipway, busy):
     busy.active()
     run = busy.trigger()
@@ -444,7 +526,6 @@ def test_the_answer_of_the_commit_is_lost(stack, slipway, world):
 def second(stack, world, request):
     """A server whose Airflow is behind a proxy; `request.param`: its settings."""
     data = f"second-{uuid.uuid4().hex[:6]}"
-    (stack.folder / data).mkdir()
     settings = {
         "airflow.url": stack.airflow_proxy.url,
         "store.location": str(stack.folder / data / "slipway.db"),
@@ -540,7 +621,6 @@ def test_a_bucket_that_takes_nothing(stack, world, status, code):
         headers={"Content-Type": "application/xml"},
     )
     data = f"second-{uuid.uuid4().hex[:6]}"
-    (stack.folder / data).mkdir()
     with Proxy(stack.s3.url, lambda seen: refuse if seen.method == "PUT" else None) as bucket:
         server = serve(
             stack,
@@ -569,7 +649,6 @@ def test_a_bucket_that_takes_nothing(stack, world, status, code):
 def test_clocks_that_differ(stack, world, offset):
     """Slipway's clock is a minute off Airflow's: a life, and a run of Airflow's own, all the same."""
     data = f"second-{uuid.uuid4().hex[:6]}"
-    (stack.folder / data).mkdir()
     server = serve(
         stack,
         {"store.location": str(stack.folder / data / "slipway.db")},

@@ -8,6 +8,8 @@ from deployments import ALL, ONE, body, fill, finished, until
 from services.airflow2 import PASSWORD, USER, Airflow2
 from services.process import free_port
 
+AREAS = ["dispatch/airflow", "python/slipway"]
+
 PATIENCE = 180
 
 

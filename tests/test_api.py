@@ -10,6 +10,11 @@ from conftest import SLOWER, Server, signature_of
 from deployments import ONE, body, finished, ready, until  # noqa: F401 (a fixture)
 from models import numbers, train, with_ids
 
+AREAS = ["server", "dispatch", "deployments"]
+EXAMPLE = "test_create_trigger_and_read"
+
+STORES = ("sqlite", "postgresql")
+
 BUSY_ROWS = 400_000 // SLOWER  # what takes a while to score
 
 
@@ -149,8 +154,8 @@ def test_a_lost_process_is_tried_again(ready, server):
 
 
 @pytest.mark.parametrize("child_dies", [False, True])
-def test_a_restarted_server_finds_its_runs(ready, server, child_dies, request):
-    dies_with_its_server = request.config.getoption("--store") == "postgresql"
+def test_a_restarted_server_finds_its_runs(ready, server, child_dies, store):
+    dies_with_its_server = store == "postgresql"
     big(ready)
     server.call("POST", "/api/models/m/deployments", body())
     run_id = server.call("POST", f"{ONE}/trigger")[1]["run_id"]

@@ -9,6 +9,8 @@ import uuid
 
 from deployments import ALL, ONE, body, ready  # noqa: F401 (a fixture)
 
+AREAS = ["deployments"]
+
 SEQUENCES = int(os.environ.get("SLIPWAY_CALLBACK_SEQUENCES", 1000))
 FINAL = ("succeeded", "failed")
 

@@ -8,6 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 from reference_api import app
 
+AREAS = ["contract"]
+EXAMPLE = "test_content_types"
+
 reference = TestClient(app, raise_server_exceptions=False)
 VALID = {
     "name": "churn-daily",

@@ -29,6 +29,9 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 
+AREAS = ["model"]
+EXAMPLE = "test_a_run_writes_them"
+
 SIGNATURE = signature_of(f0="double", f1="double", f2="double", f3="double")
 WANTS = {"slipway.contributions": True}
 

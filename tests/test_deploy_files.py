@@ -10,6 +10,8 @@ import pytest
 import yaml
 from conftest import BINARY, ROOT
 
+AREAS = ["deploy", "server"]
+
 DEPLOY = ROOT / "deploy"
 
 

@@ -14,6 +14,9 @@ from conftest import BINARY, HANG_SECONDS
 from services.proxy import Fault, Proxy, Seen
 from test_lakes import filled, is_commit, keys, needed, rest_lake
 
+AREAS = ["iceberg", "scoring"]
+EXAMPLE = "test_an_attempt_killed_at_its_commit"
+
 INTERLEAVINGS = int(os.environ.get("SLIPWAY_INTERLEAVINGS", 20))
 SEED = int(os.environ.get("SLIPWAY_SEED", 18))
 

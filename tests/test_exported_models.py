@@ -18,6 +18,9 @@ from sklearn import ensemble, linear_model, tree
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
+AREAS = ["model"]
+EXAMPLE = "test_an_exported_model_is_kept_and_a_run_uses_it"
+
 FRAME = numbers(1500, missing=0.0)
 HOLES = numbers(1500, missing=0.1)
 RNG = np.random.default_rng(2)

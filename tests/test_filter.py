@@ -11,6 +11,9 @@ import pytest
 from conftest import signature_of
 from models import numbers, train
 
+AREAS = ["expression"]
+EXAMPLE = "test_errors_carry_the_position"
+
 FILTERS = [
     "a NOT IN (1, NULL)",
     "b = 'NaN'",

@@ -16,6 +16,10 @@ from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 from pyiceberg.catalog.sql import SqlCatalog
 from services.iceberg_rest import RestCatalog
 from services.proxy import Fault, Proxy
+from services.session import shared
+
+AREAS = ["iceberg", "scoring"]
+EXAMPLE = "test_a_filter_prunes_files"
 
 LOST = [Fault(drop=True), *(Fault(status=status) for status in (419, 500, 502, 503, 504))]
 
@@ -39,26 +43,18 @@ def filled(lake: Lake, rows: int = 500) -> Lake:
     return lake
 
 
-def rest_lake(folder, s3, server, uri=None, environment=None) -> Lake:
-    """Without the tables, and the files, of the test before."""
-    catalog = PyIcebergRest("lake", uri=server.url, **s3_properties(s3))
-    for schema in catalog.list_namespaces():
-        for table in catalog.list_tables(schema):
-            location = catalog.load_table(table).location()
-            catalog.drop_table(table)
-            bucket, _, prefix = location.removeprefix("s3://").partition("/")
-            for item in s3.client.list_objects_v2(Bucket=bucket, Prefix=prefix + "/").get("Contents", []):
-                s3.client.delete_object(Bucket=bucket, Key=item["Key"])
-        catalog.drop_namespace(schema)
+def rest_lake(folder, s3, catalog, uri=None, environment=None) -> Lake:
+    """Tables of `catalog`, which a run reaches at `uri`."""
+    opened = PyIcebergRest("lake", uri=catalog.url, **s3_properties(s3))
     place = {
         "name": "lake",
         "kind": "rest",
-        "uri": uri or server.url,
+        "uri": uri or catalog.url,
         "warehouse": "",
         "oauth2_server_uri": "",
         "scope": "",
     }
-    return Lake(folder, catalog, place, {"AWS_ENDPOINT_URL": s3.url, **s3.environment(), **(environment or {})})
+    return Lake(folder, opened, place, {"AWS_ENDPOINT_URL": s3.url, **s3.environment(), **(environment or {})})
 
 
 def sql_lake(folder, s3, warehouse, uri) -> Lake:
@@ -79,13 +75,11 @@ def remote(request, tmp_path, s3, warehouse):
     if request.param == "rest":
         yield filled(rest_lake(tmp_path, s3, request.getfixturevalue("rest_catalog")))
     elif request.param == "rest that vends":
-        with RestCatalog(tmp_path / "server", f"{warehouse}/{uuid.uuid4().hex}", s3, vends=True) as server:
-            lake = filled(rest_lake(tmp_path, s3, server))
-            lake.environment = {
-                "AWS_ENDPOINT_URL": s3.url,
-                "AWS_EC2_METADATA_DISABLED": "true",
-            }  # no credentials but the catalog's
-            yield lake
+        server = shared("rest-vends", lambda folder: RestCatalog(folder, f"{warehouse}/vends", s3, vends=True))
+        lake = filled(rest_lake(tmp_path, s3, server.new_catalog()))
+        # No credentials but the catalog's.
+        lake.environment = {"AWS_ENDPOINT_URL": s3.url, "AWS_EC2_METADATA_DISABLED": "true"}
+        yield lake
     elif request.param == "sql on postgresql":
         yield filled(sql_lake(tmp_path, s3, warehouse, request.getfixturevalue("postgresql").new_database()))
     else:
@@ -347,7 +341,7 @@ def test_a_warehouse_that_takes_nothing(tmp_path, s3, rest_catalog, status, code
     with Proxy(s3.url, lambda seen: refuse if seen.method in ("PUT", "POST") else None) as bucket:
         lake.environment |= {"AWS_ENDPOINT_URL": bucket.url, "MLFLOW_S3_ENDPOINT_URL": ""}
         failed = lake.score(ok=False)[-1]
-    assert failed["kind"] == "unavailable" and "s3://warehouse/rest/ml/p/" in failed["message"], failed
+    assert failed["kind"] == "unavailable" and f"{rest_catalog.location}/ml/p/" in failed["message"], failed
     assert set(keys(s3, lake)) == before and len(lake.rows()) == 500
 
 
@@ -416,15 +410,15 @@ def test_a_catalog_that_is_down(tmp_path, s3, rest_catalog):
     assert failed["kind"] == "unavailable" and "catalog 'lake'" in failed["message"], failed
 
 
-def test_a_database_that_goes_away_and_comes_back(tmp_path, s3, warehouse, postgresql):
+def test_a_database_that_goes_away_and_comes_back(tmp_path, s3, warehouse, own_postgresql):
     """The SQL catalog connects again."""
-    lake = filled(sql_lake(tmp_path, s3, warehouse, postgresql.new_database()))
+    lake = filled(sql_lake(tmp_path, s3, warehouse, own_postgresql.new_database()))
     lake.score()
-    postgresql.stop()
+    own_postgresql.stop()
     try:
         assert lake.score(ok=False)[-1]["kind"] == "unavailable"
     finally:
-        postgresql.start()
+        own_postgresql.start()
     lake.catalog.engine.dispose()
     lake.score()
     until(lambda: len(lake.rows()), lambda rows: rows == 500)

@@ -11,6 +11,11 @@ from conftest import SLOWER, Server
 from deployments import ALL, ONE, body, finished, ready, until  # noqa: F401 (a fixture)
 from models import numbers, with_ids
 
+AREAS = ["server", "deployments", "dispatch"]
+EXAMPLE = "test_stop_start_and_archive"
+
+STORES = ("sqlite", "postgresql")
+
 BUSY_ROWS = 1_500_000 // SLOWER  # what takes a while to score
 
 CALLBACK = f"{ONE}/runs"

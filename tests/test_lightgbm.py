@@ -12,6 +12,9 @@ from mlflow.models import infer_signature
 from models import numbers, train, with_ids
 from parity import check
 
+AREAS = ["model/forest", "model/lightgbm"]
+EXAMPLE = "test_integer_float32_and_boolean_columns"
+
 OBJECTIVES = {
     "binary": {"objective": "binary", "sigmoid": 1.7},
     "regression": {"objective": "regression"},

@@ -17,6 +17,9 @@ from mlflow import MlflowClient
 from models import numbers, train, with_ids
 from services.mlflow_server import MLflow
 
+AREAS = ["registry"]
+EXAMPLE = "test_a_version_and_an_alias"
+
 BUSY_ROWS = 500_000 // SLOWER  # what takes a while to score
 
 SIGNATURE = signature_of(f0="double", f1="double", f2="double", f3="double")

@@ -15,6 +15,9 @@ from conftest import BINARY
 from mlflow.models import infer_signature
 from parity import predict
 
+AREAS = ["model", "cli"]
+EXAMPLE = "test_inspect_tells_the_parameters_and_why_python_scores"
+
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # models carry this module's classes along
 RNG = np.random.default_rng(7)
 FRAME = pd.DataFrame(

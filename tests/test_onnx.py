@@ -10,6 +10,9 @@ from mlflow.models import infer_signature
 from models import numbers
 from parity import assert_equal, engine, predict
 
+AREAS = ["model/python"]
+EXAMPLE = "test_one_matrix_of_all_columns"
+
 helper = onnx.helper
 
 

@@ -12,6 +12,9 @@ from conftest import Server
 from deployments import ready  # noqa: F401 (a fixture)
 from openapi_spec_validator import validate
 
+AREAS = ["contract", "server"]
+EXAMPLE = "test_the_document_is_valid"
+
 SECONDS = os.environ.get("SLIPWAY_SCHEMATHESIS_SECONDS")  # for a longer search, with new cases each time
 HOW = ["--max-time", SECONDS] if SECONDS else ["--max-time", "20", "--generation-deterministic"]
 

@@ -31,6 +31,9 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
+AREAS = ["model"]
+EXAMPLE = "test_a_run_scores_a_pipeline"
+
 RNG = np.random.default_rng(4)
 ROWS = 1500
 NUMBERS = numbers(ROWS, missing=0.0) * [1, 100, 1e-3, 1e5] + [0, 50, 0, -1e6]

@@ -22,6 +22,9 @@ from parity import bits
 from sklearn.ensemble import ExtraTreesClassifier, IsolationForest, RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+AREAS = ["model"]
+EXAMPLE = "test_a_run_writes_them"
+
 FRAME = numbers(1200, missing=0.0)
 TWO = (FRAME["f0"] * FRAME["f1"] > 0).astype(int).to_numpy()
 WORDS = np.array(["low", "mid", "high"])[np.digitize(FRAME["f0"], [-0.5, 0.5])]

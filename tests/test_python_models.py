@@ -29,6 +29,9 @@ from mlflow.types.schema import Array
 from parity import check, predict
 from pyiceberg.types import ListType
 
+AREAS = ["model/python"]
+EXAMPLE = "test_numbers_strings_and_several_columns"
+
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # models carry this module's functions along
 ROWS = 1000
 

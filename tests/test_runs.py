@@ -16,6 +16,9 @@ from conftest import BINARY, signature_of
 from models import numbers, train, with_ids
 from pyiceberg.transforms import MonthTransform
 
+AREAS = ["iceberg", "scoring"]
+EXAMPLE = "test_overwrite_replaces_the_day_and_only_the_day"
+
 DAY = "2024-03-01T06:00:00Z"
 KILLS = int(os.environ.get("SLIPWAY_KILLS", "12"))
 

@@ -29,6 +29,9 @@ from ipaddress import ip_address
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
+AREAS = ["http", "server"]
+EXAMPLE = "test_metrics_and_logs"
+
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # models carry this module's functions along
 
 

@@ -18,6 +18,9 @@ from conftest import BINARY, Lake, Server
 from deployments import body, fill, finished, until
 from services.keycloak import SERVICE_CLIENT, SERVICE_SECRET
 
+AREAS = ["auth"]
+EXAMPLE = "test_a_user_key_lists_only_what_its_roles_allow"
+
 REFRESH = 1  # seconds; 60 by default
 
 
@@ -299,16 +302,16 @@ def test_tokens_that_are_not_valid(server, keycloak):
     assert good not in server.log_file.read_text()
 
 
-def test_keycloak_down(keycloak, tmp_path):
+def test_keycloak_down(own_keycloak, tmp_path):
     """Known keys go on working, unknown ones get 503, and a server that starts meanwhile is not ready, and says why."""
     lake = fill(Lake(tmp_path))
-    server = Server(lake.dir, sign_in_settings(keycloak))
+    server = Server(lake.dir, sign_in_settings(own_keycloak))
     try:
-        token = keycloak.token("scientist")
+        token = own_keycloak.token("scientist")
         assert server.call("GET", "/api/deployments", token=token)[0] == 200
         key = make_key(server, token)["psk"]
         assert server.call("GET", "/api/deployments", psk=key)[0] == 200
-        keycloak.stop()
+        own_keycloak.stop()
         try:
             assert server.call("GET", "/api/deployments", token=token)[0] == 200
             time.sleep(REFRESH)  # what was looked up is old now, and is what there is
@@ -318,13 +321,13 @@ def test_keycloak_down(keycloak, tmp_path):
             status, answer, headers = server.call("GET", "/api/deployments", token=unknown)
             assert status == 503 and "Retry-After" in headers, answer
             server.stop()
-            server = Server(lake.dir, sign_in_settings(keycloak))
+            server = Server(lake.dir, sign_in_settings(own_keycloak))
             status, answer, _ = server.call("GET", "/readyz")
             assert status == 503 and "issuer" in answer["detail"]
             assert server.call("GET", "/api/deployments", token=token)[0] == 503
             assert server.call("GET", "/api/deployments")[0] == 200
         finally:
-            keycloak.start()
+            own_keycloak.start()
         until(lambda: server.call("GET", "/api/deployments", token=token)[0], lambda status: status == 200, 30)
         assert server.call("GET", "/readyz")[0] == 200
     finally:

@@ -5,6 +5,8 @@ import subprocess
 
 from conftest import BINARY
 
+AREAS = ["database", "deployments"]
+
 
 def test_the_store(postgresql):
     done = subprocess.run(

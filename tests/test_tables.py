@@ -6,6 +6,9 @@ from conftest import signature_of
 from models import numbers, train, with_ids
 from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform, MonthTransform, TruncateTransform
 
+AREAS = ["iceberg"]
+EXAMPLE = "test_schema_evolution_of_the_source"
+
 
 @pytest.fixture
 def modelled(lake):

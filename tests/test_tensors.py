@@ -21,6 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBRegressor
 
+AREAS = ["model"]
+EXAMPLE = "test_a_run_reads_the_named_columns_of_its_table"
+
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # models carry this module's classes along
 RNG = np.random.default_rng(3)
 NAMES = ["a", "b", "c"]

@@ -8,6 +8,9 @@ from conftest import Lake, Server
 from cryptography.hazmat.primitives.asymmetric import rsa
 from issuer import Issuer
 
+AREAS = ["auth"]
+EXAMPLE = "test_forged"
+
 
 @pytest.fixture(scope="module")
 def issuer():

@@ -7,12 +7,16 @@ import random
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import SLOWER, Lake, Server, signature_of
 from deployments import ALL, ONE, body, fill, finished, until
 from models import numbers, train_slow, with_ids
+
+AREAS = ["dispatch", "deployments", "database"]
+EXAMPLE = "test_keys_and_lists_are_shared"
 
 BUSY_ROWS = 600_000 // SLOWER  # what takes a while to score
 
@@ -55,17 +59,22 @@ class Pair:
 
 
 @pytest.fixture
-def pair(tmp_path, lake, postgresql):
+def pair_on(tmp_path, lake):
     fill(lake)
     made = []
 
-    def make(**settings) -> Pair:
-        made.append(Pair(lake, postgresql, tmp_path, settings))
+    def make(cluster, **settings) -> Pair:
+        made.append(Pair(lake, cluster, tmp_path, settings))
         return made[0]
 
     yield make
     for servers in made:
         servers.stop()
+
+
+@pytest.fixture
+def pair(pair_on, postgresql):
+    return partial(pair_on, postgresql)
 
 
 def runs_in_snapshots(lake, table: str) -> list[str]:
@@ -197,10 +206,10 @@ def test_what_is_cancelled_at_one_server_ends_at_the_other(pair):
     assert not servers.lake.catalog.table_exists("ml.p") and not servers.lake.files()
 
 
-def test_the_database_goes_away_for_a_while(pair, postgresql):
-    servers = pair()
+def test_the_database_goes_away_for_a_while(pair_on, own_postgresql):
+    servers = pair_on(own_postgresql)
     servers.servers[0].call("POST", ALL, body())
-    postgresql.stop()
+    own_postgresql.stop()
     try:
         status, answer, headers = servers.servers[0].call("GET", "/api/deployments")
         assert status == 503 and "Retry-After" in headers, answer
@@ -209,7 +218,7 @@ def test_the_database_goes_away_for_a_while(pair, postgresql):
             servers.servers[0].call("GET", "/readyz")[0] == 503 and servers.servers[0].call("GET", "/healthz")[0] == 200
         )
     finally:
-        postgresql.start()
+        own_postgresql.start()
     until(lambda: servers.servers[0].call("GET", "/readyz")[0], lambda status: status == 200)
     assert servers.servers[1].call("POST", ALL, body(name="e"))[0] == 201
     run_id = servers.servers[0].call("POST", f"{ONE}/trigger")[1]["run_id"]

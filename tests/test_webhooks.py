@@ -9,6 +9,11 @@ import standardwebhooks
 from conftest import Server
 from deployments import ONE, body, finished, ready, until  # noqa: F401 (a fixture)
 
+AREAS = ["webhooks"]
+EXAMPLE = "test_a_run_is_told_of_and_signed"
+
+STORES = ("sqlite", "postgresql")
+
 SECRET = "whsec_c2VjcmV0LWZvci10ZXN0cy1vZi13ZWJob29rcw=="
 
 

@@ -1,5 +1,6 @@
 """The wheel in fresh environments: the program, the client, the plugin of MLflow."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,6 +11,11 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Server, signature_of
 from deployments import ALL, fill
+from services.process import DEPS
+from services.session import locked
+
+AREAS = ["python/slipway"]
+SPREAD = 2
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 
@@ -31,10 +37,32 @@ def wheel() -> Path:
     return next((ROOT / "dist").glob("*.whl"))
 
 
+def pip(environment: Path, *arguments) -> None:
+    command = [environment / "bin/python", "-m", "pip", "-q", "--disable-pip-version-check", *arguments]
+    subprocess.run(command, check=True)
+
+
 def environment_with(wheel: Path, python: str, folder: Path, *options: str) -> Path:
-    subprocess.run([python, "-m", "venv", folder], check=True)
-    subprocess.run([folder / "bin/pip", "install", "-q", "--disable-pip-version-check", *options, wheel], check=True)
+    """A fresh environment, with the wheel and what it asks for. pyarrow, which takes long, is linked from one that is
+    kept; pip decides all the same whether it is what the wheel wants."""
+    wanted = next(line for line in (ROOT / "python/requirements.txt").read_text().splitlines() if "pyarrow" in line)
+    kept = DEPS / "wheel-environments" / hashlib.sha256(f"{python} {wanted}".encode()).hexdigest()[:12]
+    with locked("wheel-environments"):
+        if not kept.exists():
+            made = kept.with_suffix(".new")
+            shutil.rmtree(made, ignore_errors=True)
+            subprocess.run([python, "-m", "venv", made], check=True)
+            pip(made, "install", wanted)
+            made.rename(kept)
+    shutil.copytree(kept, folder, symlinks=True, copy_function=link)
+    pip(folder, "install", *options, wheel)
+    pip(folder, "check")
     return folder / "bin"
+
+
+def link(source: str, target: str) -> None:
+    """Files of packages are shared; those that pip writes again are removed by it before, not changed."""
+    shutil.copy2(source, target, follow_symlinks=False) if os.path.islink(source) else os.link(source, target)
 
 
 SCRIPT = """

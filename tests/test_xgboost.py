@@ -11,6 +11,9 @@ from conftest import signature_of
 from models import numbers
 from parity import check, edge_rows
 
+AREAS = ["model/forest", "model/xgboost"]
+EXAMPLE = "test_columns_of_other_types"
+
 OBJECTIVES = {
     "binary:logistic": {},
     "binary:logitraw": {},

@@ -1,5 +1,4 @@
-"""Airflow 3: scheduler, DAG processor, API server and triggerer, with DAGs from a bucket and PostgreSQL or SQLite
-behind it."""
+"""Airflow 3: scheduler, DAG processor and API server, with DAGs from a bucket and PostgreSQL behind it."""
 
 import json
 import os
@@ -12,18 +11,40 @@ from .process import DEPS, Process, Service, answers, free_port
 HOME = DEPS / "airflow"
 PARTS = {"api-server": [], "scheduler": ["--skip-serve-logs"], "dag-processor": []}
 USER, PASSWORD = "slipway", "airflow-for-tests"
+MIGRATED = "airflow_migrated"  # the prepared cluster's database that Airflow's is a copy of
+
+
+def prepare(folder: Path, database: str) -> None:
+    """Makes Airflow's tables in a database of PostgreSQL, which takes it some seconds: new_database copies them."""
+    done = subprocess.run(
+        [HOME / "bin/airflow", "db", "migrate"],
+        env={
+            **os.environ,
+            "AIRFLOW_HOME": str(folder),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": driver(database),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        },
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"Airflow's database could not be prepared: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+def driver(database: str) -> str:
+    return database.replace("postgresql:", "postgresql+psycopg2:")
 
 
 class Airflow(Service):
-    """`database`: a URL of PostgreSQL, else SQLite; `dags`: an s3:// folder (then `s3` serves it) or a local one;
-    `worker`: what tasks find in their environment."""
+    """`database`: a URL of PostgreSQL that has Airflow's tables; `dags`: an s3:// folder (then `s3` serves it) or a
+    local one; `worker`: what tasks find in their environment."""
 
     def __init__(
         self,
         folder: Path,
         dags: str,
-        s3=None,
-        database: str | None = None,
+        s3,
+        database: str,
         worker: dict | None = None,
         parse_seconds: int = 2,
         port: int | None = None,
@@ -62,13 +83,12 @@ class Airflow(Service):
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API_AUTH__JWT_SECRET": "for-tests-for-tests-for-tests-for-tests-for-tests-for-tests-1234",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": (database or f"sqlite:///{self.folder}/airflow.db").replace(
-                "postgresql:", "postgresql+psycopg2:"
-            ),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": driver(database),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([{"name": "slipway", **bundle}]),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": str(parse_seconds),
             "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": str(parse_seconds),
+            # A file that changed is parsed at once, all the same.
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
@@ -89,14 +109,11 @@ class Airflow(Service):
                     "extra": {"endpoint_url": s3.url, "region_name": "us-east-1"},
                 }
             )
-        subprocess.run(
-            [HOME / "bin/airflow", "db", "migrate"],
-            env={**os.environ, **self.environment},
-            check=True,
-            capture_output=True,
-        )
         self.parts: dict[str, Process] = {}
         self.start()
+
+    def running(self) -> bool:
+        return all(part.running() for part in self.parts.values())
 
     def start(self, *names: str) -> None:
         for name in names or PARTS:

@@ -1,13 +1,30 @@
 """Airflow 2.10 with SQLite, DAGs in a folder, and basic authentication: for the older API."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
-from .process import DEPS, Process, Service, free_port
+from .process import DEPS, PREPARED, Process, Service, free_port
 
 HOME = DEPS / "airflow2"
 USER, PASSWORD = "slipway", "airflow-for-tests"
+
+
+def prepare(folder: Path) -> None:
+    """A database that has all of Airflow's tables and roles, and the user that Slipway signs in as."""
+    folder.mkdir(parents=True)
+    person = {"role": "Op", "username": USER, "password": PASSWORD, "firstname": "S", "lastname": "W"}
+    options = [word for name, value in person.items() for word in (f"--{name}", value)]
+    for command in (["db", "migrate"], ["sync-perm"], ["users", "create", *options, "--email", "slipway@example.com"]):
+        done = subprocess.run(
+            [HOME / "bin/airflow", *command],
+            env={**os.environ, "AIRFLOW_HOME": str(folder), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"Airflow 2 could not be prepared: {done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
 class Airflow2(Service):
@@ -31,32 +48,7 @@ class Airflow2(Service):
             "AIRFLOW__WEBSERVER__WARN_DEPLOYMENT_EXPOSURE": "False",
             **worker,
         }
-        for command in (
-            ["db", "migrate"],
-            ["sync-perm"],
-            [
-                "users",
-                "create",
-                "--role",
-                "Op",
-                "--username",
-                USER,
-                "--password",
-                PASSWORD,
-                "--firstname",
-                "S",
-                "--lastname",
-                "W",
-                "--email",
-                "slipway@example.com",
-            ],
-        ):
-            subprocess.run(
-                [HOME / "bin/airflow", *command],
-                env={**os.environ, **self.environment},
-                check=True,
-                capture_output=True,
-            )
+        shutil.copy(PREPARED / "airflow2/airflow.db", self.folder)
         self.process = Process(
             "airflow2-web",
             self.folder,

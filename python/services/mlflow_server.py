@@ -1,9 +1,37 @@
 """MLflow's tracking server and model registry, with artifacts by its own proxy, from a shared folder, or in S3."""
 
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
-from .process import Process, Service, free_port
+from .process import PREPARED, Process, Service, free_port
+
+ENVIRONMENT = {
+    "MLFLOW_TRACKING_URI": "",
+    "MLFLOW_ENABLE_TELEMETRY": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
+
+
+def prepare(folder: Path) -> None:
+    """An empty database of a server, which would take seconds to make it at each first start."""
+    folder.mkdir(parents=True)
+    script = (
+        "import sys; from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore; "
+        "SqlAlchemyStore(sys.argv[1], sys.argv[2])"
+    )
+    place = f"sqlite:///{folder}/mlflow.db"
+    done = subprocess.run(
+        [sys.executable, "-c", script, place, "mlflow-artifacts:/"],
+        env={**os.environ, **ENVIRONMENT},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"MLflow's database could not be prepared: {done.stderr[-2000:]}")
 
 
 class MLflow(Service):
@@ -21,6 +49,8 @@ class MLflow(Service):
     ):
         self.folder, self.port = Path(folder) / "mlflow", port or free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / "mlflow.db").exists() and proxied:
+            shutil.copy(PREPARED / "mlflow/mlflow.db", self.folder)
         self.url = f"http://127.0.0.1:{self.port}"
         artifacts = artifacts or str(self.folder / "artifacts")
         places = (
@@ -43,13 +73,7 @@ class MLflow(Service):
             f"sqlite:///{self.folder}/mlflow.db",
             *places,
         ]
-        self.environment = {
-            "MLFLOW_TRACKING_URI": "",
-            "MLFLOW_ENABLE_TELEMETRY": "false",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            **(environment or {}),
-        }
+        self.environment = {**ENVIRONMENT, **(environment or {})}
         if basic_auth:
             config = self.folder / "basic_auth.ini"
             config.write_text(

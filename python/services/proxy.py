@@ -32,7 +32,8 @@ class Seen:
 
 
 class Proxy:
-    """Forwards to `target`. `rule(seen)` gives the fault of a request, or None; all that came is in `seen`."""
+    """Forwards to `target`, which may have a path before the requests'. `rule(seen)` gives the fault of a
+    request, or None; all that came is in `seen`."""
 
     def __init__(self, target: str, rule: Callable[[Seen], Fault | None] = lambda _: None):
         self.target, self.rule, self.seen = target, rule, []
@@ -76,7 +77,7 @@ class Proxy:
                 if k.lower() not in ("connection", "keep-alive", "transfer-encoding", "expect", "content-length")
             }
             try:
-                connection.request(handler.command, fault.path or handler.path, body, kept)
+                connection.request(handler.command, target.path + (fault.path or handler.path), body, kept)
                 real = connection.getresponse()
                 text = real.read()
             except OSError:

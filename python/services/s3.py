@@ -1,5 +1,7 @@
 """An S3 server: versitygw over a folder."""
 
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import boto3
@@ -15,9 +17,15 @@ class S3(Service):
         (self.folder / "buckets").mkdir(parents=True, exist_ok=True)
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
-        self.client = boto3.client(
+
+    @cached_property
+    def client(self):
+        return boto3.client(
             "s3", endpoint_url=self.url, aws_access_key_id=ACCESS, aws_secret_access_key=SECRET, region_name="us-east-1"
         )
+
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in self.__dict__.items() if name != "client"}
 
     def start(self) -> None:
         self.process = Process(
@@ -29,7 +37,7 @@ class S3(Service):
         self.process.until_answers(self.url)
 
     def bucket(self, name: str) -> str:
-        if name not in [bucket["Name"] for bucket in self.client.list_buckets()["Buckets"]]:
+        with suppress(self.client.exceptions.BucketAlreadyOwnedByYou, self.client.exceptions.BucketAlreadyExists):
             self.client.create_bucket(Bucket=name)
         return f"s3://{name}"
 

@@ -4,9 +4,9 @@ MLflow, Airflow."""
 import json
 from pathlib import Path
 
+from .airflow import MIGRATED, Airflow
 from .airflow import PASSWORD as AIRFLOW_PASSWORD
 from .airflow import USER as AIRFLOW_USER
-from .airflow import Airflow
 from .iceberg_rest import RestCatalog
 from .keycloak import SERVICE_CLIENT, SERVICE_SECRET, Keycloak
 from .mlflow_server import MLflow
@@ -20,9 +20,18 @@ WAREHOUSE, DAGS, MODELS = "warehouse", "dags", "models"
 
 class Stack:
     """Starts what `folder` does not have running yet; what it holds from before, ports too, is used again. `psk_file`:
-    the key that Airflow's workers report with. `say` is told of each server."""
+    the key that Airflow's workers report with. `say` is told of each server. `postgresql` and
+    `keycloak` may be others'."""
 
-    def __init__(self, folder: Path, psk_file: Path, say=lambda _: None, worker: dict | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        psk_file: Path,
+        say=lambda _: None,
+        worker: dict | None = None,
+        postgresql: PostgreSQL | None = None,
+        keycloak: Keycloak | None = None,
+    ):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         remembered = self.folder / "ports.json"
@@ -37,7 +46,7 @@ class Stack:
             return service
 
         try:
-            self.postgresql = started("postgresql", PostgreSQL(self.folder, port=ports["postgresql"]))
+            self.postgresql = postgresql or started("postgresql", PostgreSQL(self.folder, port=ports["postgresql"]))
             self.s3 = started("s3", S3(self.folder, port=ports["s3"]))
             self.warehouse, self.dags, models = (self.s3.bucket(name) for name in (WAREHOUSE, DAGS, MODELS))
             self.catalog = started(
@@ -46,14 +55,14 @@ class Stack:
             self.mlflow = started(
                 "mlflow", MLflow(self.folder, models, environment=self.s3.environment(), port=ports["mlflow"])
             )
-            self.keycloak = started("keycloak", Keycloak(self.folder, port=ports["keycloak"]))
+            self.keycloak = keycloak or started("keycloak", Keycloak(self.folder, port=ports["keycloak"]))
             self.airflow = started(
                 "airflow",
                 Airflow(
                     self.folder,
                     f"{self.dags}/airflow",
                     self.s3,
-                    self.postgresql.new_database("airflow"),
+                    self.postgresql.new_database("airflow", like=MIGRATED),
                     {
                         "SLIPWAY_PSK_FILE": str(psk_file),
                         "SLIPWAY_MODEL_CACHE": str(self.folder / "worker-models"),
@@ -90,6 +99,9 @@ class Stack:
 
     def environment(self) -> dict:
         return self.s3.environment()
+
+    def running(self) -> bool:
+        return all(service.running() for service in self.services.values())
 
     def stop(self) -> None:
         for name in reversed(list(self.services)):

@@ -9,7 +9,6 @@ import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "python"))
@@ -17,7 +16,7 @@ sys.path.insert(0, str(ROOT / "python"))
 from services.airflow import PASSWORD as AIRFLOW_PASSWORD  # noqa: E402 (found by the line above)
 from services.airflow import USER as AIRFLOW_USER  # noqa: E402
 from services.keycloak import PASSWORD, USERS  # noqa: E402
-from services.process import Process  # noqa: E402
+from services.process import Process, processes, with_children  # noqa: E402
 from services.s3 import ACCESS, SECRET  # noqa: E402
 from services.stack import Stack  # noqa: E402
 
@@ -34,38 +33,6 @@ def state() -> dict[str, list[int]]:
         for name, one in known.items()
         if (alive := [pid for pid, started in one if pid in everyone and everyone[pid].started == started])
     }
-
-
-class Known(NamedTuple):
-    parent: int
-    session: int
-    started: int  # clock ticks since the machine's start
-
-
-def processes() -> dict[int, Known]:
-    """All that live on this machine, by process id (proc(5), /proc/[pid]/stat)."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit():
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if fields[0] != "Z":
-                    found[int(entry.name)] = Known(int(fields[1]), int(fields[3]), int(fields[19]))
-        except OSError:
-            continue
-    return found
-
-
-def with_children(pids: list[int]) -> set[int]:
-    """The processes, all that they started, and what of theirs outlived them: each server has a session of its own."""
-    everyone, family = processes(), set()
-    for pid in everyone:
-        ancestor = pid
-        while ancestor in everyone and ancestor not in pids:
-            ancestor = everyone[ancestor].parent
-        if ancestor in pids or everyone[pid].session in pids:
-            family.add(pid)
-    return family
 
 
 def mebibytes(pids: list[int]) -> int:
@@ -98,7 +65,7 @@ def up() -> None:
     try:
         for name, service in stack.services.items():
             parts = service.parts.values() if name == "airflow" else [service.process]
-            pids[name] = [part.process.pid for part in parts]
+            pids[name] = [part.pid for part in parts]
         load(stack)
         say("demo data")
         url = f"http://127.0.0.1:{stack.ports['slipway']}"
@@ -108,7 +75,7 @@ def up() -> None:
         slipway = Process(
             "slipway", FOLDER, [ROOT / "build/release/bin/slipway", "--data-dir", DATA, "serve"], stack.environment()
         )
-        pids["slipway"] = [slipway.process.pid]
+        pids["slipway"] = [slipway.pid]
         slipway.until_answers(f"{url}/healthz")
         say("slipway")
     except BaseException:
