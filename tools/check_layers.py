@@ -10,6 +10,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import selection
+
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = tomllib.loads((ROOT / "tools/layers.toml").read_text())
 WIDTH = 120
@@ -43,7 +45,7 @@ def problems() -> list[str]:
                 found.append(f"{name}: includes {include}, but {layer} may not depend on {to} (tools/layers.toml)")
         if layer != "base" and name not in ALLOWED and BANNED.search(text):
             found.append(f"{name}: uses {BANNED.search(text).group()}, which only base/ may")
-    return found + too_wide()
+    return found + too_wide() + selection.problems()
 
 
 def too_wide() -> list[str]:
