@@ -14,6 +14,30 @@
 
 namespace slipway::iceberg {
 
+namespace {
+
+/// Tells partitions apart, which their folders do not always: a null and the text "null" have the same.
+std::string KeyOf(const PartitionTuple& partition) {
+  std::string key;
+  auto append = [&key](const auto& value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  for (const auto& value : partition) {
+    key += static_cast<char>(value.index());
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      append(text->size());
+      key += *text;
+    } else if (const auto* number = std::get_if<int64_t>(&value)) {
+      append(*number);
+    } else if (const auto* real = std::get_if<double>(&value)) {
+      append(*real);
+    } else if (const auto* flag = std::get_if<bool>(&value)) {
+      append(*flag);
+    }
+  }
+  return key;
+}
+
+}  // namespace
+
 PartitionedWriter::PartitionedWriter(const Table& table, std::string run_id, size_t open_files, int64_t file_bytes)
     : table_(table),
       spec_(table.metadata.DefaultSpec()),
@@ -65,13 +89,13 @@ Result<> PartitionedWriter::Write(const std::shared_ptr<arrow::RecordBatch>& bat
   for (int64_t row = 0; row < batch->num_rows(); ++row) {
     ASSIGN(auto partition, PartitionOf(*batch, row));
     if (last == nullptr || last->partition != partition) {
-      last = &groups[PartitionPath(spec_, table_.metadata.schema, partition)];
+      last = &groups[KeyOf(partition)];
       last->partition = std::move(partition);
     }
     ARROW_TRY(last->rows.Append(row));
   }
   if (groups.size() == 1) return WriteTo(groups.begin()->second.partition, *batch);
-  for (auto& [path, group] : groups) {
+  for (auto& [key, group] : groups) {
     ARROW_ASSIGN(auto rows, group.rows.Finish());
     ARROW_ASSIGN(auto taken, arrow::compute::Take(arrow::Datum(batch), arrow::Datum(rows)));
     TRY(WriteTo(group.partition, *taken.record_batch()));
@@ -80,24 +104,25 @@ Result<> PartitionedWriter::Write(const std::shared_ptr<arrow::RecordBatch>& bat
 }
 
 Result<> PartitionedWriter::WriteTo(const PartitionTuple& partition, const arrow::RecordBatch& rows) {
-  auto path = PartitionPath(spec_, table_.metadata.schema, partition);
-  auto found = files_.find(path);
+  auto key = KeyOf(partition);
+  auto found = files_.find(key);
   if (found == files_.end()) {
     if (files_.size() >= open_files_) {
       auto largest = std::ranges::max_element(files_, {}, [](const auto& item) { return item.second.writer->bytes(); });
       TRY(Close(std::string(largest->first)));
     }
+    auto path = PartitionPath(spec_, table_.metadata.schema, partition);
     locations_.push_back(NewDataFileLocation(table_, path, run_id_));
     ASSIGN(auto writer, DataFileWriter::Open(*table_.io, locations_.back(), table_.metadata.schema.fields));
-    found = files_.emplace(path, OpenFile{partition, std::move(writer)}).first;
+    found = files_.emplace(key, OpenFile{partition, std::move(writer)}).first;
   }
   TRY(found->second.writer->Write(rows));
-  if (found->second.writer->bytes() >= file_bytes_) TRY(Close(path));
+  if (found->second.writer->bytes() >= file_bytes_) TRY(Close(key));
   return {};
 }
 
-Result<> PartitionedWriter::Close(const std::string& path) {
-  auto found = files_.find(path);
+Result<> PartitionedWriter::Close(const std::string& key) {
+  auto found = files_.find(key);
   ASSIGN(auto file, found->second.writer->Finish());
   file.spec_id = spec_.spec_id;
   file.partition = found->second.partition;

@@ -35,14 +35,14 @@ class PartitionedWriter {
   Result<PartitionTuple> PartitionOf(const arrow::RecordBatch& batch, int64_t row) const;
   bool IsOnePartition(const arrow::RecordBatch& batch) const;
   Result<> WriteTo(const PartitionTuple& partition, const arrow::RecordBatch& rows);
-  Result<> Close(const std::string& path);
+  Result<> Close(const std::string& key);
 
   const Table& table_;
   const PartitionSpec& spec_;
   std::string run_id_;
   size_t open_files_;
   int64_t file_bytes_;
-  std::map<std::string, OpenFile> files_;  ///< by partition path
+  std::map<std::string, OpenFile> files_;  ///< by the values of their partition
   std::vector<DataFile> finished_;
   std::vector<std::string> locations_;
 };
