@@ -379,7 +379,7 @@ def pruning(out: Path) -> None:
     rng = random.Random(11)
     files = [statistics(rng) for _ in range(24)]
     cases = []
-    while len(cases) < 300:
+    while len(cases) < 260:
         expression, as_json = condition(rng, list(COLUMNS))
         # SQL's <> is not true of null, Iceberg's is: they differ on purpose (see the test).
         might = "".join("01"[_InclusiveMetricsEvaluator(STATISTICS, expression).eval(file)] for file in files)
