@@ -16,7 +16,8 @@ class KeyFile : public ::testing::Test {
   std::string Text() const { return ReadFile(file_).value(); }
   /// Another time of change than the one before, however fast the test is.
   void Write(std::string_view text, int mode = 0600) {
-    ASSERT_TRUE(WriteFileAtomically(file_, text, mode));
+    ASSERT_TRUE(WriteFileAtomically(file_, text));
+    fs::permissions(file_, static_cast<fs::perms>(mode));
     fs::last_write_time(file_, fs::file_time_type::clock::now() + std::chrono::seconds(++changes_));
   }
   fs::path file_ = fs::temp_directory_path() / ("slipway-platform-keys-" + NewUuid());

@@ -145,7 +145,7 @@ TEST(RangesOf, BoundsThatAreNaNSayNothing) {
   constexpr int kDouble = 3;
   auto nan = ToBytes(Literal(std::nan("")), {TypeId::kDouble});
   auto five = ToBytes(Literal(5.0), {TypeId::kDouble}), nine = ToBytes(Literal(9.0), {TypeId::kDouble});
-  for (auto [lower, upper] : {std::pair{nan, nine}, {five, nan}, {nan, nan}}) {
+  for (const auto& [lower, upper] : {std::pair{nan, nine}, {five, nan}, {nan, nan}}) {
     DataFile file;
     file.record_count = 10;
     file.value_counts = {{kDouble, 10}};
