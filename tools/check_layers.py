@@ -19,7 +19,8 @@ BANNED = re.compile(r"system_clock::now|\bgetenv\(|sleep_for|\busleep\(")
 ALLOWED = {
     "src/dispatch/child.cc": "passes four variables on to the scoring process",
     "src/model/python/zygote.cc": "finds the zygotes that a process above this one shares",
-    "src/iceberg/commit.cc": "gives a catalog that did not answer time to come back",
+    "src/iceberg/retry.cc": "pauses between the tries of a commit",
+    "src/scoring/run_interleavings_test.cc": "reads how many orders of events to try",
     "src/cli/api_client.cc": "reads $SLIPWAY_TOKEN and $SLIPWAY_PSK",
     "src/cli/login.cc": "finds the person's configuration, and polls the issuer",
     "src/deployments/test_databases.h": "reads which PostgreSQL to test on",

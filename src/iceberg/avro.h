@@ -50,6 +50,7 @@ class Decoder {
   explicit Decoder(std::string_view bytes) : rest_(bytes) {}
   bool ok() const { return ok_; }
   bool done() const { return rest_.empty(); }
+  std::string_view rest() const { return rest_; }  ///< what was not read yet
   int64_t Long();
   bool Boolean();
   float Float();

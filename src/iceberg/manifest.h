@@ -28,6 +28,14 @@ struct ManifestEntry {
   Status status = Status::kExisting;
   std::optional<int64_t> snapshot_id, sequence_number, file_sequence_number;  ///< absent: inherited from the manifest
   DataFile file;
+  std::string as_written;  ///< `file` and all that Slipway does not know, in Avro; where asked for by a ManifestOrigin
+};
+
+/// A manifest as its writer made it. What its entries hold beyond what Slipway knows (an encryption key, fields of
+/// later versions, Avro types of partition values) goes through RewriteManifest unchanged.
+struct ManifestOrigin {
+  std::string avro_schema;
+  std::map<std::string, std::string> header;
 };
 
 struct FieldSummary {
@@ -47,15 +55,21 @@ struct ManifestFile {
   int added_files_count = -1, existing_files_count = -1, deleted_files_count = -1;  ///< -1: not told (version 1)
   int64_t added_rows_count = -1, existing_rows_count = -1, deleted_rows_count = -1;
   std::vector<FieldSummary> partitions;
+  /// What Slipway does not know (an encryption key), where it is not null: by field id, its Avro field and its bytes.
+  struct Unknown {
+    std::string field, bytes;
+  };
+  std::map<int, Unknown> unknown;
 };
 
 /// Reads the bytes of a manifest list of version 1 or 2.
 Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes);
 
 /// Reads the bytes of a manifest; what its entries leave out is inherited from `manifest` (spec, "Sequence Number
-/// Inheritance"). Partition values are in the order of `spec`. kUnsupported: a delete file.
+/// Inheritance"). Partition values are in the order of `spec`. With an `origin` the entries can be given to
+/// RewriteManifest. kUnsupported: a delete file.
 Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest,
-                                                const PartitionSpec& spec);
+                                                const PartitionSpec& spec, ManifestOrigin* origin = nullptr);
 
 /// What a manifest needs to know of its table to be written.
 struct ManifestContext {
@@ -68,6 +82,14 @@ struct ManifestContext {
 /// The bytes of a manifest of `entries`, all of one spec.
 Result<std::string> WriteManifest(const ManifestContext& context, const std::vector<ManifestEntry>& entries);
 
+/// The bytes of a manifest of some of the entries of another one, with new states. kUnsupported: its schema cannot be
+/// taken over.
+Result<std::string> RewriteManifest(int format_version, const ManifestOrigin& origin,
+                                    const std::vector<ManifestEntry>& entries);
+
+/// Sets the counts of files and rows in the manifest list.
+void CountEntries(ManifestFile& manifest, const std::vector<ManifestEntry>& entries);
+
 /// Summaries and counts of a manifest of `entries` for the manifest list; path, length and ids are the caller's.
 ManifestFile Summarize(const ManifestContext& context, const std::vector<ManifestEntry>& entries);
 
@@ -77,6 +99,7 @@ struct ManifestListContext {
   std::optional<int64_t> parent_snapshot_id;
   int64_t sequence_number = 0;
 };
-std::string WriteManifestList(const ManifestListContext& context, const std::vector<ManifestFile>& manifests);
+/// kUnsupported: an unknown field of some manifests that others cannot leave out.
+Result<std::string> WriteManifestList(const ManifestListContext& context, const std::vector<ManifestFile>& manifests);
 
 }  // namespace slipway::iceberg

@@ -1,4 +1,7 @@
+#include <boost/json/serialize.hpp>
+
 #include "base/format.h"
+#include "base/json.h"
 #include "iceberg/avro_container.h"
 #include "iceberg/manifest.h"
 
@@ -147,6 +150,15 @@ void Inherit(ManifestEntry& entry, const ManifestFile& manifest) {
     entry.file_sequence_number = manifest.sequence_number;
 }
 
+/// The bytes of a value that is not null.
+void ReadUnknown(Decoder& in, const avro::Schema& schema, std::string& bytes) {
+  const auto* actual = in.Resolve(schema);
+  if (actual == nullptr || actual->kind == Kind::kNull) return;
+  auto before = in.rest();
+  in.Skip(*actual);
+  if (in.ok()) bytes = before.substr(0, before.size() - in.rest().size());
+}
+
 ManifestFile ReadManifestFile(Decoder& in, const avro::Schema& schema) {
   ManifestFile m;
   auto count = [&](const avro::Schema& type) { return ReadLong(in, type).value_or(-1); };
@@ -183,10 +195,28 @@ ManifestFile ReadManifestFile(Decoder& in, const avro::Schema& schema) {
           m.partitions.push_back(std::move(summary));
         });
         break;
-      default: in.Skip(type);
+      default: ReadUnknown(in, type, m.unknown[id].bytes);
     }
   });
+  std::erase_if(m.unknown, [](const auto& item) { return item.second.bytes.empty(); });
   return m;
+}
+
+/// The Avro fields of what was not known, from the list's own schema.
+Result<> DescribeUnknown(std::vector<ManifestFile>& manifests, const std::string& avro_schema) {
+  if (std::ranges::all_of(manifests, [](const auto& m) { return m.unknown.empty(); })) return {};
+  ASSIGN(auto value, ParseJson(avro_schema));
+  ASSIGN(auto record, JsonObject::From(value, "the manifest list's schema"));
+  ASSIGN(auto fields, record.Array("fields"));
+  std::map<int, std::string> by_id;
+  for (const auto& field : *fields) {
+    ASSIGN(auto object, JsonObject::From(field, "the manifest list's schema"));
+    ASSIGN(auto id, object.Int("field-id", -1));
+    by_id[static_cast<int>(id)] = json::serialize(field);
+  }
+  for (auto& manifest : manifests)
+    for (auto& [id, unknown] : manifest.unknown) unknown.field = by_id[id];
+  return {};
 }
 
 }  // namespace
@@ -196,7 +226,10 @@ Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes) {
   std::vector<ManifestFile> manifests;
   while (true) {
     ASSIGN(auto block, reader.Next());
-    if (block.count == 0) return manifests;
+    if (block.count == 0) {
+      TRY(DescribeUnknown(manifests, reader.metadata().at("avro.schema")));
+      return manifests;
+    }
     Decoder in(block.bytes);
     for (int64_t i = 0; i < block.count && in.ok(); ++i) {
       if (in.done()) in.Fail();
@@ -207,8 +240,9 @@ Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes) {
 }
 
 Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest,
-                                                const PartitionSpec& spec) {
+                                                const PartitionSpec& spec, ManifestOrigin* origin) {
   ASSIGN(auto reader, avro::ContainerReader::Open(std::move(bytes)));
+  if (origin != nullptr) *origin = {reader.metadata().at("avro.schema"), reader.metadata()};
   std::vector<ManifestEntry> entries;
   while (true) {
     ASSIGN(auto block, reader.Next());
@@ -219,17 +253,27 @@ Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const Manifes
       ManifestEntry entry;
       entry.file.spec_id = spec.spec_id;
       int64_t status = 0, content = 0;
-      std::string format = "PARQUET";
+      std::string format = "PARQUET", others;
       ReadRecord(in, reader.schema(), [&](int id, const avro::Schema& type) {
         switch (id) {
           case 0: status = ReadLong(in, type).value_or(-1); break;
           case 1: entry.snapshot_id = ReadLong(in, type); break;
           case 3: entry.sequence_number = ReadLong(in, type); break;
           case 4: entry.file_sequence_number = ReadLong(in, type); break;
-          case 2: ReadDataFile(in, type, spec, entry.file, content, format); break;
-          default: in.Skip(type);
+          case 2: {
+            auto before = in.rest();
+            ReadDataFile(in, type, spec, entry.file, content, format);
+            if (origin != nullptr) entry.as_written = before.substr(0, before.size() - in.rest().size());
+            break;
+          }
+          default: {
+            auto before = in.rest();
+            in.Skip(type);
+            if (origin != nullptr) others += before.substr(0, before.size() - in.rest().size());
+          }
         }
       });
+      entry.as_written += others;
       if (!in.ok() || status < 0 || status > 2 || entry.file.record_count < 0 ||
           entry.file.partition.size() != spec.fields.size())
         return Fail(ErrorKind::kCorrupt, "the manifest is damaged at entry {}", entries.size());

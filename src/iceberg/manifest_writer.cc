@@ -1,5 +1,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+#include <cmath>
 
 #include "base/format.h"
 #include "base/json.h"
@@ -29,6 +30,12 @@ json::object MapType(int key_id, int value_id, const char* value) {
                              {"fields", json::array{Named("key", key_id, "int"), Named("value", value_id, value)}}}}};
 }
 
+/// The bytes of the unscaled value of a decimal: the fewest that hold every value of its precision.
+size_t DecimalBytes(int precision) {
+  constexpr double kBitsPerDigit = 3.3219280948873626;
+  return static_cast<size_t>(std::ceil((precision * kBitsPerDigit + 1) / 8));
+}
+
 /// Spec, Appendix A.
 json::value AvroType(const Type& type) {
   switch (type.id) {
@@ -48,6 +55,13 @@ json::value AvroType(const Type& type) {
     case TypeId::kFixed:
       return json::object{{"type", "fixed"}, {"size", type.length}, {"name", fmt::format("fixed_{}", type.length)}};
     case TypeId::kString: return "string";
+    case TypeId::kDecimal:
+      return json::object{{"type", "fixed"},
+                          {"size", DecimalBytes(type.precision)},
+                          {"name", fmt::format("decimal_{}_{}", type.precision, type.scale)},
+                          {"logicalType", "decimal"},
+                          {"precision", type.precision},
+                          {"scale", type.scale}};
     default: return "bytes";
   }
 }
@@ -55,6 +69,12 @@ json::value AvroType(const Type& type) {
 Type PartitionType(const ManifestContext& context, const PartitionField& field) {
   const auto* source = context.schema->Find(field.source_id);
   return ResultType(field.transform, source == nullptr ? Type{TypeId::kString} : source->type);
+}
+
+/// Whether the type of a partition field's values is known: of a column that was dropped only its transform can tell.
+bool HasType(const ManifestContext& context, const PartitionField& field) {
+  return context.schema->Find(field.source_id) != nullptr ||
+         ResultType(field.transform, {TypeId::kString}).id != TypeId::kString;
 }
 
 std::string ManifestSchema(const ManifestContext& context) {
@@ -107,6 +127,14 @@ void WriteMap(Encoder& out, const Map& map, F&& value) {
   out.Long(0);
 }
 
+/// Big-endian two's complement in `size` bytes, from fewer or more.
+void WriteDecimal(Encoder& out, std::string_view bytes, size_t size) {
+  bool negative = !bytes.empty() && (static_cast<uint8_t>(bytes.front()) & 0x80) != 0;
+  if (bytes.size() > size) bytes.remove_prefix(bytes.size() - size);
+  out.Fixed(std::string(size - bytes.size(), negative ? '\xff' : '\0'));
+  out.Fixed(bytes);
+}
+
 void WritePartitionValue(Encoder& out, const Literal& value, const Type& type) {
   out.Branch(IsNull(value) ? 0 : 1);
   if (IsNull(value)) return;
@@ -118,6 +146,8 @@ void WritePartitionValue(Encoder& out, const Literal& value, const Type& type) {
     type.id == TypeId::kFloat ? out.Float(static_cast<float>(*real)) : out.Double(*real);
   else if (type.id == TypeId::kFixed || type.id == TypeId::kUuid)
     out.Fixed(std::get<std::string>(value));
+  else if (type.id == TypeId::kDecimal)
+    WriteDecimal(out, std::get<std::string>(value), DecimalBytes(type.precision));
   else
     out.Bytes(std::get<std::string>(value));
 }
@@ -158,7 +188,37 @@ void WriteEntry(Encoder& out, const ManifestContext& context, const ManifestEntr
   WriteOptionalLong(out, file.sort_order_id);
 }
 
-std::string ManifestListSchema(bool v2) {
+/// A field of a manifest list that some manifests carry and Slipway does not know.
+struct UnknownField {
+  std::string field;      ///< in the Avro schema
+  int null_branch = -1;   ///< of its union, for manifests that have none
+  int value_branch = -1;  ///< likewise, for those that have one
+};
+
+Result<std::map<int, UnknownField>> UnknownFields(const std::vector<ManifestFile>& manifests) {
+  std::map<int, UnknownField> fields;
+  for (const auto& manifest : manifests) {
+    for (const auto& [id, unknown] : manifest.unknown) {
+      auto& known = fields[id];
+      if (!known.field.empty() && known.field != unknown.field)
+        return Fail(ErrorKind::kUnsupported, "the manifest list's field {} is described in two ways", id);
+      known.field = unknown.field;
+    }
+  }
+  for (auto& [id, known] : fields) {
+    ASSIGN(auto field, ParseJson(known.field));
+    const auto* type = field.is_object() ? field.get_object().if_contains("type") : nullptr;
+    if (type == nullptr || !type->is_array() || type->get_array().size() != 2)
+      return Fail(ErrorKind::kUnsupported, "the manifest list's field {} cannot be taken over: {}", id, known.field);
+    for (int branch = 0; branch < 2; ++branch)
+      (type->get_array()[static_cast<size_t>(branch)] == "null" ? known.null_branch : known.value_branch) = branch;
+    if (known.null_branch < 0 || known.value_branch < 0)
+      return Fail(ErrorKind::kUnsupported, "the manifest list's field {} cannot be left out: {}", id, known.field);
+  }
+  return fields;
+}
+
+Result<std::string> ManifestListSchema(bool v2, const std::map<int, UnknownField>& unknown) {
   json::object summary{
       {"type", "record"},
       {"name", "r508"},
@@ -178,6 +238,10 @@ std::string ManifestListSchema(bool v2) {
   for (const auto& [name, id, type] : kCounts) fields.push_back(v2 ? Named(name, id, type) : Optional(name, id, type));
   fields.push_back(
       Optional("partitions", 507, json::object{{"type", "array"}, {"items", summary}, {"element-id", 508}}));
+  for (const auto& [id, field] : unknown) {
+    ASSIGN(auto described, ParseJson(field.field));
+    fields.push_back(std::move(described));
+  }
   return json::serialize(json::object{{"type", "record"}, {"name", "manifest_file"}, {"fields", fields}});
 }
 
@@ -199,6 +263,11 @@ Result<std::string> WriteManifest(const ManifestContext& context, const std::vec
   for (const auto& entry : entries) {
     if (entry.file.partition.size() != context.spec->fields.size())
       return Fail(ErrorKind::kInternal, "{} has another partition spec than its manifest", entry.file.file_path);
+    for (size_t i = 0; i < context.spec->fields.size(); ++i)
+      if (!IsNull(entry.file.partition[i]) && !HasType(context, context.spec->fields[i]))
+        return Fail(ErrorKind::kUnsupported,
+                    "the partition field '{}' cannot be written: its source column was dropped from the table",
+                    context.spec->fields[i].name);
   }
   avro::ContainerWriter writer(ManifestSchema(context),
                                {{"schema", context.schema_json},
@@ -214,13 +283,9 @@ Result<std::string> WriteManifest(const ManifestContext& context, const std::vec
   return writer.Finish();
 }
 
-ManifestFile Summarize(const ManifestContext& context, const std::vector<ManifestEntry>& entries) {
-  ManifestFile m;
-  m.partition_spec_id = context.spec->spec_id;
+void CountEntries(ManifestFile& m, const std::vector<ManifestEntry>& entries) {
   m.added_files_count = m.existing_files_count = m.deleted_files_count = 0;
   m.added_rows_count = m.existing_rows_count = m.deleted_rows_count = 0;
-  m.partitions.resize(context.spec->fields.size());
-  std::vector<Literal> lower(m.partitions.size()), upper(m.partitions.size());
   for (const auto& entry : entries) {
     auto& files = entry.status == ManifestEntry::Status::kAdded     ? m.added_files_count
                   : entry.status == ManifestEntry::Status::kDeleted ? m.deleted_files_count
@@ -230,6 +295,16 @@ ManifestFile Summarize(const ManifestContext& context, const std::vector<Manifes
                                                                    : m.existing_rows_count;
     ++files;
     rows += entry.file.record_count;
+  }
+}
+
+ManifestFile Summarize(const ManifestContext& context, const std::vector<ManifestEntry>& entries) {
+  ManifestFile m;
+  m.partition_spec_id = context.spec->spec_id;
+  CountEntries(m, entries);
+  m.partitions.resize(context.spec->fields.size());
+  std::vector<Literal> lower(m.partitions.size()), upper(m.partitions.size());
+  for (const auto& entry : entries) {
     for (size_t i = 0; i < m.partitions.size(); ++i) {
       const auto& value = entry.file.partition[i];
       const auto* real = std::get_if<double>(&value);
@@ -253,14 +328,16 @@ ManifestFile Summarize(const ManifestContext& context, const std::vector<Manifes
   return m;
 }
 
-std::string WriteManifestList(const ManifestListContext& context, const std::vector<ManifestFile>& manifests) {
+Result<std::string> WriteManifestList(const ManifestListContext& context, const std::vector<ManifestFile>& manifests) {
+  ASSIGN(auto unknown, UnknownFields(manifests));
   bool v2 = context.format_version >= 2;
   std::map<std::string, std::string> metadata{{"snapshot-id", std::to_string(context.snapshot_id)},
                                               {"format-version", std::to_string(context.format_version)}};
   metadata["parent-snapshot-id"] =
       context.parent_snapshot_id ? std::to_string(*context.parent_snapshot_id) : std::string("null");
   if (v2) metadata["sequence-number"] = std::to_string(context.sequence_number);
-  avro::ContainerWriter writer(ManifestListSchema(v2), std::move(metadata));
+  ASSIGN(auto schema, ManifestListSchema(v2, unknown));
+  avro::ContainerWriter writer(schema, std::move(metadata));
   for (const auto& m : manifests) {
     auto& out = writer.encoder();
     out.Bytes(m.manifest_path);
@@ -287,6 +364,11 @@ std::string WriteManifestList(const ManifestListContext& context, const std::vec
       }
     }
     out.Long(0);
+    for (const auto& [id, field] : unknown) {
+      auto found = m.unknown.find(id);
+      out.Branch(found == m.unknown.end() ? field.null_branch : field.value_branch);
+      if (found != m.unknown.end()) out.Fixed(found->second.bytes);
+    }
     writer.Added();
   }
   return writer.Finish();

@@ -17,6 +17,9 @@ Result<Snapshot> ParseSnapshot(const json::value& value) {
   ASSIGN(snapshot.sequence_number, object.Int("sequence-number", 0));
   ASSIGN(snapshot.timestamp_ms, object.Int("timestamp-ms"));
   ASSIGN(snapshot.manifest_list, object.String("manifest-list", ""));
+  if (object.Find("schema-id") != nullptr) {
+    ASSIGN(snapshot.schema_id, object.Int32("schema-id"));
+  }
   if (const auto* summary = object.Find("summary"); summary != nullptr && summary->is_object()) {
     for (const auto& [key, item] : summary->get_object())
       if (item.is_string()) snapshot.summary[std::string(key)] = std::string(item.get_string());
@@ -99,6 +102,22 @@ const PartitionSpec* TableMetadata::FindSpec(int spec_id) const {
   for (const auto& spec : specs)
     if (spec.spec_id == spec_id) return &spec;
   return nullptr;
+}
+
+Result<Schema> TableMetadata::SchemaById(int schema_id) const {
+  if (schema_id == schema.schema_id) return schema;
+  if (const auto* schemas = raw.if_contains("schemas"); schemas != nullptr && schemas->is_array()) {
+    for (const auto& item : schemas->get_array()) {
+      ASSIGN(auto object, JsonObject::From(item, "schema"));
+      ASSIGN(auto id, object.Int("schema-id", 0));
+      if (id == schema_id) return Wrap(ParseSchema(item), fmt::format("schema {}", id));
+    }
+  }
+  return Fail(ErrorKind::kCorrupt, "table metadata lacks the schema {}", schema_id);
+}
+
+Result<Schema> TableMetadata::SchemaOf(const Snapshot& snapshot) const {
+  return snapshot.schema_id ? SchemaById(*snapshot.schema_id) : schema;
 }
 
 Result<TableMetadata> ParseMetadata(std::string_view text) {

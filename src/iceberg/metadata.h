@@ -17,6 +17,7 @@ struct Snapshot {
   int64_t sequence_number = 0;
   int64_t timestamp_ms = 0;
   std::string manifest_list;
+  std::optional<int> schema_id;                ///< by which it was written; old writers do not tell
   std::map<std::string, std::string> summary;  ///< with "operation"
 };
 
@@ -38,6 +39,11 @@ struct TableMetadata {
   /// The snapshot whose summary carries this run id, or null: what makes a commit happen once.
   const Snapshot* FindRun(std::string_view run_id) const;
   const PartitionSpec* FindSpec(int spec_id) const;
+  /// kCorrupt: the table does not have it; the errors of ParseSchema.
+  Result<Schema> SchemaById(int schema_id) const;
+  /// The schema that a snapshot was written by, and is read by (Java: SnapshotUtil.schemaFor); the current one where
+  /// the snapshot does not tell.
+  Result<Schema> SchemaOf(const Snapshot& snapshot) const;
   const PartitionSpec& DefaultSpec() const { return *FindSpec(default_spec_id); }
 };
 

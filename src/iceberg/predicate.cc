@@ -56,6 +56,23 @@ bool SomeValue(Op op, const Literal& literal, const ColumnRange& range) {
   }
 }
 
+/// The order of the values of an IN list: kinds apart, NaN on top; values that are equal stand together.
+bool Before(const Literal& a, const Literal& b) {
+  if (a.index() != b.index()) return a.index() < b.index();
+  return Order(a, b) == -1;
+}
+
+/// Whether some value in the range can be one of an IN list's.
+bool SomeOf(const std::vector<Literal>& sorted, const ColumnRange& range) {
+  bool one_kind = !sorted.empty() && sorted.front().index() == sorted.back().index();
+  if (one_kind && range.lower && range.upper && !range.may_have_nan && range.lower->index() == sorted.front().index() &&
+      range.upper->index() == sorted.front().index()) {
+    auto first = std::ranges::lower_bound(sorted, *range.lower, Before);
+    return range.may_have_value && first != sorted.end() && !Before(*range.upper, *first);
+  }
+  return std::ranges::any_of(sorted, [&](const Literal& l) { return SomeValue(Op::kEqual, l, range); });
+}
+
 /// Whether every row in the range satisfies `op literal`.
 bool EveryRow(Op op, const Literal& literal, const ColumnRange& range) {
   if (range.may_have_null || IsNull(literal) || !range.lower || !range.upper) return false;
@@ -82,10 +99,7 @@ bool MightMatch(const Predicate& p, const RangeOf& range) {
     case Op::kOr: return std::ranges::any_of(p.children, might);
     case Op::kIsNull: return range(p.field_id).may_have_null;
     case Op::kNotNull: return range(p.field_id).may_have_value;
-    case Op::kIn: {
-      auto column = range(p.field_id);
-      return std::ranges::any_of(p.literals, [&](const Literal& l) { return SomeValue(Op::kEqual, l, column); });
-    }
+    case Op::kIn: return SomeOf(p.literals, range(p.field_id));
     default: return SomeValue(p.op, p.literals.front(), range(p.field_id));
   }
 }
@@ -107,6 +121,20 @@ bool MustMatch(const Predicate& p, const RangeOf& range) {
   }
 }
 
+Predicate Predicate::In(int field_id, std::vector<Literal> values) {
+  std::erase_if(values, IsNull);
+  std::ranges::sort(values, Before);
+  return {Op::kIn, field_id, std::move(values), {}};
+}
+
+bool MatchesValue(const Predicate& p, const Literal& value) {
+  if (p.op == Op::kIsNull || p.op == Op::kNotNull) return IsNull(value) == (p.op == Op::kIsNull);
+  if (IsNull(value)) return false;
+  if (p.op == Op::kIn) return std::ranges::binary_search(p.literals, value, Before);
+  const auto& literal = p.literals.front();
+  return !IsNull(literal) && Holds(p.op, Order(value, literal), false);
+}
+
 bool Matches(const Predicate& p, const std::function<Literal(int)>& value) {
   auto matches = [&](const Predicate& child) { return Matches(child, value); };
   switch (p.op) {
@@ -114,15 +142,8 @@ bool Matches(const Predicate& p, const std::function<Literal(int)>& value) {
     case Op::kNever: return false;
     case Op::kAnd: return std::ranges::all_of(p.children, matches);
     case Op::kOr: return std::ranges::any_of(p.children, matches);
-    case Op::kIsNull: return IsNull(value(p.field_id));
-    case Op::kNotNull: return !IsNull(value(p.field_id));
-    default: break;
+    default: return MatchesValue(p, value(p.field_id));
   }
-  auto row = value(p.field_id);
-  if (IsNull(row)) return false;
-  auto op = p.op == Op::kIn ? Op::kEqual : p.op;
-  return std::ranges::any_of(p.literals,
-                             [&](const Literal& l) { return !IsNull(l) && Holds(op, Order(row, l), false); });
 }
 
 }  // namespace slipway::iceberg

@@ -28,13 +28,14 @@ struct Predicate {
   };
   Op op = Op::kAlways;
   int field_id = 0;                 ///< the column, for comparisons
-  std::vector<Literal> literals;    ///< one for a comparison, any number for kIn; sorted or not
+  std::vector<Literal> literals;    ///< one for a comparison; any number for kIn, in the order that In makes
   std::vector<Predicate> children;  ///< for kAnd and kOr
 
   static Predicate Always() { return {}; }
   static Predicate Never() { return {.op = Op::kNever}; }
   static Predicate Compare(Op op, int field_id, Literal literal) { return {op, field_id, {std::move(literal)}, {}}; }
-  static Predicate In(int field_id, std::vector<Literal> values) { return {Op::kIn, field_id, std::move(values), {}}; }
+  /// Sorts the values; nulls among them match nothing, and go.
+  static Predicate In(int field_id, std::vector<Literal> values);
   static Predicate Null(int field_id, bool is_null) { return {is_null ? Op::kIsNull : Op::kNotNull, field_id, {}, {}}; }
   static Predicate And(std::vector<Predicate> children) { return {Op::kAnd, 0, {}, std::move(children)}; }
   static Predicate Or(std::vector<Predicate> children) { return {Op::kOr, 0, {}, std::move(children)}; }
@@ -55,6 +56,9 @@ bool MightMatch(const Predicate& predicate, const RangeOf& range);
 
 /// True only if every row matches.
 bool MustMatch(const Predicate& predicate, const RangeOf& range);
+
+/// Whether a value satisfies a comparison, kIn or a question for null: a predicate of one column.
+bool MatchesValue(const Predicate& comparison, const Literal& value);
 
 /// Whether one row matches; `value` gives the row's value of a column.
 bool Matches(const Predicate& predicate, const std::function<Literal(int field_id)>& value);

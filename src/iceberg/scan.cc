@@ -43,7 +43,8 @@ ColumnRange FromStatistics(const DataFile& file, const Field& field) {
   return range;
 }
 
-/// What the summaries of a manifest tell of the rows of all its files.
+}  // namespace
+
 RangeOf RangesOf(const ManifestFile& manifest, const PartitionSpec& spec, const Schema& schema) {
   return [&](int field_id) {
     ColumnRange range;
@@ -63,8 +64,6 @@ RangeOf RangesOf(const ManifestFile& manifest, const PartitionSpec& spec, const 
     return range;
   };
 }
-
-}  // namespace
 
 RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& schema) {
   return [&](int field_id) {
@@ -106,13 +105,14 @@ Result<std::vector<ManifestFile>> LoadManifests(FileIo& io, const Snapshot& snap
   return manifests;
 }
 
-Result<std::vector<ManifestEntry>> LoadEntries(const Table& table, const ManifestFile& manifest) {
+Result<std::vector<ManifestEntry>> LoadEntries(const Table& table, const ManifestFile& manifest,
+                                               ManifestOrigin* origin) {
   const auto* spec = table.metadata.FindSpec(manifest.partition_spec_id);
   if (spec == nullptr)
     return Fail(ErrorKind::kCorrupt, "{}: the table has no partition spec {}", manifest.manifest_path,
                 manifest.partition_spec_id);
   ASSIGN(auto bytes, Wrap(table.io->Read(manifest.manifest_path), "manifest"));
-  return Wrap(ReadManifest(std::move(bytes), manifest, *spec), manifest.manifest_path);
+  return Wrap(ReadManifest(std::move(bytes), manifest, *spec, origin), manifest.manifest_path);
 }
 
 Result<ScanPlan> PlanScan(const Table& table, std::optional<int64_t> snapshot_id, const Predicate& predicate) {

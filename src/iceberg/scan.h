@@ -21,13 +21,15 @@ struct ScanPlan {
 /// kCorrupt: a damaged manifest, named.
 Result<ScanPlan> PlanScan(const Table& table, std::optional<int64_t> snapshot_id, const Predicate& predicate);
 
-/// What partition values and column statistics tell of a file's rows.
+/// What partition values and column statistics tell of a file's rows, and a manifest's summaries of all its files'.
 RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& schema);
+RangeOf RangesOf(const ManifestFile& manifest, const PartitionSpec& spec, const Schema& schema);
 
 /// The manifest list of a snapshot. kUnsupported: manifests with deletes, which Slipway cannot apply yet.
 Result<std::vector<ManifestFile>> LoadManifests(FileIo& io, const Snapshot& snapshot);
 
-/// The entries of one manifest, errors wrapped with its name.
-Result<std::vector<ManifestEntry>> LoadEntries(const Table& table, const ManifestFile& manifest);
+/// The entries of one manifest, errors wrapped with its name. `origin`: as of ReadManifest.
+Result<std::vector<ManifestEntry>> LoadEntries(const Table& table, const ManifestFile& manifest,
+                                               ManifestOrigin* origin = nullptr);
 
 }  // namespace slipway::iceberg
