@@ -9,13 +9,19 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/format.h"
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "dispatch/lease.h"
 #include "scoring/run.h"
+#include "scoring/run_parts_json.h"
 
 namespace slipway::cli {
 namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kLargestJob = size_t{1} << 20;
 
 /// The most memory that was resident. Not getrusage's: that begins with what the process that started this one had.
 int64_t PeakKib() {
@@ -24,12 +30,122 @@ int64_t PeakKib() {
   return at == std::string::npos ? 0 : std::strtoll(status->c_str() + at + 6, nullptr, 10);
 }
 
-/// One run; events go to standard output as JSON lines. A lock beside the job tells others that the run lives.
-Result<> Score(const std::string& file, int parent, const std::string& lease) {
-  if (parent != 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) return Fail(ErrorKind::kCancelled, "the process that started this run is gone");
+struct ScoreOptions {
+  std::string job, deployment, run_id, logical_date;
+  int attempt = 1;
+  int parent = 0;
+  std::string lease;
+  scoring::PartSize size;
+  bool prepare = false, finish = false, clean_up = false;
+  int64_t part = -1;
+
+  fs::path Folder() const { return fs::absolute(job.empty() ? deployment : job).parent_path(); }
+};
+
+/// This machine's folder for models that were downloaded: a DAG cannot know it.
+fs::path ModelCache() {
+  auto environment = Environment("");
+  if (const auto& cache = environment["SLIPWAY_MODEL_CACHE"]; !cache.empty()) return cache;
+  return fs::path(environment["HOME"]) / ".cache" / "slipway" / "models";
+}
+
+Result<scoring::Job> JobOf(const ScoreOptions& options) {
+  ASSIGN(auto text, ReadFile(options.job.empty() ? options.deployment : options.job, kLargestJob));
+  scoring::Job job;
+  if (!options.job.empty()) {
+    ASSIGN(job, scoring::ParseJob(text));
+  } else {
+    ASSIGN(auto logical_date, Wrap(ParseTimestamp(options.logical_date), "--logical-date"));
+    ASSIGN(job, scoring::MakeJob(text, options.run_id, logical_date, options.attempt));
+    job.places.registry.cache = ModelCache().string();
+    job.places.python.cache = (ModelCache().parent_path() / "engines").string();
   }
+  if (job.places.python.interpreter.empty()) job.places.python.interpreter = PythonInterpreter();
+  return job;
+}
+
+void Emit(const scoring::Event& event) {
+  fmt::print("{}\n", ToLine(event));
+  std::fflush(stdout);
+}
+
+/// What a run that was given up has left behind; nothing of it may be able to publish any more.
+Result<> CleanUp(const ScoreOptions& options) {
+  ASSIGN(auto job, JobOf(options));
+  auto secrets = scoring::FromEnvironment(Environment(""), job.places);
+  TRY(scoring::CleanUp(job, scoring::Catalogs(job.places.catalogs, secrets.catalogs)));
+  return {};
+}
+
+fs::path PreparedFile(const ScoreOptions& options) { return options.Folder() / "prepared.json"; }
+fs::path PartFile(const ScoreOptions& options, int64_t part) {
+  return options.Folder() / fmt::format("part-{}.json", part);
+}
+
+Result<std::vector<scoring::PartResult>> ReadResults(const ScoreOptions& options, const scoring::Prepared& prepared) {
+  std::vector<scoring::PartResult> results;
+  for (int64_t part = 0; part < std::ssize(prepared.parts); ++part) {
+    auto text = ReadFile(PartFile(options, part));
+    if (!text && text.error().kind == ErrorKind::kNotFound)
+      return Fail(ErrorKind::kNotFound, "part {} was not done yet: {} is missing; do it with --part {}", part,
+                  PartFile(options, part).string(), part);
+    TRY(text);
+    ASSIGN(auto result, Wrap(scoring::ParsePartResult(*text), PartFile(options, part).string()));
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+/// One of the three calls of a run; nothing comes back but from the last one, or where the run is done already.
+Result<std::optional<scoring::RunOutcome>> DoStep(const ScoreOptions& options, const scoring::Job& job,
+                                                  const scoring::Sources& sources, const std::stop_token& stop) {
+  SystemClock clock;
+  if (!options.finish || options.prepare) {
+    ASSIGN(auto earlier, scoring::FindEarlier(job, sources.catalogs));
+    if (earlier) return earlier;
+  }
+  if (options.prepare) {
+    ASSIGN(auto prepared, scoring::Prepare(job, sources, clock, options.size));
+    TRY(WriteFileAtomically(PreparedFile(options), ToText(prepared)));
+    Emit(ToEvent(prepared));
+    return std::nullopt;
+  }
+  ASSIGN(auto text, Wrap(ReadFile(PreparedFile(options)), "--prepare comes first"));
+  ASSIGN(auto prepared, Wrap(scoring::ParsePrepared(text), PreparedFile(options).string()));
+  if (!options.finish) {
+    ASSIGN(auto result, scoring::ScorePart(job, prepared, options.part, sources, clock, Emit, stop));
+    TRY(WriteFileAtomically(PartFile(options, options.part), ToText(result)));
+    Emit(result.seconds);
+    return std::nullopt;
+  }
+  ASSIGN(auto results, ReadResults(options, prepared));
+  ASSIGN(auto outcome, scoring::Finish(job, prepared, results, sources, clock, {}));
+  scoring::TidyUp(job, sources.catalogs);  // what a part has left that was done twice
+  return outcome;
+}
+
+Result<std::optional<scoring::RunOutcome>> Execute(const ScoreOptions& options, const std::stop_token& stop) {
+  const bool step = options.prepare || options.part >= 0 || options.finish;
+  std::optional<FileLock> lock;
+  if (!step) {  // a lock beside the job tells others that the run lives; parts may be done by several processes
+    ASSIGN(lock, FileLock::TryTake(options.Folder() / "lock"));
+  }
+  ASSIGN(auto job, JobOf(options));
+  ASSIGN(auto sources, scoring::OpenSources(job.places, scoring::FromEnvironment(Environment(""), job.places)));
+  if (step) return DoStep(options, job, sources, stop);
+  scoring::CommitGuard guard;
+  if (!options.lease.empty()) guard = [&] { return dispatch::CheckLease(options.lease); };
+  ASSIGN(auto outcome, scoring::Run(job, sources, SystemClock(), Emit, stop, guard, options.size));
+  return outcome;
+}
+
+/// One run, or a step of one; events go to standard output as JSON lines.
+Result<> Score(const ScoreOptions& options) {
+  if (options.parent != 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != options.parent) return Fail(ErrorKind::kCancelled, "the process that started this run is gone");
+  }
+  if (options.clean_up) return CleanUp(options);
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
@@ -42,45 +158,34 @@ Result<> Score(const std::string& file, int parent, const std::string& lease) {
     while (!done.stop_requested())
       if (::sigwaitinfo(&signals, nullptr) > 0 && !done.stop_requested()) stop.request_stop();
   });
-  auto emit = [](const scoring::Event& event) {
-    fmt::print("{}\n", ToLine(event));
-    std::fflush(stdout);
-  };
-  auto run = [&]() -> Result<scoring::RunOutcome> {
-    ASSIGN(auto lock, FileLock::TryTake(std::filesystem::absolute(file).parent_path() / "lock"));
-    ASSIGN(auto text, ReadFile(file, size_t{1} << 20));
-    ASSIGN(auto job, scoring::ParseJob(text));
-    if (job.places.python.interpreter.empty()) job.places.python.interpreter = PythonInterpreter();
-    ASSIGN(auto sources, scoring::OpenSources(job.places, scoring::FromEnvironment(Environment(""), job.places)));
-    scoring::CommitGuard guard;
-    if (!lease.empty()) guard = [&] { return dispatch::CheckLease(lease); };
-    return scoring::Run(job, sources, SystemClock(), emit, stop.get_token(), guard);
-  };
-  auto outcome = run();
+  auto outcome = Execute(options, stop.get_token());
   if (!outcome) {
-    emit({"failed",
-          {},
-          {{"kind", std::string(ToString(outcome.error().kind))}, {"message", outcome.error().message}},
-          {}});
+    Emit(scoring::Failed{outcome.error().kind, outcome.error().message});
     return Failure(outcome.error());
   }
-  emit({"committed",
-        {{"rows", outcome->rows},
-         {"snapshot_id", outcome->snapshot_id},
-         {"peak_kib", PeakKib()},
-         {"already_committed", outcome->already_committed}},
-        {{"model_version", outcome->model_version}},
-        {}});
+  if (const auto& run = *outcome)
+    Emit(scoring::Committed{run->rows, run->snapshot_id, run->model_version, run->already_committed, PeakKib()});
   return {};
 }
 
-/// What a run that was given up has left behind; nothing of it may be able to publish any more.
-Result<> CleanUp(const std::string& file) {
-  ASSIGN(auto text, ReadFile(file, size_t{1} << 20));
-  ASSIGN(auto job, scoring::ParseJob(text));
-  auto secrets = scoring::FromEnvironment(Environment(""), job.places);
-  TRY(scoring::CleanUp(job, scoring::Catalogs(job.places.catalogs, secrets.catalogs)));
-  return {};
+void AddSteps(CLI::App& score, ScoreOptions& options) {
+  auto* parts = score.add_option_group("in parts", "a run in three calls, by as many processes as there are parts");
+  parts->add_flag("--prepare", options.prepare,
+                  "decide everything and cut the scan into parts: writes prepared.json beside the job file");
+  parts->add_option("--part", options.part, "do part K, from 0: reads prepared.json, writes part-K.json beside it")
+      ->check(CLI::NonNegativeNumber);
+  parts->add_flag("--finish", options.finish, "commit what all parts have made, in one snapshot");
+  parts->add_flag(
+      "--clean-up", options.clean_up,
+      "delete the files of a run that was given up and that no snapshot of its target names. Only when none "
+      "of its processes is left and its last commit cannot arrive any more");
+  parts->require_option(0, 1);
+  auto* count =
+      score.add_option("--parts", options.size.parts, "cut the scan into at most so many parts of whole files")
+          ->check(CLI::PositiveNumber);
+  score.add_option("--part-rows", options.size.rows, "cut the scan into parts of about so many rows")
+      ->check(CLI::PositiveNumber)
+      ->excludes(count);
 }
 
 }  // namespace
@@ -88,20 +193,24 @@ Result<> CleanUp(const std::string& file) {
 void AddScore(CLI::App& app, Context& context) {
   auto* score =
       app.add_subcommand("score", "execute one run from its job file; events as JSON lines on standard output");
-  auto file = std::make_shared<std::string>();
-  score->add_option("--job", *file, "the job file")->required();
-  auto parent = std::make_shared<int>(0);
-  score->add_option("--while-parent", *parent, "end with the process of this number, which started this one");
-  auto lease = std::make_shared<std::string>();
-  score->add_option("--lease", *lease, "a file that says until when this process may commit");
-  auto clean_up = std::make_shared<bool>(false);
-  score->add_flag("--clean-up", *clean_up,
-                  "execute nothing: delete the files of a run that was given up and that no snapshot of its target "
-                  "names. Only when none of its processes is left and its last commit cannot arrive any more");
-  score->footer("Example:\n  slipway score --job slipway-data/runs/<run id>/job.json");
-  score->callback([&context, file, parent, lease, clean_up] {
-    context.chosen = [=] { return *clean_up ? CleanUp(*file) : Score(*file, *parent, *lease); };
-  });
+  auto options = std::make_shared<ScoreOptions>();
+  auto* what = score->add_option_group("what", "a run, by its job file or as a run of a deployment");
+  what->add_option("--job", options->job, "the job file");
+  auto* deployment = what->add_option("--deployment", options->deployment,
+                                      "a file with a deployment's model, name, work and places, as its DAG carries it");
+  what->require_option(1);
+  score->add_option("--run-id", options->run_id, "with --deployment: the run's id, a UUID")->needs(deployment);
+  score->add_option("--logical-date", options->logical_date, "with --deployment: 2024-03-01T06:00:00Z")
+      ->needs(deployment);
+  score->add_option("--attempt", options->attempt, "with --deployment: counted from 1")->needs(deployment);
+  score->add_option("--while-parent", options->parent, "end with the process of this number, which started this one");
+  score->add_option("--lease", options->lease, "a file that says until when this process may commit");
+  AddSteps(*score, *options);
+  score->footer(
+      "Examples:\n  slipway score --job slipway-data/runs/<run id>/job.json\n"
+      "  slipway score --job job.json --prepare --parts 4\n  slipway score --job job.json --part 0   (1, 2, 3)\n"
+      "  slipway score --job job.json --finish");
+  score->callback([&context, options] { context.chosen = [options] { return Score(*options); }; });
 }
 
 }  // namespace slipway::cli

@@ -16,7 +16,7 @@
 #include "dispatch/given_up.h"
 #include "dispatch/lease.h"
 #include "dispatch/work_of.h"
-#include "scoring/run.h"
+#include "scoring/run_files.h"
 
 namespace slipway::dispatch {
 namespace {
@@ -25,6 +25,12 @@ namespace fs = std::filesystem;
 using deployments::RunStatus;
 
 constexpr double kSecondsToEnd = 10;
+
+/// By the stages' names, for the metrics; none where the process did not tell.
+std::map<std::string, double> SecondsOf(const std::optional<scoring::Stages>& stages) {
+  if (!stages) return {};
+  return {{"decode", stages->decode}, {"filter", stages->filter}, {"score", stages->score}, {"write", stages->write}};
+}
 
 }  // namespace
 
@@ -110,42 +116,39 @@ std::optional<int64_t> RunProcess::ReadEvents() {
   for (std::string line; std::getline(file, line) && !file.eof();) {
     read_ += static_cast<std::streamoff>(line.size()) + 1;
     auto event = scoring::ParseEvent(line);
-    if (!event) continue;
-    if (event->name == "progress") rows = event->counts["scored"];
-    if (event->name == "stages") stages_ = event->seconds;
-    last_ = std::move(*event);
+    if (!event) continue;  // not ours: what a library printed, or a line that was cut off
+    if (const auto* progress = std::get_if<scoring::Progress>(&*event)) rows = progress->scored;
+    if (const auto* stages = std::get_if<scoring::Stages>(&*event)) stages_ = *stages;
+    if (const auto* committed = std::get_if<scoring::Committed>(&*event)) committed_ = *committed;
+    if (const auto* failed = std::get_if<scoring::Failed>(&*event)) failed_ = *failed;
   }
   return rows;
 }
 
 Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   ReadEvents();
-  if (last_ && last_->name == "committed") {
-    auto counts = last_->counts;
-    return RunEnd{
-        RunStatus::kSucceeded, {}, counts["rows"], counts["snapshot_id"], last_->texts.at("model_version"), stages_};
-  }
+  auto succeeded = [&](int64_t rows, int64_t snapshot_id, const std::string& model_version) {
+    return RunEnd{RunStatus::kSucceeded, {}, rows, snapshot_id, model_version, SecondsOf(stages_)};
+  };
+  if (committed_) return succeeded(committed_->rows, committed_->snapshot_id, committed_->model_version);
   if (hand_over && !cancelled_by_)
     return RunEnd{
         .status = RunStatus::kQueued, .error_message = "the server was stopped; another one goes on", .counts = false};
   // Whether it has committed is found out by the next attempt, however many there were.
-  if (last_ && last_->name == "failed" && last_->texts["kind"] == ToString(ErrorKind::kPerhapsCommitted))
-    return RunEnd{.status = RunStatus::kQueued, .error_message = last_->texts["message"], .counts = false};
-  bool told = last_ && last_->name == "failed";
-  bool again = !told && !cancelled_by_ && run_.attempt < options_->attempts;
+  if (failed_ && failed_->kind == ErrorKind::kPerhapsCommitted)
+    return RunEnd{.status = RunStatus::kQueued, .error_message = failed_->message, .counts = false};
+  bool again = !failed_ && !cancelled_by_ && run_.attempt < options_->attempts;
   if (again) return RunEnd{.status = RunStatus::kQueued, .error_message = "the process was lost; trying again"};
   // An attempt that told of its failure has deleted what it had made; one that was lost has not.
-  bool left_files = !told || run_.attempt > 1;
+  bool left_files = !failed_ || run_.attempt > 1;
   if (left_files) {
     if (auto added = GivenUp::Add(options_->data_dir, job_); !added)
       Log(LogLevel::kWarning, "not_tidied_up", {{"run_id", run_.run_id}, {"error", added.error().message}});
   }
-  if (told && !cancelled_by_) return RunEnd{.error_message = last_->texts.at("message")};
+  if (failed_ && !cancelled_by_) return RunEnd{.error_message = failed_->message};
   // The last attempt may have committed and died before it could say so.
-  ASSIGN(auto committed, scoring::FindOutcome(job_, *options_->catalogs));
-  if (committed)
-    return RunEnd{RunStatus::kSucceeded,    {},     committed->rows, committed->snapshot_id,
-                  committed->model_version, stages_};
+  ASSIGN(auto found, scoring::FindOutcome(job_, *options_->catalogs));
+  if (found) return succeeded(found->rows, found->snapshot_id, found->model_version);
   if (cancelled_by_) return RunEnd{.error_message = fmt::format("cancelled by {}", *cancelled_by_)};
   return RunEnd{.error_message =
                     fmt::format("the scoring process was lost {} times; see stderr.log of the run", run_.attempt)};

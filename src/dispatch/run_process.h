@@ -8,7 +8,7 @@
 
 #include "deployments/records.h"
 #include "dispatch/local_dispatcher.h"
-#include "scoring/progress.h"
+#include "scoring/events.h"
 
 namespace slipway::dispatch {
 
@@ -59,8 +59,9 @@ class RunProcess {
   int pid_ = 0;  ///< 0: not our child
   bool reaped_ = false;
   std::streamoff read_ = 0;
-  std::optional<scoring::Event> last_;
-  std::map<std::string, double> stages_;
+  std::optional<scoring::Stages> stages_;
+  std::optional<scoring::Committed> committed_;
+  std::optional<scoring::Failed> failed_;
   std::optional<std::string> cancelled_by_;
   double kill_at_ = 0;
 };

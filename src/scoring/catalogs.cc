@@ -19,6 +19,11 @@ Catalogs::Catalogs(std::vector<iceberg::CatalogPlace> places, CatalogSecrets sec
   state_->secrets = std::move(secrets);
 }
 
+Catalogs::Catalogs(std::map<std::string, std::unique_ptr<iceberg::Catalog>> open) : state_(std::make_shared<State>()) {
+  for (const auto& [name, catalog] : open) state_->places.push_back({.name = name});
+  state_->open = std::move(open);
+}
+
 Result<> Catalogs::Check(const std::string& name) const {
   std::string names;
   for (const auto& place : state_->places) {

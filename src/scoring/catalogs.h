@@ -18,6 +18,8 @@ using CatalogSecrets = std::map<std::string, iceberg::CatalogCredentials>;
 class Catalogs {
  public:
   Catalogs(std::vector<iceberg::CatalogPlace> places, CatalogSecrets secrets);
+  /// Catalogs that are open already, by their names.
+  explicit Catalogs(std::map<std::string, std::unique_ptr<iceberg::Catalog>> open);
 
   /// kInvalid with the names there are; the errors of OpenCatalog. The catalog lives as long as this does.
   Result<iceberg::Catalog*> Find(const std::string& name) const;

@@ -6,6 +6,8 @@
 #include <arrow/record_batch.h>
 #include <xxhash.h>
 
+#include <algorithm>
+
 #include "base/arrow.h"
 #include "base/format.h"
 #include "iceberg/literal.h"
@@ -28,6 +30,17 @@ void AppendValue(const iceberg::Literal& literal, std::string& bytes) {
   } else if (const auto* flag = std::get_if<bool>(&literal)) {
     bytes += *flag ? '\1' : '\0';
   }
+}
+
+/// The rows for whose keys `choose` holds, asked in order.
+template <typename Keys, typename F>
+Result<std::shared_ptr<arrow::RecordBatch>> Chosen(const std::shared_ptr<arrow::RecordBatch>& batch, const Keys& keys,
+                                                   F&& choose) {
+  arrow::BooleanBuilder chosen;
+  for (const auto& key : keys) ARROW_TRY(chosen.Append(choose(key)));
+  ARROW_ASSIGN(auto mask, chosen.Finish());
+  ARROW_ASSIGN(auto kept, arrow::compute::Filter(arrow::Datum(batch), arrow::Datum(mask)));
+  return kept.record_batch();
 }
 
 }  // namespace
@@ -59,14 +72,21 @@ Result<> EntityKeys::Add(const arrow::RecordBatch& batch) {
   return {};
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> EntityKeys::TakeNew(const std::shared_ptr<arrow::RecordBatch>& batch,
-                                                                bool remember) {
+Result<std::shared_ptr<arrow::RecordBatch>> EntityKeys::TakeNew(const std::shared_ptr<arrow::RecordBatch>& batch) {
   ASSIGN(auto keys, KeysOf(*batch));
-  arrow::BooleanBuilder fresh;
-  for (const auto& key : keys) ARROW_TRY(fresh.Append(remember ? keys_.insert(key).second : !keys_.contains(key)));
-  ARROW_ASSIGN(auto mask, fresh.Finish());
-  ARROW_ASSIGN(auto kept, arrow::compute::Filter(arrow::Datum(batch), arrow::Datum(mask)));
-  return kept.record_batch();
+  return Chosen(batch, keys, [&](const Key& key) { return keys_.insert(key).second; });
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> EntityKeys::LeaveOut(
+    const std::shared_ptr<arrow::RecordBatch>& batch) const {
+  ASSIGN(auto keys, KeysOf(*batch));
+  return Chosen(batch, keys, [&](const Key& key) { return !keys_.contains(key); });
+}
+
+bool EntityKeys::Meets(const EntityKeys& other) const {
+  const auto& fewer = keys_.size() < other.keys_.size() ? keys_ : other.keys_;
+  const auto& more = &fewer == &keys_ ? other.keys_ : keys_;
+  return std::ranges::any_of(fewer, [&](const Key& key) { return more.contains(key); });
 }
 
 }  // namespace slipway::scoring

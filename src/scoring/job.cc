@@ -63,6 +63,9 @@ Result<Work> ParseWork(const json::value& value) {
   ASSIGN(auto entities, object.Array("entity_columns"));
   ASSIGN(work.entity_columns, JsonStrings(*entities, "entity_columns"));
   ASSIGN(auto rerun, object.String("rerun_behavior", "overwrite_partition"));
+  if (rerun != "append_dedup" && rerun != "overwrite_partition")
+    return Fail(ErrorKind::kInvalid,
+                "work: the rerun_behavior '{}' is not known; it is overwrite_partition or append_dedup", rerun);
   work.rerun_behavior = rerun == "append_dedup" ? RerunBehavior::kAppendDedup : RerunBehavior::kOverwritePartition;
   ASSIGN(work.partition_column, object.String("partition_column", "scored_at"));
   return work;
@@ -139,6 +142,24 @@ json::object ToJson(const Job& job) {
           {"places", ToJson(job.places)}};
 }
 
+namespace {
+
+Result<> CheckRunId(const std::string& run_id) {
+  if (IsUuid(run_id)) return {};
+  return Fail(ErrorKind::kInvalid, "job: the run_id '{}' is not a UUID", run_id);
+}
+
+Result<> ParseWorkAndPlaces(const JsonObject& object, Job& job) {
+  const auto* work = object.Find("work");
+  if (work == nullptr) return Fail(ErrorKind::kInvalid, "{}: 'work' is missing", object.where());
+  ASSIGN(job.work, Wrap(ParseWork(*work), object.where()));
+  ASSIGN(auto places, object.Object("places"));
+  ASSIGN(job.places, ParsePlaces(places));
+  return {};
+}
+
+}  // namespace
+
 Result<Job> ParseJob(std::string_view text) {
   ASSIGN(auto value, Wrap(ParseJson(text), "job"));
   ASSIGN(auto object, JsonObject::From(value, "job"));
@@ -147,17 +168,25 @@ Result<Job> ParseJob(std::string_view text) {
     return Fail(ErrorKind::kInvalid, "job: version {} is not known; this Slipway reads version {}", version, kVersion);
   Job job;
   ASSIGN(job.run_id, object.String("run_id"));
-  if (!IsUuid(job.run_id)) return Fail(ErrorKind::kInvalid, "job: the run_id '{}' is no UUID", job.run_id);
+  TRY(CheckRunId(job.run_id));
   ASSIGN(job.deployment, object.String("deployment", ""));
   ASSIGN(auto logical_date, object.String("logical_date"));
   ASSIGN(job.logical_date, Wrap(ParseTimestamp(logical_date), "job: logical_date"));
   ASSIGN(auto attempt, object.Int("attempt", 1));
   job.attempt = static_cast<int>(attempt);
-  const auto* work = object.Find("work");
-  if (work == nullptr) return Fail(ErrorKind::kInvalid, "job: 'work' is missing");
-  ASSIGN(job.work, Wrap(ParseWork(*work), "job"));
-  ASSIGN(auto places, object.Object("places"));
-  ASSIGN(job.places, ParsePlaces(places));
+  TRY(ParseWorkAndPlaces(object, job));
+  return job;
+}
+
+Result<Job> MakeJob(std::string_view deployment, const std::string& run_id, Timestamp logical_date, int attempt) {
+  TRY(CheckRunId(run_id));
+  ASSIGN(auto value, Wrap(ParseJson(deployment), "deployment"));
+  ASSIGN(auto object, JsonObject::From(value, "deployment"));
+  Job job{.run_id = run_id, .logical_date = logical_date, .attempt = attempt};
+  ASSIGN(auto model, object.String("model"));
+  ASSIGN(auto name, object.String("name"));
+  job.deployment = model + "/" + name;
+  TRY(ParseWorkAndPlaces(object, job));
   return job;
 }
 

@@ -63,6 +63,10 @@ boost::json::object ToJson(const Job& job);
 /// kInvalid: another version, a missing member.
 Result<Job> ParseJob(std::string_view text);
 
+/// The job of one run of a deployment that is described as a DAG carries it: its `model`, `name`, `work` and `places`.
+/// kInvalid: a member that is missing, or a run id that is not a UUID.
+Result<Job> MakeJob(std::string_view deployment, const std::string& run_id, Timestamp logical_date, int attempt);
+
 boost::json::object ToJson(const Places& places);
 boost::json::object ToJson(const Work& work);
 Result<Work> ParseWork(const boost::json::value& value);

@@ -15,8 +15,9 @@ namespace {
 
 class Planner {
  public:
-  Planner(const Work& work, const Sources& sources, Timestamp logical_date, const Clock& clock)
-      : work_(work), sources_(sources), logical_date_(logical_date), clock_(clock) {}
+  Planner(const Work& work, const Sources& sources, Timestamp logical_date, const Clock& clock,
+          std::optional<PlanAgain> again)
+      : work_(work), sources_(sources), logical_date_(logical_date), clock_(clock), again_(std::move(again)) {}
 
   std::expected<Plan, std::vector<Problem>> Make() {
     CheckEntityNames();
@@ -89,6 +90,13 @@ class Planner {
            fmt::format("table {} has no snapshot {}", ToString(table->id), *work_.source.snapshot_id)});
       return false;
     }
+    const auto& metadata = table->metadata;
+    // A snapshot is read by the schema that it was written by.
+    auto schema = again_                     ? metadata.SchemaById(again_->source_schema_id)
+                  : work_.source.snapshot_id ? metadata.SchemaOf(*metadata.FindSnapshot(*work_.source.snapshot_id))
+                                             : metadata.schema;
+    if (!schema) return Add({"source", "snapshot_id"}, schema.error().Wrap(ToString(table->id))), false;
+    table->metadata.schema = std::move(*schema);
     plan_.source = std::move(*table);
     return true;
   }
@@ -148,7 +156,9 @@ class Planner {
     if (!sources_.catalogs.Check(work_.target.catalog)) return;
     auto catalog = sources_.catalogs.Find(work_.target.catalog);
     if (!catalog) return Add({"target", "catalog"}, catalog.error());
-    auto target = PlanTargetTable(work_, plan_.source.metadata.schema, *plan_.model, **catalog, clock_);
+    const auto& columns = plan_.source.metadata.schema;
+    auto target = again_ ? PlanForTarget(work_, columns, *plan_.model, std::move(again_->target))
+                         : PlanTargetTable(work_, columns, *plan_.model, **catalog, clock_);
     if (!target) return Add({"target", "table"}, target.error());
     plan_.target = std::move(target->table);
     plan_.output = std::move(target->output);
@@ -166,6 +176,7 @@ class Planner {
   const Sources& sources_;
   Timestamp logical_date_;
   const Clock& clock_;
+  std::optional<PlanAgain> again_;
   Plan plan_;
   std::vector<Problem> problems_;
 };
@@ -173,8 +184,8 @@ class Planner {
 }  // namespace
 
 std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, Timestamp logical_date,
-                                                   const Clock& clock) {
-  return Planner(work, sources, logical_date, clock).Make();
+                                                   const Clock& clock, std::optional<PlanAgain> again) {
+  return Planner(work, sources, logical_date, clock, std::move(again)).Make();
 }
 
 Error ToError(const std::vector<Problem>& problems) {

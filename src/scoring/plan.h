@@ -40,9 +40,16 @@ struct Plan {
   int partition_field_id = 0;        ///< the target's column that says which rows a rerun replaces
 };
 
-/// Plans a run of `work` for `logical_date`. All problems that can be found at once come back together.
+/// What a plan is made for again, in another process of the same run.
+struct PlanAgain {
+  int source_schema_id = 0;
+  iceberg::Table target;  ///< the state that the first plan was made for
+};
+
+/// Plans a run of `work` for `logical_date`. All problems that can be found at once come back together. `again`: what
+/// another plan of the same run was made for.
 std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, Timestamp logical_date,
-                                                   const Clock& clock);
+                                                   const Clock& clock, std::optional<PlanAgain> again = {});
 
 /// The problems in one message, for a run that failed on them.
 Error ToError(const std::vector<Problem>& problems);

@@ -7,119 +7,153 @@
 
 #include "base/file_io.h"
 #include "base/format.h"
-#include "iceberg/data_file_writer.h"
-#include "iceberg/locations.h"
-#include "iceberg/parquet_reader.h"
-#include "iceberg/scan.h"
+#include "iceberg/copy_file.h"
+#include "iceberg/mask.h"
 #include "iceberg/scan_reader.h"
 
 namespace slipway::scoring {
+namespace {
 
 using iceberg::IsNull;
 using iceberg::Literal;
 using iceberg::Predicate;
 
-Predicate Rerun::Day() const {
-  auto day = std::chrono::floor<std::chrono::days>(job_.logical_date);
+bool Appends(const Job& job) { return job.work.rerun_behavior == RerunBehavior::kAppendDedup; }
+bool ByDay(const Job& job) { return job.work.partition_column == "scored_at"; }
+
+Predicate Day(const Plan& plan, const Job& job) {
+  auto day = std::chrono::floor<std::chrono::days>(job.logical_date);
   auto micros = [](Timestamp t) { return Literal(int64_t{t.time_since_epoch().count()}); };
   return Predicate::And(
-      {Predicate::Compare(Predicate::Op::kGreaterEqual, plan_.partition_field_id, micros(day)),
-       Predicate::Compare(Predicate::Op::kLess, plan_.partition_field_id, micros(day + std::chrono::days{1}))});
+      {Predicate::Compare(Predicate::Op::kGreaterEqual, plan.partition_field_id, micros(day)),
+       Predicate::Compare(Predicate::Op::kLess, plan.partition_field_id, micros(day + std::chrono::days{1}))});
 }
 
-std::vector<std::string> Rerun::KeyColumns() const {
-  auto columns = job_.work.entity_columns;
-  if (!by_day() && std::ranges::find(columns, job_.work.partition_column) == columns.end())
-    columns.push_back(job_.work.partition_column);
+/// The rows among which a run's keys must be new: those of the day; else all, with the partition's value in the key.
+Predicate Window(const Plan& plan, const Job& job) { return ByDay(job) ? Day(plan, job) : Predicate::Always(); }
+
+std::vector<std::string> KeyColumns(const Job& job) {
+  auto columns = job.work.entity_columns;
+  if (!ByDay(job) && std::ranges::find(columns, job.work.partition_column) == columns.end())
+    columns.push_back(job.work.partition_column);
   return columns;
 }
 
-Result<> Rerun::ReadKeys(const iceberg::Table& table, EntityKeys& keys) const {
-  auto partition = by_day() ? Day() : Predicate::Always();
-  ASSIGN(auto scan, iceberg::PlanScan(table, std::nullopt, partition));
-  std::vector<iceberg::Field> columns;
-  for (const auto& name : KeyColumns()) columns.push_back(*table.metadata.schema.Find(name));
-  auto day_column = columns.size();
-  if (by_day()) columns.push_back(*table.metadata.schema.Find(plan_.partition_field_id));
+/// Adds the keys of all rows of `scan` that match `window`; `columns` holds the key columns, and what `window` is
+/// about.
+Result<> AddKeys(const iceberg::Table& table, const iceberg::ScanPlan& scan, const std::vector<iceberg::Field>& columns,
+                 const Predicate& window, EntityKeys& keys) {
   auto reader = iceberg::ScanReader::Start(table, scan, columns, {});
   while (true) {
     ASSIGN(auto batch, reader->Next());
     if (batch == nullptr) return {};
-    if (!by_day()) {
-      TRY(keys.Add(*batch));
-      continue;
-    }
-    // A file may hold other days too: its partition spec may be older or coarser.
-    for (int64_t row = 0; row < batch->num_rows(); ++row) {
-      ASSIGN(auto scored_at, iceberg::LiteralAt(*batch->column(static_cast<int>(day_column)), row));
-      if (Matches(partition, [&](int) { return scored_at; })) TRY(keys.Add(*batch->Slice(row, 1)));
-    }
+    ASSIGN(auto rows, iceberg::Take(iceberg::Rows::kMatching, window, batch, columns));
+    TRY(keys.Add(*rows));
   }
 }
 
-Result<> Rerun::Start() {
-  if (!appends()) return {};
-  keys_.emplace(KeyColumns());
-  return Wrap(ReadKeys(plan_.target, *keys_), "read the keys of " + ToString(plan_.target.id));
+/// Adds the keys that stand in files of a table already. A file may hold other days too, where its partition spec is
+/// older or coarser; of one that is known to hold only this day no row is looked at twice.
+Result<> ReadKeys(const Plan& plan, const Job& job, const iceberg::Table& table, const iceberg::ScanPlan& scan,
+                  EntityKeys& keys) {
+  const auto& schema = table.metadata.schema;
+  const auto window = Window(plan, job);
+  std::vector<iceberg::Field> columns;
+  for (const auto& name : KeyColumns(job)) columns.push_back(*schema.Find(name));
+  iceberg::ScanPlan whole, mixed;
+  for (const auto& file : scan.files) {
+    bool all = MustMatch(window, RangesOf(file, *table.metadata.FindSpec(file.spec_id), schema));
+    (all ? whole : mixed).files.push_back(file);
+  }
+  TRY(AddKeys(table, whole, columns, Predicate::Always(), keys));
+  if (mixed.files.empty()) return {};
+  if (std::ranges::find(columns, plan.partition_field_id, &iceberg::Field::id) == columns.end())
+    columns.push_back(*schema.Find(plan.partition_field_id));
+  return AddKeys(table, mixed, columns, window, keys);
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> Rerun::Admit(const std::shared_ptr<arrow::RecordBatch>& batch) {
-  if (appends()) return keys_->TakeNew(batch, true);
-  if (by_day()) return batch;
+}  // namespace
+
+std::optional<Predicate> ReplacedRows(const Plan& plan, const Job& job, const ReplacedValues& written) {
+  if (Appends(job)) return std::nullopt;
+  if (ByDay(job)) return Day(plan, job);
+  auto in = Predicate::In(plan.partition_field_id, written.values);
+  if (!written.null) return in;
+  return Predicate::Or({std::move(in), Predicate::Null(plan.partition_field_id, true)});
+}
+
+Result<> Admission::Start() {
+  if (!Appends(job_)) return {};
+  keys_.emplace(KeyColumns(job_));
+  auto read = [&]() -> Result<> {
+    ASSIGN(auto scan, iceberg::PlanScan(plan_.target, std::nullopt, Window(plan_, job_)));
+    return ReadKeys(plan_, job_, plan_.target, scan, *keys_);
+  }();
+  return Wrap(read, "read the keys of " + ToString(plan_.target.id));
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Admission::Admit(const std::shared_ptr<arrow::RecordBatch>& batch) {
+  if (keys_) return keys_->TakeNew(batch);
+  if (ByDay(job_)) return batch;
   auto column = batch->GetColumnByName(job_.work.partition_column);
   const auto* field = plan_.target.metadata.schema.Find(plan_.partition_field_id);
   for (int64_t row = 0; row < column->length(); ++row) {
     ASSIGN(auto value, iceberg::LiteralAt(*column, row));
-    if (IsNull(value))
-      null_value_ = true;
-    else
-      values_.emplace(ToBytes(value, field->type), value);
+    if (IsNull(value)) {
+      values_.null = true;
+    } else if (!last_ || *last_ != value) {
+      if (seen_values_.insert(ToBytes(value, field->type)).second) values_.values.push_back(value);
+      last_ = std::move(value);
+    }
   }
   return batch;
 }
 
-std::optional<Predicate> Rerun::ReplacedRows() const {
-  if (appends()) return std::nullopt;
-  if (by_day()) return Day();
-  std::vector<Literal> values;
-  for (const auto& [bytes, value] : values_) values.push_back(value);
-  auto in = Predicate::In(plan_.partition_field_id, std::move(values));
-  if (!null_value_) return in;
-  return Predicate::Or({std::move(in), Predicate::Null(plan_.partition_field_id, true)});
+ReplacedValues Admission::Values() const { return values_; }
+
+/// The files of `base` in the window that were not there, or not looked at, before.
+Result<iceberg::ScanPlan> Additions::Unseen(const iceberg::Table& base) {
+  const auto window = Window(plan_, job_);
+  if (!seen_) {
+    seen_.emplace();
+    // Where the old state cannot be read any more, all files count as new.
+    if (auto then = iceberg::PlanScan(plan_.target, std::nullopt, window); then)
+      for (const auto& file : then->files) seen_->insert(file.file_path);
+  }
+  ASSIGN(auto scan, iceberg::PlanScan(base, std::nullopt, window));
+  std::erase_if(scan.files, [&](const auto& file) { return seen_->contains(file.file_path); });
+  return scan;
 }
 
-Result<std::vector<iceberg::DataFile>> Rerun::FilesFor(const iceberg::Table& base,
-                                                       const std::vector<iceberg::DataFile>& written,
-                                                       std::vector<std::string>& made) const {
-  if (!appends() || base.metadata.current_snapshot_id == plan_.target.metadata.current_snapshot_id) return written;
-  EntityKeys theirs(KeyColumns());
-  TRY(ReadKeys(base, theirs));
-  std::vector<iceberg::DataFile> files;
-  const auto& fields = base.metadata.schema.fields;
-  for (const auto& file : written) {
-    const auto& spec = *base.metadata.FindSpec(file.spec_id);
-    ASSIGN(auto reader, iceberg::ParquetReader::Open(*base.io, file, spec, fields));
-    made.push_back(NewDataFileLocation(base, PartitionPath(spec, base.metadata.schema, file.partition), job_.run_id));
-    ASSIGN(auto writer, iceberg::DataFileWriter::Open(*base.io, made.back(), fields));
-    for (int group = 0; group < reader->row_groups(); ++group) {
-      ASSIGN(auto next, reader->ReadRowGroup(group, 65536));
-      while (true) {
-        ASSIGN(auto batch, next());
-        if (batch == nullptr) break;
-        ASSIGN(auto fresh, theirs.TakeNew(batch, false));
-        if (fresh->num_rows() > 0) TRY(writer->Write(*fresh));
-      }
-    }
-    ASSIGN(auto rewritten, writer->Finish());
-    if (rewritten.record_count == 0) {
-      TRY(base.io->Delete(rewritten.file_path));
-      continue;
-    }
-    rewritten.spec_id = file.spec_id;
-    rewritten.partition = file.partition;
-    files.push_back(std::move(rewritten));
+Result<std::vector<iceberg::DataFile>> Additions::For(const iceberg::Table& base) {
+  if (!Appends(job_) || base.metadata.current_snapshot_id == plan_.target.metadata.current_snapshot_id) return files_;
+  ASSIGN(auto unseen, Unseen(base));
+  if (unseen.files.empty()) return files_;
+  EntityKeys theirs(KeyColumns(job_));
+  TRY(ReadKeys(plan_, job_, base, unseen, theirs));
+  TRY(LeaveOut(base, theirs));
+  for (const auto& file : unseen.files) seen_->insert(file.file_path);
+  return files_;
+}
+
+/// Replaces the files that hold some of their keys by copies without these rows.
+Result<> Additions::LeaveOut(const iceberg::Table& base, EntityKeys& theirs) {
+  if (!ours_) {
+    EntityKeys ours(KeyColumns(job_));
+    TRY(ReadKeys(plan_, job_, base, {.files = files_}, ours));
+    ours_ = std::move(ours);
   }
-  return files;
+  if (!theirs.Meets(*ours_)) return {};
+  std::vector<iceberg::DataFile> files;
+  for (const auto& file : files_) {
+    auto keep = [&](const std::shared_ptr<arrow::RecordBatch>& batch) { return theirs.LeaveOut(batch); };
+    ASSIGN(auto copy, iceberg::CopyFile(base, file, job_.run_id, keep));
+    if (!copy) continue;
+    made_.push_back(copy->file_path);
+    files.push_back(std::move(*copy));
+  }
+  files_ = std::move(files);
+  return {};
 }
 
 }  // namespace slipway::scoring

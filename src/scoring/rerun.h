@@ -1,50 +1,77 @@
 #pragma once
 
-#include <map>
-#include <memory>
 #include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
-#include "iceberg/commit.h"
+#include "iceberg/predicate.h"
+#include "iceberg/scan.h"
 #include "scoring/entity_keys.h"
 #include "scoring/job.h"
 #include "scoring/plan.h"
 
 namespace slipway::scoring {
 
-/// What a rerun does to the rows that are there already (DESIGN section 3): `overwrite_partition` replaces the day of
-/// the logical date, or the values of the partition column that the run writes; `append_dedup` leaves out rows whose
-/// entity columns stand in the same partition already.
-class Rerun {
+// What a run does to the rows that are there already (DESIGN section 3): `overwrite_partition` replaces the day of the
+// logical date, or the values of the partition column that the run writes; `append_dedup` leaves out rows whose entity
+// columns stand in the same partition already.
+
+/// The values of the partition column that rows were written with.
+struct ReplacedValues {
+  std::vector<iceberg::Literal> values;  ///< each once
+  bool null = false;
+};
+
+/// The rows that a commit replaces; absent for append_dedup.
+std::optional<iceberg::Predicate> ReplacedRows(const Plan& plan, const Job& job, const ReplacedValues& written);
+
+/// Sees the rows of one part before they are written.
+class Admission {
  public:
-  Rerun(const Plan& plan, const Job& job) : plan_(plan), job_(job) {}
+  Admission(const Plan& plan, const Job& job) : plan_(plan), job_(job) {}
 
   /// Reads the keys that are there already, for append_dedup.
   Result<> Start();
 
-  /// Sees every batch before it is written, in order; the rows to write come back.
+  /// The rows to write of a batch; batches come in order.
   Result<std::shared_ptr<arrow::RecordBatch>> Admit(const std::shared_ptr<arrow::RecordBatch>& batch);
 
-  /// The rows that the commit replaces; absent for append_dedup.
-  std::optional<iceberg::Predicate> ReplacedRows() const;
-
-  /// The files to add to `base`: `written` as they are, or, when another writer came first, without the rows that it
-  /// added. New files are appended to `made`.
-  Result<std::vector<iceberg::DataFile>> FilesFor(const iceberg::Table& base,
-                                                  const std::vector<iceberg::DataFile>& written,
-                                                  std::vector<std::string>& made) const;
+  ReplacedValues Values() const;
 
  private:
-  bool appends() const { return job_.work.rerun_behavior == RerunBehavior::kAppendDedup; }
-  bool by_day() const { return job_.work.partition_column == "scored_at"; }
-  iceberg::Predicate Day() const;
-  std::vector<std::string> KeyColumns() const;
-  Result<> ReadKeys(const iceberg::Table& table, EntityKeys& keys) const;
-
   const Plan& plan_;
   const Job& job_;
   std::optional<EntityKeys> keys_;
-  std::map<std::string, iceberg::Literal> values_;  ///< of the partition column, by their bytes
-  bool null_value_ = false;
+  std::set<std::string> seen_values_;  ///< of the partition column, as bytes
+  ReplacedValues values_;
+  std::optional<iceberg::Literal> last_;  ///< rows that follow each other mostly share theirs
+};
+
+/// The files that a commit adds, for each state of the target that it is tried on.
+class Additions {
+ public:
+  /// `written` on the state of the target that the plan was made for.
+  Additions(const Plan& plan, const Job& job, std::vector<iceberg::DataFile> written)
+      : plan_(plan), job_(job), files_(std::move(written)) {}
+
+  /// The files to add to `base`. For append_dedup, where other writers have added files to the same partitions since:
+  /// copies without the rows that are there now. Only files that were not looked at before are read.
+  Result<std::vector<iceberg::DataFile>> For(const iceberg::Table& base);
+
+  /// The copies made so far.
+  const std::vector<std::string>& made() const { return made_; }
+
+ private:
+  Result<iceberg::ScanPlan> Unseen(const iceberg::Table& base);
+  Result<> LeaveOut(const iceberg::Table& base, EntityKeys& theirs);
+
+  const Plan& plan_;
+  const Job& job_;
+  std::vector<iceberg::DataFile> files_;
+  std::vector<std::string> made_;
+  std::optional<std::set<std::string>> seen_;  ///< files of the target whose keys were taken into account
+  std::optional<EntityKeys> ours_;
 };
 
 }  // namespace slipway::scoring

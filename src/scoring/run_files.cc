@@ -49,6 +49,21 @@ Result<std::optional<RunOutcome>> FindOutcome(const Job& job, const Catalogs& ca
   return FindCommit(job, *catalog);
 }
 
+Result<std::optional<RunOutcome>> FindEarlier(const Job& job, const Catalogs& catalogs) {
+  ASSIGN(auto* catalog, catalogs.Find(job.work.target.catalog));
+  ASSIGN(auto earlier, FindCommit(job, *catalog));
+  if (earlier) TidyUp(job, *catalog);
+  return earlier;
+}
+
+Result<std::shared_ptr<FileIo>> FilesOf(const iceberg::TableIdentifier& id, iceberg::Catalog& catalog) {
+  auto table = catalog.Load(id);
+  if (table) return table->io;
+  if (table.error().kind != ErrorKind::kNotFound) return Failure(table.error());
+  ASSIGN(auto place, catalog.NewTablePlace(id));
+  return place.io;
+}
+
 void TidyUp(const Job& job, iceberg::Catalog& catalog) {
   auto tidied = [&]() -> Result<int> {
     ASSIGN(auto target, LoadTarget(job, catalog));
@@ -56,6 +71,10 @@ void TidyUp(const Job& job, iceberg::Catalog& catalog) {
     return iceberg::DeleteOrphans(*target->io, target->metadata.location, &*target, job.run_id);
   }();
   if (!tidied) Log(LogLevel::kWarning, "not_tidied_up", {{"run_id", job.run_id}, {"error", tidied.error().message}});
+}
+
+void TidyUp(const Job& job, const Catalogs& catalogs) {
+  if (auto catalog = catalogs.Find(job.work.target.catalog)) TidyUp(job, **catalog);
 }
 
 Result<std::optional<RunOutcome>> CleanUp(const Job& job, const Catalogs& catalogs) {

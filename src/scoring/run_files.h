@@ -23,7 +23,7 @@ struct MadeFiles {
   std::vector<std::string> locations;
   bool kept = false;
 
-  MadeFiles() = default;
+  explicit MadeFiles(std::shared_ptr<FileIo> files) : io(std::move(files)) {}
   MadeFiles(const MadeFiles&) = delete;
   MadeFiles& operator=(const MadeFiles&) = delete;
   ~MadeFiles();
@@ -33,9 +33,16 @@ struct MadeFiles {
 Result<std::optional<RunOutcome>> FindCommit(const Job& job, iceberg::Catalog& catalog);
 Result<std::optional<RunOutcome>> FindOutcome(const Job& job, const Catalogs& catalogs);
 
+/// As above, and where there is one, what other attempts have left is deleted.
+Result<std::optional<RunOutcome>> FindEarlier(const Job& job, const Catalogs& catalogs);
+
+/// The access to the files of a table, also of one that does not exist yet.
+Result<std::shared_ptr<FileIo>> FilesOf(const iceberg::TableIdentifier& id, iceberg::Catalog& catalog);
+
 /// Deletes what attempts of a run that the target has in a snapshot have left behind. No attempt can commit any more
 /// then: one that comes late finds the run's id. A failure is logged, and fails nothing: the run is done.
 void TidyUp(const Job& job, iceberg::Catalog& catalog);
+void TidyUp(const Job& job, const Catalogs& catalogs);
 
 /// For a run that is given up: deletes what its attempts have left behind, whether or not one of them has committed.
 /// Only when none of them can publish any more (docs/decisions/0003 says when that is).

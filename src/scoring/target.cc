@@ -113,4 +113,29 @@ Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& sour
   return plan;
 }
 
+Result<TargetPlan> PlanForTarget(const Work& work, const iceberg::Schema& source, const model::Model& model,
+                                 iceberg::Table target) {
+  ASSIGN(auto wanted, WantedColumns(work, source, model));
+  TargetPlan plan;
+  ASSIGN(plan.output, FitInto(target, wanted));
+  plan.partition_field_id = target.metadata.schema.Find(work.partition_column)->id;
+  plan.table = std::move(target);
+  return plan;
+}
+
+Result<> StageTarget(Plan& plan, iceberg::Catalog& catalog) {
+  const auto& planned = plan.target.metadata.schema;
+  auto partition = std::ranges::find(planned.fields, plan.partition_field_id, &iceberg::Field::id)->name;
+  ASSIGN(auto staged, Wrap(catalog.Stage(plan.target.id, plan.target.metadata), "create " + ToString(plan.target.id)));
+  for (auto& column : plan.output) {
+    const auto* field = staged.metadata.schema.Find(column.field.name);
+    if (field == nullptr)
+      return Fail(ErrorKind::kCorrupt, "the catalog made {} without '{}'", ToString(staged.id), column.field.name);
+    column.field = *field;
+  }
+  plan.partition_field_id = staged.metadata.schema.Find(partition)->id;
+  plan.target = std::move(staged);
+  return {};
+}
+
 }  // namespace slipway::scoring

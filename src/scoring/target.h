@@ -16,4 +16,11 @@ struct TargetPlan {
 Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& source, const model::Model& model,
                                    iceberg::Catalog& catalog, const Clock& clock);
 
+/// The same for a state of the target that is given: one that exists, or that was staged.
+Result<TargetPlan> PlanForTarget(const Work& work, const iceberg::Schema& source, const model::Model& model,
+                                 iceberg::Table target);
+
+/// The plan's target as its first commit will create it: the catalog has a say in locations and field ids.
+Result<> StageTarget(Plan& plan, iceberg::Catalog& catalog);
+
 }  // namespace slipway::scoring

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "dispatch/work_of.h"
-#include "scoring/run.h"
+#include "scoring/run_files.h"
 
 namespace slipway::dispatch {
 namespace {
