@@ -3,9 +3,11 @@
 import ast
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import urllib.parse
 import uuid
@@ -421,14 +423,9 @@ def scoring(run_id: str) -> int | None:
     """The process on the worker that scores."""
     for entry in os.listdir("/proc"):
         try:
-            if (
-                entry.isdigit()
-                and b"slipway-" in (command := open(f"/proc/{entry}/cmdline", "rb").read())
-                and b"--job" in command
-            ):
-                file = command.split(b"\0")[command.split(b"\0").index(b"--job") + 1]
-                if json.loads(open(file).read())["run_id"] == run_id:
-                    return int(entry)
+            arguments = open(f"/proc/{entry}/cmdline", "rb").read().split(b"\0") if entry.isdigit() else []
+            if b"--run-id" in arguments and arguments[arguments.index(b"--run-id") + 1] == run_id.encode():
+                return int(entry)
         except (OSError, ValueError):
             continue
     return None
@@ -517,6 +514,32 @@ def test_the_answer_of_the_commit_is_lost(stack, slipway, world):
     run = world.trigger()
     assert world.finished(run)["status"] == "succeeded" and lost
     world.assert_one_copy([run])
+
+
+def test_a_commit_that_arrives_after_its_task_was_killed(stack, slipway, world):
+    """The first try's commit is on its way when its task dies; it arrives while the second try stands at its own."""
+    commits = queue.Queue()
+
+    def rule(seen):
+        if seen.method == "POST" and seen.path.endswith("/tables/p"):
+            release = threading.Event()
+            commits.put((seen, release))
+            release.wait(PATIENCE)
+        return None
+
+    world.active()
+    stack.catalog_proxy.rule = rule
+    run = world.trigger()
+    first, release_first = commits.get(timeout=PATIENCE)
+    os.kill(until(lambda: scoring(run["run_id"]), bool, PATIENCE), signal.SIGKILL)
+    _, release_second = commits.get(timeout=PATIENCE)
+    release_first.set()
+    until(lambda: first.status, bool, PATIENCE)
+    assert first.status == 200, "nobody was there before it"
+    stack.catalog_proxy.rule = lambda _: None
+    release_second.set()
+    assert world.finished(run)["status"] == "succeeded"
+    world.assert_one_copy([run])  # reads every file that the table names
 
 
 # Faults of Airflow's API, of the folder and of the settings: a second server, with a store and a folder of its own.

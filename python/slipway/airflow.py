@@ -38,6 +38,7 @@ KEPT = (
     "SSL_CERT_DIR",
     "MLFLOW_S3_ENDPOINT_URL",
     "SLIPWAY_PYTHON",
+    "SLIPWAY_MODEL_CACHE",
 )
 KEPT_PREFIXES = ("AWS_", "MLFLOW_TRACKING_", "SLIPWAY_CATALOGS_")
 FINAL = {"invalid", "not_found", "unsupported", "corrupt", "denied"}  # trying again changes nothing
@@ -96,24 +97,16 @@ class _Run:
             {"run_id": self.run_id, "logical_date": self.logical_date, "attempt": self.attempt},
         )
 
-    def job(self) -> dict:
-        cache = os.environ.get("SLIPWAY_MODEL_CACHE") or str(Path.home() / ".cache" / "slipway" / "models")
-        python = {**self.deployment["places"].get("python", {}), "cache": str(Path(cache).parent / "engines")}
-        return {
-            "version": 2,
-            "run_id": self.run_id,
-            "deployment": f"{self.deployment['model']}/{self.deployment['name']}",
-            "logical_date": self.logical_date,
-            "attempt": self.attempt,
-            "work": self.deployment["work"],
-            "places": {**self.deployment["places"], "model_cache": cache, "python": python},
-        }
+    def arguments(self, file: Path) -> list[str]:
+        """Of `slipway score`, which makes the job: only the server and the program know what a job is."""
+        named = {"run-id": self.run_id, "logical-date": self.logical_date, "attempt": str(self.attempt)}
+        return ["--deployment", str(file), *(part for name, value in named.items() for part in (f"--{name}", value))]
 
     def execute(self) -> dict:
         self.reporter.tell("running")
         with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
-            file = Path(folder) / "job.json"
-            file.write_text(json.dumps(self.job()))
+            file = Path(folder) / "deployment.json"
+            file.write_text(json.dumps(self.deployment))
             last = self.score(file)
         if last.get("event") == "committed":
             self.reporter.decide(
@@ -136,7 +129,7 @@ class _Run:
             name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)
         }
         environment.setdefault("SLIPWAY_PYTHON", sys.executable)
-        command = [_binary.path(), "score", "--job", str(file), "--while-parent", str(os.getpid())]
+        command = [_binary.path(), "score", *self.arguments(file), "--while-parent", str(os.getpid())]
         process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
