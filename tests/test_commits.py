@@ -16,6 +16,9 @@ from pyiceberg.transforms import BucketTransform, IdentityTransform, TruncateTra
 from pyiceberg.types import DoubleType
 from test_runs import old_rows, predictions_schema
 
+AREAS = ["iceberg", "scoring"]
+EXAMPLE = "test_a_pinned_snapshot_is_read_by_its_own_schema"
+
 DAY, OTHER_DAY = "2024-03-01T06:00:00Z", "2024-02-05T00:00:00Z"
 COLUMNS = ("f0", "f1", "f2", "f3")
 

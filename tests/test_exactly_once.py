@@ -17,6 +17,9 @@ from test_lakes import filled, is_commit, keys, needed, rest_lake
 AREAS = ["iceberg", "scoring"]
 EXAMPLE = "test_an_attempt_killed_at_its_commit"
 
+AREAS = ["iceberg", "scoring"]
+EXAMPLE = "test_an_attempt_killed_at_its_commit"
+
 INTERLEAVINGS = int(os.environ.get("SLIPWAY_INTERLEAVINGS", 20))
 SEED = int(os.environ.get("SLIPWAY_SEED", 18))
 
@@ -193,14 +196,15 @@ def test_interleavings(lake, attempt, s3, seed):
         runs.add(json.loads(before.read_text())["run_id"])
     attempts = [attempt(number, is_about_target, **job) for number in (1, 2)]
     standing = {one: one.gate.next() for one in attempts}
-    late = []
+    late, one = [], None
     while any(standing.values()) or late:
         alive = [one for one, held in standing.items() if held]
         if late and (not alive or rng.random() < 0.3):
             gate, held = late.pop(rng.randrange(len(late)))
             until_answered(gate, held)
             continue
-        one = rng.choice(alive)
+        if one not in alive or rng.random() < 0.3:  # mostly the same one goes on: who hangs does so for long
+            one = rng.choice(alive)
         if rng.random() < 0.15:
             late.append((one.gate, standing[one]))
             one.process.kill()

@@ -7,6 +7,9 @@ import pytest
 from conftest import BINARY, HANG_SECONDS, signature_of
 from models import numbers, train, with_ids
 
+AREAS = ["scoring"]
+EXAMPLE = "test_the_same_in_one_process"
+
 
 @pytest.fixture
 def ready(lake):

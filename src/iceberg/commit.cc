@@ -26,6 +26,15 @@ Result<Table> LoadAfter(const Error& published, Catalog& catalog, const TableIde
   return table;
 }
 
+/// Whether another attempt has committed meanwhile; `base` is the table's state then. It has tidied up, so that files
+/// of this attempt may be gone: what fails for that is no failure of the run.
+bool FindsRun(Catalog& catalog, Table& base, const std::string& run_id) {
+  auto now = catalog.Load(base.id);
+  if (!now || now->metadata.FindRun(run_id) == nullptr) return false;
+  base = std::move(*now);
+  return true;
+}
+
 bool Reads(const Type& written, const Type& now) {
   return written == now || (written.id == TypeId::kInt && now.id == TypeId::kLong) ||
          (written.id == TypeId::kFloat && now.id == TypeId::kDouble);
@@ -120,9 +129,11 @@ Result<CommitOutcome> Commit(Catalog& catalog, const Table& first_base, const Sn
     auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now().time_since_epoch()).count();
     SnapshotWriter writer(base, update, shared, number, now_ms);
     auto published = writer.Prepare();
+    const bool done_meanwhile = !published && FindsRun(catalog, base, update.run_id);
     if (published && update.before_publish) published = update.before_publish();
     if (!published) {
       writer.Undo();
+      if (done_meanwhile) continue;
       return tries.Failed(published.error());
     }
     published = writer.Publish(catalog);

@@ -310,6 +310,22 @@ TEST_F(CommitTest, TheCommitOfAnotherAttemptIsFoundAndOwnFilesGo) {
   EXPECT_EQ(Orphans(run), 0);
 }
 
+// The other attempt tidies up when it has committed: what this one has written, and still reads, is gone.
+TEST_F(CommitTest, FilesThatTheOtherAttemptHasTidiedAwayAreNoFailure) {
+  auto staged = Staged(false);
+  auto run = NewUuid();
+  auto update = Append(run, {});
+  update.added_files = [&](const Table&) -> Result<std::vector<DataFile>> {
+    auto theirs = Commit(*catalog_, staged, Append(run, Write(staged, run, {{1, 1}})), clock_);
+    EXPECT_TRUE(theirs) << theirs.error().message;
+    return Fail(ErrorKind::kNotFound, "no such file");
+  };
+  auto done = Commit(*catalog_, staged, update, clock_);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_TRUE(done->already_committed);
+  EXPECT_EQ(Ids(), std::vector<int64_t>{1});
+}
+
 TEST_F(CommitTest, BeforePublishEndsIt) {
   auto staged = Staged(false);
   Meddled watched(*catalog_);

@@ -130,11 +130,13 @@ void Interleave(unsigned seed) {
   }
   std::set<size_t> killed;
   int others = 0;
+  size_t chosen = kAttempts;
   while (true) {
     auto standing = steps.Standing();
     std::erase_if(standing, [&](size_t i) { return killed.contains(i); });
     if (standing.empty()) break;
-    auto chosen = standing[any(standing.size())];
+    bool stays = std::ranges::find(standing, chosen) != standing.end() && any(3) != 0;
+    if (!stays) chosen = standing[any(standing.size())];  // mostly the same one goes on: who hangs does so for long
     if (any(8) == 0)
       killed.insert(chosen);
     else if (any(8) == 0)
