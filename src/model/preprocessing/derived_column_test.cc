@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -36,7 +37,8 @@ TEST_P(TransformerGolden, StepsAreScikitLearnsToTheLastBit) {
   ASSERT_EQ(values.size(), want.size());
   for (size_t i = 0; i < values.size(); ++i) {
     auto wanted = DoubleOf(want[i]);
-    bool same = std::memcmp(&values[i], &wanted, sizeof wanted) == 0 || (std::isnan(values[i]) && std::isnan(wanted));
+    bool same = std::bit_cast<uint64_t>(values[i]) == std::bit_cast<uint64_t>(wanted) ||
+                (std::isnan(values[i]) && std::isnan(wanted));
     EXPECT_TRUE(same) << "of " << before[i] << ": " << values[i] << " instead of " << wanted;
   }
 }
