@@ -1,5 +1,7 @@
 # slipway_library(NAME DEPENDS lib... ): a static library of every .cc beside the CMakeLists.txt (subfolders too),
 # and one test program of every *_test.cc. What may depend on what stands in tools/layers.toml.
+# The target all_verify_interface_header_sets compiles every header alone.
+set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
 function(slipway_library name)
   cmake_parse_arguments(arg "" "" "DEPENDS;TEST_DEPENDS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
@@ -12,6 +14,9 @@ function(slipway_library name)
   add_library(slipway_${name} STATIC ${sources})
   target_include_directories(slipway_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(slipway_${name} PUBLIC ${arg_DEPENDS})
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS *.h)
+  list(FILTER headers EXCLUDE REGEX "-inl\\.h$|_test\\.h$")
+  target_sources(slipway_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR}/src FILES ${headers})
   if(SLIPWAY_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE slipway_${name} ${arg_TEST_DEPENDS} GTest::gmock GTest::gtest_main)
