@@ -193,13 +193,27 @@ def pytest_unconfigure(config):
         config.session_of_servers.end()
 
 
-FIRST = ("test_airflow", "test_two_servers", "test_lakes", "test_mlflow", "test_python_models", "test_wheel")
+# What takes longest comes first, so that nothing is alone at the end. The first test of Airflow builds the wheel and
+# starts the stack: the others come when that is done, else they would keep their workers waiting.
+FIRST = (
+    "test_airflow-0",
+    "test_two_servers-0",
+    "test_lakes-0",
+    "test_exactly_once-0",
+    "test_mlflow-0",
+    "airflow-busy",
+    "test_airflow-1",
+    "test_airflow-2",
+    "test_python_models-0",
+    "test_wheel-0",
+    "test_wheel-1",
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own hook
 def pytest_collection_modifyitems(items):
-    """What runs side by side: each file is a group of its own, or SPREAD groups, where it says so; a store another one.
-    The files that take longest come first, so that none of them is alone at the end."""
+    """What runs side by side: each file is a group of its own, or SPREAD groups, where it says so; a store another
+    one."""
     for name in dict.fromkeys(item.module.__name__ for item in items):
         ours = [item for item in items if item.module.__name__ == name and not item.get_closest_marker("xdist_group")]
         spread = getattr(ours[0].module, "SPREAD", 1) if ours else 1
@@ -209,7 +223,7 @@ def pytest_collection_modifyitems(items):
                 group += f"-{item.callspec.params['store']}"
             item.add_marker(pytest.mark.xdist_group(group))
     order = {name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: order.get(item.module.__name__, len(order)))
+    items.sort(key=lambda item: order.get(item.get_closest_marker("xdist_group").args[0], len(order)))
 
 
 def pytest_generate_tests(metafunc):
