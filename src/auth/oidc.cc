@@ -7,27 +7,27 @@
 #include "base/http_client.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/oauth_token.h"
 #include "base/url.h"
 
 namespace slipway::auth {
 namespace {
 
-constexpr double kTimeout = 5, kPauseWhileDown = 2;
+constexpr double kTimeout = 5, kPauseWhileDown = 2, kDefaultTokenSeconds = 60;
 
 Result<json::value> Ask(const HttpRequest& request) {
   ASSIGN(auto answer, SendHttp(request));
-  if (answer.status == 404) return Fail(ErrorKind::kNotFound, "{} is not there", request.url);
   if (answer.status < 200 || answer.status > 299)
-    return Fail(ErrorKind::kUnavailable, "{} answered {}", request.url, answer.status);
+    return Fail(KindOf(answer.status), "{} answered {}", request.url, answer.status);
   auto value = ParseJson(answer.body);
-  if (!value) return Fail(ErrorKind::kUnavailable, "{} answered no JSON", request.url);
+  if (!value) return Fail(ErrorKind::kUnavailable, "{} did not answer with JSON", request.url);
   return value;
 }
 
 /// The path part for Keycloak's admin API: https://host/realms/name → https://host/admin/realms/name
 Result<std::string> AdminUrl(const std::string& issuer) {
   auto at = issuer.rfind("/realms/");
-  if (at == std::string::npos) return Fail(ErrorKind::kUnsupported, "the issuer {} is no Keycloak realm", issuer);
+  if (at == std::string::npos) return Fail(ErrorKind::kUnsupported, "auth.issuer {} is not a Keycloak realm (…/realms/name)", issuer);
   return issuer.substr(0, at) + "/admin" + issuer.substr(at);
 }
 
@@ -39,9 +39,8 @@ struct Oidc::State {
   std::optional<KeySet> keys;
   double asked_at = -1e9;  ///< for keys, with success or not
   bool reachable = true;
-  std::string token_url, service_token;
-  double service_token_until = 0;
-  std::string client_uuid;
+  std::string token_url, client_uuid;
+  KeptToken service_token{[this] { return SignIn(); }};
   struct Looked {
     Result<UserState> state;
     double at;
@@ -88,32 +87,29 @@ struct Oidc::State {
     return {};
   }
 
-  Result<std::string> ServiceToken() {
-    if (!service_token.empty() && MonotonicSeconds() < service_token_until) return service_token;
+  Result<OAuthToken> SignIn() {
     if (token_url.empty()) TRY(FetchKeys());
-    auto body = fmt::format("grant_type=client_credentials&client_id={}&client_secret={}",
-                            UrlEncode(options.service_client), UrlEncode(options.service_secret));
-    ASSIGN(auto answer,
-           Ask({"POST", token_url, {{"Content-Type", "application/x-www-form-urlencoded"}}, body, kTimeout}));
-    ASSIGN(auto object, JsonObject::From(answer, "the token answer"));
-    ASSIGN(service_token, object.String("access_token"));
-    ASSIGN(auto seconds, object.Int("expires_in", 60));
-    service_token_until = MonotonicSeconds() + static_cast<double>(seconds) * 0.8;
-    return service_token;
+    auto request = ClientCredentialsRequest({.token_url = token_url,
+                                             .client_id = options.service_client,
+                                             .client_secret = options.service_secret,
+                                             .scope = ""});
+    request.timeout_seconds = kTimeout;
+    ASSIGN(auto answer, SendHttp(request));
+    return ReadToken(answer, "sign in at " + token_url + " (auth.service_client)", kDefaultTokenSeconds);
   }
 
   Result<json::value> Admin(const std::string& path) {
     ASSIGN(auto base, AdminUrl(options.rules.issuer));
-    ASSIGN(auto token, ServiceToken());
+    ASSIGN(auto token, service_token.Get());
     auto answer =
         Ask({.url = base + path, .headers = {{"Authorization", "Bearer " + token}}, .timeout_seconds = kTimeout});
-    if (!answer) service_token.clear();  // it may have been revoked
+    if (!answer) service_token.Forget(token);  // it may have been revoked
     return answer;
   }
 
   Result<> AddRoles(const std::string& path, std::set<std::string>& roles) {
     ASSIGN(auto answer, Admin(path));
-    if (!answer.is_array()) return Fail(ErrorKind::kUnavailable, "the admin API answered no list of roles");
+    if (!answer.is_array()) return Fail(ErrorKind::kUnavailable, "{} of the admin API did not answer with a list of roles", path);
     for (const auto& item : answer.get_array()) {
       ASSIGN(auto role, JsonObject::From(item, "role"));
       ASSIGN(auto name, role.String("name"));

@@ -61,6 +61,22 @@ curl_socket_t OpenSocket(void*, curlsocktype, curl_sockaddr* address) {
 
 }  // namespace
 
+ErrorKind KindOf(long status) {
+  switch (status) {
+    case 401:
+    case 403: return ErrorKind::kDenied;
+    case 404: return ErrorKind::kNotFound;
+    case 409: return ErrorKind::kConflict;
+    case 406:
+    case 501: return ErrorKind::kUnsupported;
+    case 408:
+    case 419:
+    case 429: return ErrorKind::kUnavailable;
+    // A redirect is not followed: whoever answers so is not what was asked for, or not yet.
+    default: return status >= 500 || status < 400 ? ErrorKind::kUnavailable : ErrorKind::kInvalid;
+  }
+}
+
 Result<HttpAnswer> SendHttp(const HttpRequest& request) {
   CURL* curl = Handle();
   if (curl == nullptr) return Fail(ErrorKind::kInternal, "libcurl could not start");

@@ -26,6 +26,9 @@ struct HttpAnswer {
   double retry_after_seconds = 0;  ///< of the header Retry-After, where it gives seconds
 };
 
+/// What a status that is not 2xx means for the caller.
+ErrorKind KindOf(long status);
+
 /// One request by libcurl; redirects are not followed. Connections are kept for the next request of the same thread.
 /// kUnavailable when no answer came, or none in time; kInvalid for one that is too long; any status is an answer.
 Result<HttpAnswer> SendHttp(const HttpRequest& request);

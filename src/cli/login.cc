@@ -12,6 +12,7 @@
 #include "base/format.h"
 #include "base/http_client.h"
 #include "base/json.h"
+#include "base/oauth_token.h"
 #include "base/time.h"
 #include "base/url.h"
 
@@ -21,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kEarly = 30;  // seconds before its end that a token is renewed
+constexpr double kDefaultTokenSeconds = 60;
 
 int64_t Now() {
   return std::chrono::duration_cast<std::chrono::seconds>(SystemClock().Now().time_since_epoch()).count();
@@ -49,7 +51,7 @@ Result<> WriteLogins(const json::object& logins) {
 
 Result<json::value> GetJson(const Context& context, const std::string& url) {
   ASSIGN(auto answer, SendHttp({.url = url, .ca_file = context.ca_file}));
-  if (answer.status != 200) return Fail(ErrorKind::kUnavailable, "{} answered {}", url, answer.status);
+  if (answer.status != 200) return Fail(KindOf(answer.status), "{} answered {}", url, answer.status);
   return Wrap(ParseJson(answer.body), url);
 }
 
@@ -68,11 +70,12 @@ Result<json::value> PostForm(const Context& context, const std::string& url, con
 /// Keeps what the token endpoint gave, for the next command.
 Result<> Keep(const Context& context, const JsonObject& answer, const std::string& token_url,
               const std::string& client) {
-  json::object login{{"token_endpoint", token_url}, {"client_id", client}};
-  ASSIGN(login["access_token"], answer.String("access_token"));
-  ASSIGN(login["refresh_token"], answer.String("refresh_token", ""));
-  ASSIGN(auto seconds, answer.Int("expires_in", 60));
-  login["expires_at"] = Now() + seconds;
+  ASSIGN(auto token, ReadToken(answer, kDefaultTokenSeconds));
+  json::object login{{"token_endpoint", token_url},
+                     {"client_id", client},
+                     {"access_token", token.access},
+                     {"refresh_token", token.refresh},
+                     {"expires_at", Now() + static_cast<int64_t>(token.seconds)}};
   auto logins = ReadLogins();
   logins[context.server] = std::move(login);
   return WriteLogins(logins);
@@ -168,7 +171,7 @@ Result<std::optional<std::string>> StoredToken(const Context& context) {
   return token;
 }
 
-void AddLogin(CLI::App& app, Context& context) {
+void AddLogin(Command& app, Context& context) {
   auto* login = app.add_subcommand("login", "sign in with a browser, on this machine or another");
   login->footer("Example:\n  slipway --server https://slipway.example.com login");
   login->callback([&context] { context.chosen = [&context] { return Login(context); }; });

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/oauth_token.h"
 #include "iceberg/catalog.h"
 
 namespace slipway::iceberg {
@@ -26,7 +27,8 @@ class RestClient {
   const CatalogPlace& place() const { return place_; }
 
  private:
-  Result<std::string> Token(bool renew);
+  Result<OAuthToken> SignIn() const;
+  Result<std::string> Token();
   Result<> Configure();
   std::string Root() const;
 
@@ -35,8 +37,7 @@ class RestClient {
   std::mutex mutex_;
   bool configured_ = false;
   std::string prefix_;
-  std::string token_;
-  double token_until_ = 0;  ///< MonotonicSeconds
+  KeptToken token_{[this] { return SignIn(); }};
 };
 
 }  // namespace slipway::iceberg

@@ -12,18 +12,8 @@ namespace slipway::dispatch {
 namespace {
 
 constexpr double kSeconds = 20;
+constexpr double kTokenSeconds = 1e9;  // until Airflow refuses it
 constexpr size_t kPage = 100;
-
-ErrorKind KindOf(long status) {
-  switch (status) {
-    case 401:
-    case 403: return ErrorKind::kDenied;
-    case 404: return ErrorKind::kNotFound;
-    case 409: return ErrorKind::kConflict;
-    case 429: return ErrorKind::kUnavailable;
-    default: return status >= 500 || status < 400 ? ErrorKind::kUnavailable : ErrorKind::kInvalid;
-  }
-}
 
 std::optional<Timestamp> InstantIn(const json::object& object, const char* key) {
   const auto* value = object.if_contains(key);
@@ -81,45 +71,47 @@ Result<int> AirflowClient::Version() {
   return version_;
 }
 
-/// The header's value. The mutex is held.
-Result<std::string> AirflowClient::Authorization(bool renew) {
-  if (version_ == 1) return "Basic " + Base64(place_.username + ":" + place_.password);
-  if (!place_.token.empty()) return "Bearer " + place_.token;
-  if (!token_.empty() && !renew) return "Bearer " + token_;
+/// A token of Airflow 3; it does not say how long it is good for.
+Result<OAuthToken> AirflowClient::SignIn() const {
   HttpRequest request{.url = place_.url + "/auth/token", .timeout_seconds = kSeconds};
   if (!place_.username.empty()) {
     request.method = "POST";
     request.headers["Content-Type"] = "application/json";
     request.body = json::serialize(json::object{{"username", place_.username}, {"password", place_.password}});
   }
-  auto where = fmt::format("Airflow: sign in at {}", request.url);
+  auto where = fmt::format("Airflow: sign in at {} (airflow.url, airflow.username, airflow.password)", request.url);
   ASSIGN(auto answer, Wrap(SendHttp(request), where));
-  if (answer.status != 200 && answer.status != 201)
-    return Fail(KindOf(answer.status), "{}: {} {} (see airflow.url, airflow.username, airflow.password)", where,
-                answer.status, answer.body.substr(0, 200));
-  auto value = ParseJson(answer.body);
-  if (!value) return Fail(ErrorKind::kUnavailable, "{}: the answer is no JSON", where);
-  ASSIGN(auto object, JsonObject::From(*value, where));
-  ASSIGN(token_, object.String("access_token"));
-  return "Bearer " + token_;
+  return ReadToken(answer, where, kTokenSeconds);
+}
+
+/// The header's value. The mutex is held.
+Result<std::string> AirflowClient::Authorization() {
+  if (version_ == 1) return "Basic " + Base64(place_.username + ":" + place_.password);
+  if (!place_.token.empty()) return "Bearer " + place_.token;
+  ASSIGN(auto token, token_.Get());
+  return "Bearer " + token;
 }
 
 Result<json::value> AirflowClient::Send(const std::string& method, const std::string& path, const json::value& body) {
   for (bool renewed = false;; renewed = true) {
     HttpRequest request{.method = method, .timeout_seconds = kSeconds};
+    std::string authorization;
     {
       std::lock_guard lock(mutex_);
       TRY(FindVersion());
-      ASSIGN(request.headers["Authorization"], Authorization(renewed));
+      ASSIGN(authorization, Authorization());
       request.url = fmt::format("{}/api/v{}{}", place_.url, version_, path);
     }
-    request.headers["Accept"] = "application/json";
+    request.headers = {{"Accept", "application/json"}, {"Authorization", authorization}};
     if (!body.is_null()) {
       request.headers["Content-Type"] = "application/json";
       request.body = json::serialize(body);
     }
     ASSIGN(auto answer, Wrap(SendHttp(request), "Airflow"));
-    if (answer.status == 401 && !renewed) continue;
+    if (answer.status == 401 && !renewed) {
+      token_.Forget(authorization.substr(authorization.find(' ') + 1));
+      continue;
+    }
     if (answer.status == 204) return json::value(nullptr);
     auto value = ParseJson(answer.body);
     if (answer.status < 200 || answer.status >= 300) {

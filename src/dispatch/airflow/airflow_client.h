@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/oauth_token.h"
 #include "base/time.h"
 
 namespace slipway::dispatch {
@@ -70,7 +71,8 @@ class AirflowClient {
   Result<boost::json::value> Send(const std::string& method, const std::string& path, const boost::json::value& body);
   Result<> FindVersion();
   Result<int> Version();
-  Result<std::string> Authorization(bool renew);
+  Result<OAuthToken> SignIn() const;
+  Result<std::string> Authorization();
   /// Every item of the list `key`, page after page.
   Result<> Pages(const std::string& path, const std::string& key,
                  const std::function<Result<>(const boost::json::value&)>& take);
@@ -78,7 +80,7 @@ class AirflowClient {
   AirflowPlace place_;
   std::mutex mutex_;
   int version_ = 0;  ///< of the API; 0: not known yet
-  std::string token_;
+  KeptToken token_{[this] { return SignIn(); }};
 };
 
 }  // namespace slipway::dispatch

@@ -26,13 +26,13 @@ std::string MessageIn(const HttpAnswer& answer) {
 
 Failure Refused(const std::string& url, const HttpAnswer& answer) {
   auto message = MessageIn(answer);
-  if (answer.status == 401 || answer.status == 403)
+  auto kind = KindOf(answer.status);
+  if (kind == ErrorKind::kDenied)
     return Fail(ErrorKind::kUnavailable,
                 "the MLflow server refused Slipway's credentials ({}): check registry.username and registry.password, "
                 "or registry.token",
                 answer.status);
-  if (answer.status == 404) return Fail(ErrorKind::kNotFound, "MLflow: {}", message);
-  if (answer.status == 400) return Fail(ErrorKind::kInvalid, "MLflow: {}", message);
+  if (kind == ErrorKind::kNotFound || answer.status == 400) return Fail(kind, "MLflow: {}", message);
   return Fail(ErrorKind::kUnavailable, "the MLflow server at {}: {}", url, message);
 }
 
