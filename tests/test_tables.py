@@ -1,5 +1,7 @@
 """Slipway and PyIceberg on the same tables, in both directions."""
 
+import json
+
 import pyarrow as pa
 import pytest
 from conftest import signature_of
@@ -16,6 +18,13 @@ def modelled(lake):
     lake.register("m", train(frame), signature=signature_of(f0="double", f1="double", f2="double", f3="double"))
     lake.frame = frame
     return lake
+
+
+def test_a_preview_tells_a_dash_from_a_null(lake):
+    lake.table("src.t", pa.table({"id": [1, 2, 3], "s": ["-", None, "x"]}))
+    lines = lake.cli("--json", "tables", "preview", "src.t").stdout.splitlines()
+    assert [json.loads(line)["s"] for line in lines] == ["-", None, "x"]
+    assert lake.cli("tables", "preview", "src.t").stdout.split() == ["id", "s", "1", "-", "2", "-", "3", "x"]
 
 
 @pytest.mark.parametrize("version", ["1", "2"])

@@ -33,10 +33,10 @@ Result<std::unique_ptr<iceberg::Catalog>> Open(const Context& context, const Cho
   if (!std::filesystem::exists(data_dir))
     return Fail(ErrorKind::kNotFound, "no data directory {}; give one with --data-dir", data_dir);
   ASSIGN(auto config, LoadConfig(context, *chosen.flags));
-  ASSIGN(auto places, server::PlacesOf(config, data_dir));
+  ASSIGN(auto places, config::PlacesOf(config, data_dir));
   TRY(scoring::Catalogs(places.catalogs, {}).Check(chosen.catalog));
   auto place = std::ranges::find(places.catalogs, chosen.catalog, &iceberg::CatalogPlace::name);
-  return iceberg::OpenCatalog(*place, server::SecretsOf(config, Environment("")).catalogs[chosen.catalog]);
+  return iceberg::OpenCatalog(*place, config::SecretsOf(config, Environment("")).catalogs[chosen.catalog]);
 }
 
 Result<iceberg::Table> Load(const Context& context, const Chosen& chosen, const std::string& name) {
@@ -102,7 +102,7 @@ Result<> Preview(const Context& context, const Chosen& chosen, const std::string
   auto reader = iceberg::ScanReader::Start(table, scan, fields, {.batch_rows = 4096});
   std::vector<std::string> header;
   for (const auto& field : fields) header.push_back(field.name);
-  std::vector<std::vector<std::string>> cells;
+  std::vector<std::vector<std::optional<std::string>>> cells;  // nothing: a null
   while (static_cast<int>(cells.size()) < rows) {
     ASSIGN(auto batch, reader->Next());
     if (batch == nullptr) break;
@@ -113,15 +113,22 @@ Result<> Preview(const Context& context, const Chosen& chosen, const std::string
       auto& line = cells.emplace_back();
       for (const auto& column : batch->columns()) {
         auto scalar = column->GetScalar(row);
-        line.push_back(scalar.ok() && (*scalar)->is_valid ? (*scalar)->ToString() : "-");
+        line.push_back(scalar.ok() && (*scalar)->is_valid ? std::optional((*scalar)->ToString()) : std::nullopt);
       }
     }
   }
-  if (!context.json) return PrintTable(header, cells), Result<>();
+  if (!context.json) {
+    std::vector<std::vector<std::string>> shown;
+    for (const auto& line : cells) {
+      auto& texts = shown.emplace_back();
+      for (const auto& cell : line) texts.push_back(cell.value_or("-"));
+    }
+    return PrintTable(header, shown), Result<>();
+  }
   for (const auto& line : cells) {
     json::object object;
     for (size_t i = 0; i < header.size(); ++i)
-      object[header[i]] = line[i] == "-" ? json::value(nullptr) : json::value(line[i]);
+      object[header[i]] = line[i] ? json::value(*line[i]) : json::value(nullptr);
     std::cout << json::serialize(object) << "\n";
   }
   return {};
@@ -129,7 +136,7 @@ Result<> Preview(const Context& context, const Chosen& chosen, const std::string
 
 }  // namespace
 
-void AddTables(CLI::App& app, Context& context) {
+void AddTables(Command& app, Context& context) {
   struct Arguments {
     std::string name, filter;
     int rows = 10;
@@ -137,21 +144,21 @@ void AddTables(CLI::App& app, Context& context) {
   auto args = std::make_shared<Arguments>();
   auto* tables = app.add_subcommand("tables", "the tables of a catalog");
   auto chosen = std::make_shared<Chosen>();
-  tables->add_option("--catalog", chosen->catalog, "by its name in the configuration")->capture_default_str();
+  tables->add_option("--catalog", chosen->catalog, "by its name in the configuration").capture_default_str();
   chosen->flags = AddConfigFlags(*tables);
-  tables->require_subcommand(1);
+  tables->require_subcommand();
   tables->add_subcommand("list", "all tables")->callback([&context, chosen] {
     context.chosen = [&context, chosen] { return List(context, *chosen); };
   });
   auto* show = tables->add_subcommand("show", "columns and snapshots of a table");
-  show->add_option("table", args->name, "schema.table")->required();
+  show->add_option("table", args->name, "schema.table").required();
   show->callback([&context, chosen, args] {
     context.chosen = [&context, chosen, args] { return Show(context, *chosen, args->name); };
   });
   auto* preview = tables->add_subcommand("preview", "the first rows of a table");
-  preview->add_option("table", args->name, "schema.table")->required();
+  preview->add_option("table", args->name, "schema.table").required();
   preview->add_option("--filter", args->filter, "a condition, as in filter_sql");
-  preview->add_option("--rows", args->rows, "how many")->capture_default_str()->check(CLI::Range(1, 10000));
+  preview->add_option("--rows", args->rows, "how many").capture_default_str().between(1, 10000);
   preview->footer("Example:\n  slipway tables preview ml.churn_scores --filter \"prediction > 0.9\"");
   preview->callback([&context, chosen, args] {
     context.chosen = [&context, chosen, args] {
