@@ -27,7 +27,8 @@ Result<json::value> Ask(const HttpRequest& request) {
 /// The path part for Keycloak's admin API: https://host/realms/name → https://host/admin/realms/name
 Result<std::string> AdminUrl(const std::string& issuer) {
   auto at = issuer.rfind("/realms/");
-  if (at == std::string::npos) return Fail(ErrorKind::kUnsupported, "auth.issuer {} is not a Keycloak realm (…/realms/name)", issuer);
+  if (at == std::string::npos)
+    return Fail(ErrorKind::kUnsupported, "auth.issuer {} is not a Keycloak realm (…/realms/name)", issuer);
   return issuer.substr(0, at) + "/admin" + issuer.substr(at);
 }
 
@@ -109,7 +110,8 @@ struct Oidc::State {
 
   Result<> AddRoles(const std::string& path, std::set<std::string>& roles) {
     ASSIGN(auto answer, Admin(path));
-    if (!answer.is_array()) return Fail(ErrorKind::kUnavailable, "{} of the admin API did not answer with a list of roles", path);
+    if (!answer.is_array())
+      return Fail(ErrorKind::kUnavailable, "{} of the admin API did not answer with a list of roles", path);
     for (const auto& item : answer.get_array()) {
       ASSIGN(auto role, JsonObject::From(item, "role"));
       ASSIGN(auto name, role.String("name"));

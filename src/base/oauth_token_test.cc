@@ -7,11 +7,24 @@ namespace {
 
 TEST(KindOf, TellsWhatACallerMayDo) {
   using enum ErrorKind;
-  for (auto [status, kind] : {std::pair{400L, kInvalid},     {401, kDenied},       {403, kDenied},      {404, kNotFound},
-                              {405, kInvalid},               {406, kUnsupported},  {408, kUnavailable}, {409, kConflict},
-                              {412, kInvalid},               {419, kUnavailable},  {422, kInvalid},     {429, kUnavailable},
-                              {500, kUnavailable},           {501, kUnsupported},  {502, kUnavailable}, {503, kUnavailable},
-                              {504, kUnavailable},           {302, kUnavailable}})
+  for (auto [status, kind] : {std::pair{400L, kInvalid},
+                              {401, kDenied},
+                              {403, kDenied},
+                              {404, kNotFound},
+                              {405, kInvalid},
+                              {406, kUnsupported},
+                              {408, kUnavailable},
+                              {409, kConflict},
+                              {412, kInvalid},
+                              {419, kUnavailable},
+                              {422, kInvalid},
+                              {429, kUnavailable},
+                              {500, kUnavailable},
+                              {501, kUnsupported},
+                              {502, kUnavailable},
+                              {503, kUnavailable},
+                              {504, kUnavailable},
+                              {302, kUnavailable}})
     EXPECT_EQ(KindOf(status), kind) << status;
 }
 
@@ -56,7 +69,8 @@ TEST(OAuthToken, ReadsWhatEndpointsAnswer) {
   EXPECT_EQ(token->access + token->refresh, "ar");
   EXPECT_EQ(token->seconds, 300);
   EXPECT_EQ(ReadToken(HttpAnswer{201, R"({"access_token":"a"})"}, "x", 60)->seconds, 60);
-  auto refused = ReadToken(HttpAnswer{400, R"({"error":"invalid_client","error_description":"no such client"})"}, "at x", 60);
+  auto refused =
+      ReadToken(HttpAnswer{400, R"({"error":"invalid_client","error_description":"no such client"})"}, "at x", 60);
   EXPECT_EQ(refused.error().kind, ErrorKind::kDenied);
   EXPECT_EQ(refused.error().message, "at x: 400 no such client");
   EXPECT_EQ(ReadToken(HttpAnswer{503, "later"}, "x", 60).error().kind, ErrorKind::kUnavailable);

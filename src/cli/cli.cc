@@ -20,25 +20,23 @@ int Main(int argc, char** argv) {
   Context context;
   std::error_code code;
   context.program = std::filesystem::read_symlink("/proc/self/exe", code).string();
-  CLI::App app{"Slipway deploys registered models onto data tables."};
-  app.name("slipway");
+  Command app("slipway", "Slipway deploys registered models onto data tables.");
   app.set_version_flag("--version", "slipway 0.1.0");
-  app.require_subcommand(1);
+  app.require_subcommand();
   app.footer(
       "A first deployment:\n"
       "  slipway serve &\n"
       "  slipway models register churn ./model --alias champion\n"
       "  slipway deploy deployment.yaml\n"
       "  slipway trigger churn churn-daily --wait");
-  app.add_option("--server", context.server, "the server's URL")->envname("SLIPWAY_SERVER")->capture_default_str();
+  app.add_option("--server", context.server, "the server's URL").envname("SLIPWAY_SERVER").capture_default_str();
   app.add_option("--data-dir", context.data_dir, "the server's data directory, for commands that work on it directly")
-      ->envname("SLIPWAY_DATA_DIR")
-      ->capture_default_str();
+      .envname("SLIPWAY_DATA_DIR")
+      .capture_default_str();
   app.add_option("--psk-file", context.psk_file,
                  "the file with the platform PSK (default: platform.psk in the data directory)");
-  app.add_option("--ca-file", context.ca_file, "a PEM file with the certificates to trust")->envname("SLIPWAY_CA_FILE");
+  app.add_option("--ca-file", context.ca_file, "a PEM file with the certificates to trust").envname("SLIPWAY_CA_FILE");
   app.add_flag("--json", context.json, "print JSON, for programs");
-  app.fallthrough();
   AddServe(app, context);
   AddDeployments(app, context);
   AddOperations(app, context);
@@ -47,11 +45,7 @@ int Main(int argc, char** argv) {
   AddModels(app, context);
   AddTables(app, context);
   AddCompletion(app, context);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  if (auto status = app.Parse(argc, argv)) return *status;
   auto done = context.chosen();
   CloseS3();
   if (done) return 0;

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <functional>
 #include <string>
 
 #include "base/error.h"
+#include "cli/command.h"
 
 namespace slipway::cli {
 
@@ -20,15 +19,15 @@ struct Context {
   std::function<Result<>()> chosen;  ///< the command that the arguments name
 };
 
-void AddServe(CLI::App& app, Context& context);
-void AddDeployments(CLI::App& app, Context& context);  ///< deploy, deployments, trigger, runs
-void AddOperations(CLI::App& app, Context& context);   ///< stop, start, archive, cancel, backfill, roles, audit, keys
-void AddLogin(CLI::App& app, Context& context);        ///< login, logout
-void AddScore(CLI::App& app, Context& context);
-void AddModels(CLI::App& app, Context& context);
-void AddModelTools(CLI::App& models, Context& context);  ///< models inspect, predict, bench
-void AddTables(CLI::App& app, Context& context);
-void AddCompletion(CLI::App& app, Context& context);
+void AddServe(Command& app, Context& context);
+void AddDeployments(Command& app, Context& context);  ///< deploy, deployments, trigger, runs
+void AddOperations(Command& app, Context& context);   ///< stop, start, archive, cancel, backfill, roles, audit, keys
+void AddLogin(Command& app, Context& context);        ///< login, logout
+void AddScore(Command& app, Context& context);
+void AddModels(Command& app, Context& context);
+void AddModelTools(Command& models, Context& context);  ///< models inspect, predict, bench
+void AddTables(Command& app, Context& context);
+void AddCompletion(Command& app, Context& context);
 
 /// The whole program; its exit status: 0, 1 for a failure, 2 for wrong arguments, 3 for something that is not there.
 int Main(int argc, char** argv);

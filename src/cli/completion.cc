@@ -17,25 +17,12 @@ compdef _slipway slipway
 constexpr auto kFish = R"sh(complete -c slipway -a '(slipway complete -- (commandline -opc)[2..-1])'
 )sh";
 
-/// The subcommands and flags that may follow the given words.
-void Complete(CLI::App& root, const std::vector<std::string>& words) {
-  CLI::App* at = &root;
-  for (const auto& word : words)
-    for (auto* command : at->get_subcommands([&](CLI::App* a) { return a->get_name() == word; })) at = command;
-  for (auto* command : at->get_subcommands([](CLI::App*) { return true; }))
-    if (!command->get_group().empty()) fmt::print("{}\n", command->get_name());
-  for (auto* option : at->get_options())
-    for (const auto& name : option->get_lnames()) fmt::print("--{}\n", name);
-}
-
 }  // namespace
 
-void AddCompletion(CLI::App& app, Context& context) {
+void AddCompletion(Command& app, Context& context) {
   auto shell = std::make_shared<std::string>();
   auto* completion = app.add_subcommand("completion", "print a shell's completion script");
-  completion->add_option("shell", *shell, "bash, zsh or fish")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->add_option("shell", *shell, "bash, zsh or fish").required().one_of({"bash", "zsh", "fish"});
   completion->footer("Example:\n  source <(slipway completion bash)");
   completion->callback([&context, shell] {
     context.chosen = [shell]() -> Result<> {
@@ -44,11 +31,11 @@ void AddCompletion(CLI::App& app, Context& context) {
     };
   });
   auto words = std::make_shared<std::vector<std::string>>();
-  auto* complete = app.add_subcommand("complete", "what may follow these words")->group("");
+  auto* complete = app.add_subcommand("complete", "what may follow these words")->hidden();
   complete->add_option("words", *words, "the words so far");
   complete->callback([&app, &context, words] {
     context.chosen = [&app, words]() -> Result<> {
-      Complete(app, *words);
+      for (const auto& next : app.MayFollow(*words)) fmt::print("{}\n", next);
       return {};
     };
   });

@@ -8,14 +8,14 @@
 
 namespace slipway::cli {
 
-std::shared_ptr<ConfigFlags> AddConfigFlags(CLI::App& command) {
+std::shared_ptr<ConfigFlags> AddConfigFlags(Command& command) {
   auto flags = std::make_shared<ConfigFlags>();
   command.add_option("--config", flags->file, "a TOML file (default: slipway.toml in the data directory, where it is)");
   command.add_option("--set", flags->set, "section.key=value, over file and environment");
   return flags;
 }
 
-std::shared_ptr<ConfigFlags> AddServerFlags(CLI::App& command) {
+std::shared_ptr<ConfigFlags> AddServerFlags(Command& command) {
   auto flags = AddConfigFlags(command);
   command.add_option("--listen", flags->listen, "HOST:PORT; short for --set server.listen=HOST:PORT");
   command.add_option("--registry", flags->registry,
@@ -23,8 +23,8 @@ std::shared_ptr<ConfigFlags> AddServerFlags(CLI::App& command) {
   return flags;
 }
 
-Result<server::Config> LoadConfig(const Context& context, const ConfigFlags& flags) {
-  server::Config config;
+Result<config::Config> LoadConfig(const Context& context, const ConfigFlags& flags) {
+  config::Config config;
   auto file = flags.file.empty() ? context.data_dir + "/slipway.toml" : flags.file;
   if (!flags.file.empty() || std::filesystem::exists(file)) {
     ASSIGN(auto text, ReadFile(file, size_t{1} << 20));

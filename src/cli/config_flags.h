@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/commands.h"
-#include "server/config.h"
+#include "config/config.h"
 
 namespace slipway::cli {
 
@@ -17,12 +17,12 @@ struct ConfigFlags {
 };
 
 /// The flags --config and --set of a command.
-std::shared_ptr<ConfigFlags> AddConfigFlags(CLI::App& command);
+std::shared_ptr<ConfigFlags> AddConfigFlags(Command& command);
 
 /// The same, with --listen and --registry: of a command that is about the server.
-std::shared_ptr<ConfigFlags> AddServerFlags(CLI::App& command);
+std::shared_ptr<ConfigFlags> AddServerFlags(Command& command);
 
 /// The file, then the environment, then the flags.
-Result<server::Config> LoadConfig(const Context& context, const ConfigFlags& flags);
+Result<config::Config> LoadConfig(const Context& context, const ConfigFlags& flags);
 
 }  // namespace slipway::cli

@@ -111,14 +111,14 @@ Result<json::value> WaitFor(const Context& context, const std::string& path) {
 
 }  // namespace
 
-void AddDeployments(CLI::App& app, Context& context) {
+void AddDeployments(Command& app, Context& context) {
   struct Arguments {
     std::string file, model, name, logical_date, run_id;
     bool wait = false, validate_only = false;
   };
   auto args = std::make_shared<Arguments>();
   auto* deploy = app.add_subcommand("deploy", "create a deployment from a YAML or JSON file");
-  deploy->add_option("file", args->file, "the body of the contract")->required();
+  deploy->add_option("file", args->file, "the body of the contract").required();
   deploy->add_flag("--validate-only", args->validate_only, "check everything, store nothing");
   deploy->footer("Example:\n  slipway deploy deployment.yaml");
   deploy->callback([&context, args] {
@@ -153,8 +153,8 @@ void AddDeployments(CLI::App& app, Context& context) {
     };
   });
   auto* trigger = app.add_subcommand("trigger", "start a run now");
-  trigger->add_option("model", args->model, "the model")->required();
-  trigger->add_option("name", args->name, "the deployment")->required();
+  trigger->add_option("model", args->model, "the model").required();
+  trigger->add_option("name", args->name, "the deployment").required();
   trigger->add_option("--logical-date", args->logical_date,
                       "the instant the run stands for (RFC 3339); a rerun repeats it");
   trigger->add_flag("--wait", args->wait, "show progress until the run is over; fails when it fails");
@@ -175,8 +175,8 @@ void AddDeployments(CLI::App& app, Context& context) {
     };
   });
   auto* runs = app.add_subcommand("runs", "list a deployment's runs, newest first; or show one");
-  runs->add_option("model", args->model, "the model")->required();
-  runs->add_option("name", args->name, "the deployment")->required();
+  runs->add_option("model", args->model, "the model").required();
+  runs->add_option("name", args->name, "the deployment").required();
   runs->add_option("run_id", args->run_id, "one run");
   runs->callback([&context, args] {
     context.chosen = [&context, args]() -> Result<> {

@@ -115,12 +115,12 @@ Result<> Bench(const Context& context, const Arguments& args) {
 
 }  // namespace
 
-void AddModelTools(CLI::App& models, Context& context) {
+void AddModelTools(Command& models, Context& context) {
   auto args = std::make_shared<Arguments>();
   auto add = [&](const char* name, const char* text, Result<> (*run)(const Context&, const Arguments&)) {
     auto* command = models.add_subcommand(name, text);
     command->add_option("model", args->model, "name, name/version, name@alias, or the folder of an MLflow model")
-        ->required();
+        .required();
     command->callback(
         [&context, args, run] { context.chosen = [&context, args, run] { return run(context, *args); }; });
     return command;
@@ -131,14 +131,14 @@ void AddModelTools(CLI::App& models, Context& context) {
   add("check", "compare the native engine with mlflow.pyfunc, and keep which is to score", CheckEngine)
       ->footer("Example:\n  slipway models check churn/3");
   auto* predict = add("predict", "score the rows of a Parquet file, without a deployment", Predict);
-  predict->add_option("-i,--input", args->input, "a Parquet file with the model's columns")->required();
-  predict->add_option("-o,--output", args->output, "the Parquet file to write")->required();
+  predict->add_option("-i,--input", args->input, "a Parquet file with the model's columns").required();
+  predict->add_option("-o,--output", args->output, "the Parquet file to write").required();
   predict->footer("Example:\n  slipway models predict churn/3 -i rows.parquet -o predictions.parquet");
   auto* bench = add("bench", "how fast a model scores, in memory", Bench);
   bench->add_option("-i,--input", args->input,
                     "a Parquet file with the model's columns (default: rows around all that the model decides by, or "
                     "its input example)");
-  bench->add_option("--batch", args->batch, "rows of a large call")->check(CLI::PositiveNumber);
+  bench->add_option("--batch", args->batch, "rows of a large call").positive();
   for (auto* command : {predict, bench}) {
     command->add_flag("--contributions", args->extras.contributions,
                       "SHAP values too: what each feature contributes to the raw score");
@@ -148,7 +148,7 @@ void AddModelTools(CLI::App& models, Context& context) {
         "--vectors", args->vectors,
         "use only AVX3_DL (AVX-512 of Ice Lake and Zen 4 on), AVX3 (AVX-512), AVX2, SSE4, SSSE3 or SCALAR");
   }
-  bench->add_option("--seconds", args->seconds, "time for each measurement")->check(CLI::PositiveNumber);
+  bench->add_option("--seconds", args->seconds, "time for each measurement").positive();
   bench->footer("Example:\n  slipway models bench churn@champion");
 }
 

@@ -44,17 +44,17 @@ Result<> List(const Context& context) {
 
 }  // namespace
 
-void AddModels(CLI::App& app, Context& context) {
+void AddModels(Command& app, Context& context) {
   struct Arguments {
     std::string name, path, alias, version;
     bool no_check = false;
   };
   auto args = std::make_shared<Arguments>();
   auto* models = app.add_subcommand("models", "the embedded model registry");
-  models->require_subcommand(1);
+  models->require_subcommand();
   auto* add = models->add_subcommand("register", "copy an MLflow model as the next version");
-  add->add_option("name", args->name, "the model's name")->required();
-  add->add_option("path", args->path, "the folder that save_model wrote")->required();
+  add->add_option("name", args->name, "the model's name").required();
+  add->add_option("path", args->path, "the folder that save_model wrote").required();
   add->add_option("--alias", args->alias, "point this alias at the new version");
   add->add_flag("--no-check", args->no_check, "do not compare the native engine with mlflow.pyfunc");
   add->footer("Example:\n  slipway models register churn ./model --alias champion");
@@ -81,9 +81,9 @@ void AddModels(CLI::App& app, Context& context) {
     };
   });
   auto* alias = models->add_subcommand("alias", "point an alias at a version");
-  alias->add_option("name", args->name, "the model's name")->required();
-  alias->add_option("alias", args->alias, "the alias")->required();
-  alias->add_option("version", args->version, "the version")->required();
+  alias->add_option("name", args->name, "the model's name").required();
+  alias->add_option("alias", args->alias, "the alias").required();
+  alias->add_option("version", args->version, "the version").required();
   alias->callback([&context, args] {
     context.chosen = [&context, args] { return Registry(context).SetAlias(args->name, args->alias, args->version); };
   });

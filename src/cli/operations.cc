@@ -32,9 +32,9 @@ constexpr Operation kOperations[] = {
     {"archive", "archive a deployment: its record and runs stay, its name is free again", "DELETE", ""},
 };
 
-void AddName(CLI::App& command, const std::shared_ptr<Arguments>& args) {
-  command.add_option("model", args->model, "the model")->required();
-  command.add_option("name", args->name, "the deployment")->required();
+void AddName(Command& command, const std::shared_ptr<Arguments>& args) {
+  command.add_option("model", args->model, "the model").required();
+  command.add_option("name", args->name, "the deployment").required();
 }
 
 Result<> Call(const Context& context, const std::string& method, const std::string& path,
@@ -44,20 +44,20 @@ Result<> Call(const Context& context, const std::string& method, const std::stri
   return {};
 }
 
-void AddKeys(CLI::App& app, Context& context, const std::shared_ptr<Arguments>& args) {
+void AddKeys(Command& app, Context& context, const std::shared_ptr<Arguments>& args) {
   auto* keys = app.add_subcommand("keys", "one's own pre-shared keys; needs a sign-in");
-  keys->require_subcommand(1);
+  keys->require_subcommand();
   auto* list = keys->add_subcommand("list", "all of them");
   list->callback([&context] { context.chosen = [&context] { return Call(context, "GET", "/api/user/psk"); }; });
   auto* create = keys->add_subcommand("create", "make one; it is shown this once");
-  create->add_option("description", args->description, "what it is for")->required();
+  create->add_option("description", args->description, "what it is for").required();
   create->callback([&context, args] {
     context.chosen = [&context, args] {
       return Call(context, "POST", "/api/user/psk", json::serialize(json::object{{"description", args->description}}));
     };
   });
   auto* revoke = keys->add_subcommand("revoke", "it stops working");
-  revoke->add_option("id", args->id, "as the list gives it")->required();
+  revoke->add_option("id", args->id, "as the list gives it").required();
   revoke->callback([&context, args] {
     context.chosen = [&context, args] { return Call(context, "DELETE", "/api/user/psk/" + UrlEncode(args->id)); };
   });
@@ -65,7 +65,7 @@ void AddKeys(CLI::App& app, Context& context, const std::shared_ptr<Arguments>& 
 
 }  // namespace
 
-void AddOperations(CLI::App& app, Context& context) {
+void AddOperations(Command& app, Context& context) {
   auto args = std::make_shared<Arguments>();
   for (const auto& operation : kOperations) {
     auto* command = app.add_subcommand(operation.name, operation.help);
@@ -78,7 +78,7 @@ void AddOperations(CLI::App& app, Context& context) {
   }
   auto* cancel = app.add_subcommand("cancel", "end a queued or running run; nothing of it reaches the target");
   AddName(*cancel, args);
-  cancel->add_option("run_id", args->run_id, "the run")->required();
+  cancel->add_option("run_id", args->run_id, "the run").required();
   cancel->callback([&context, args] {
     context.chosen = [&context, args] {
       return Call(context, "POST", Path(*args) + "/runs/" + UrlEncode(args->run_id) + "/cancel");
@@ -86,8 +86,8 @@ void AddOperations(CLI::App& app, Context& context) {
   });
   auto* backfill = app.add_subcommand("backfill", "one run for each tick of the schedule that has none, oldest first");
   AddName(*backfill, args);
-  backfill->add_option("--from", args->from, "the first instant (RFC 3339)")->required();
-  backfill->add_option("--to", args->to, "the last instant (RFC 3339)")->required();
+  backfill->add_option("--from", args->from, "the first instant (RFC 3339)").required();
+  backfill->add_option("--to", args->to, "the last instant (RFC 3339)").required();
   backfill->callback([&context, args] {
     context.chosen = [&context, args] {
       return Call(context, "POST", Path(*args) + "/backfill",
@@ -104,7 +104,7 @@ void AddOperations(CLI::App& app, Context& context) {
     };
   });
   auto* audit = app.add_subcommand("audit", "who did what, newest first, as JSON lines");
-  audit->add_option("--limit", args->limit, "lines, at most 500")->capture_default_str();
+  audit->add_option("--limit", args->limit, "lines, at most 500").capture_default_str();
   audit->callback([&context, args] {
     context.chosen = [&context, args]() -> Result<> {
       ASSIGN(auto answer, CallApi(context, "GET", "/api/audit?limit=" + std::to_string(args->limit)));

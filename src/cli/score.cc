@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <thread>
 
 #include "base/file.h"
@@ -168,41 +169,40 @@ Result<> Score(const ScoreOptions& options) {
   return {};
 }
 
-void AddSteps(CLI::App& score, ScoreOptions& options) {
+void AddSteps(Command& score, ScoreOptions& options) {
   auto* parts = score.add_option_group("in parts", "a run in three calls, by as many processes as there are parts");
   parts->add_flag("--prepare", options.prepare,
                   "decide everything and cut the scan into parts: writes prepared.json beside the job file");
   parts->add_option("--part", options.part, "do part K, from 0: reads prepared.json, writes part-K.json beside it")
-      ->check(CLI::NonNegativeNumber);
+      .between(0, std::numeric_limits<int>::max());
   parts->add_flag("--finish", options.finish, "commit what all parts have made, in one snapshot");
   parts->add_flag(
       "--clean-up", options.clean_up,
       "delete the files of a run that was given up and that no snapshot of its target names. Only when none "
       "of its processes is left and its last commit cannot arrive any more");
   parts->require_option(0, 1);
-  auto* count =
-      score.add_option("--parts", options.size.parts, "cut the scan into at most so many parts of whole files")
-          ->check(CLI::PositiveNumber);
+  auto count = score.add_option("--parts", options.size.parts, "cut the scan into at most so many parts of whole files")
+                   .positive();
   score.add_option("--part-rows", options.size.rows, "cut the scan into parts of about so many rows")
-      ->check(CLI::PositiveNumber)
-      ->excludes(count);
+      .positive()
+      .excludes(count);
 }
 
 }  // namespace
 
-void AddScore(CLI::App& app, Context& context) {
+void AddScore(Command& app, Context& context) {
   auto* score =
       app.add_subcommand("score", "execute one run from its job file; events as JSON lines on standard output");
   auto options = std::make_shared<ScoreOptions>();
   auto* what = score->add_option_group("what", "a run, by its job file or as a run of a deployment");
   what->add_option("--job", options->job, "the job file");
-  auto* deployment = what->add_option("--deployment", options->deployment,
-                                      "a file with a deployment's model, name, work and places, as its DAG carries it");
-  what->require_option(1);
-  score->add_option("--run-id", options->run_id, "with --deployment: the run's id, a UUID")->needs(deployment);
+  auto deployment = what->add_option("--deployment", options->deployment,
+                                     "a file with a deployment's model, name, work and places, as its DAG carries it");
+  what->require_option(1, 1);
+  score->add_option("--run-id", options->run_id, "with --deployment: the run's id, a UUID").needs(deployment);
   score->add_option("--logical-date", options->logical_date, "with --deployment: 2024-03-01T06:00:00Z")
-      ->needs(deployment);
-  score->add_option("--attempt", options->attempt, "with --deployment: counted from 1")->needs(deployment);
+      .needs(deployment);
+  score->add_option("--attempt", options->attempt, "with --deployment: counted from 1").needs(deployment);
   score->add_option("--while-parent", options->parent, "end with the process of this number, which started this one");
   score->add_option("--lease", options->lease, "a file that says until when this process may commit");
   AddSteps(*score, *options);

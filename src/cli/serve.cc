@@ -10,7 +10,7 @@
 #include "server/serve.h"
 
 namespace slipway::cli {
-void AddServe(CLI::App& app, Context& context) {
+void AddServe(Command& app, Context& context) {
   auto* serve = app.add_subcommand("serve", "run the server: API, cron clock and local dispatcher");
   auto flags = AddServerFlags(*serve);
   serve->footer("Example:\n  slipway serve --data-dir ./slipway-data --listen 127.0.0.1:8080");

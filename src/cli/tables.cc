@@ -14,10 +14,10 @@
 #include "cli/config_flags.h"
 #include "cli/environment.h"
 #include "cli/terminal.h"
+#include "config/settings.h"
 #include "expression/filter.h"
 #include "iceberg/scan_reader.h"
 #include "scoring/pruning.h"
-#include "server/settings.h"
 
 namespace slipway::cli {
 namespace {

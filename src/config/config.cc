@@ -1,4 +1,4 @@
-#include "server/config.h"
+#include "config/config.h"
 
 #include <toml++/toml.h>
 
@@ -8,7 +8,7 @@
 
 #include "base/format.h"
 
-namespace slipway::server {
+namespace slipway::config {
 namespace {
 
 std::vector<Setting> Defaults() {
@@ -241,4 +241,4 @@ std::string Masked(const Setting& setting) {
   return setting.value.substr(0, colon + 1) + "****" + setting.value.substr(at);
 }
 
-}  // namespace slipway::server
+}  // namespace slipway::config

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace slipway::server {
+namespace slipway::config {
 
 /// One setting: where its value came from is kept for `slipway config`.
 struct Setting {
@@ -47,4 +47,4 @@ class Config {
 /// A value as it may be shown: secrets and passwords in URLs are masked.
 std::string Masked(const Setting& setting);
 
-}  // namespace slipway::server
+}  // namespace slipway::config

@@ -1,4 +1,4 @@
-#include "server/settings.h"
+#include "config/settings.h"
 
 #include <algorithm>
 #include <sstream>
@@ -8,7 +8,7 @@
 #include "base/s3.h"
 #include "dispatch/cron.h"
 
-namespace slipway::server {
+namespace slipway::config {
 
 std::string TextOr(const Config& config, const std::string& name, const std::string& fallback) {
   const auto& text = config.Text(name);
@@ -148,4 +148,4 @@ Result<dispatch::AirflowOptions> AirflowDispatchOf(const Config& config, const s
   return options;
 }
 
-}  // namespace slipway::server
+}  // namespace slipway::config

@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "config/config.h"
 #include "dispatch/airflow/airflow_dispatcher.h"
 #include "scoring/sources.h"
-#include "server/config.h"
 #include "webhooks/sender.h"
 
 /// What a configuration means to the parts of the server.
-namespace slipway::server {
+namespace slipway::config {
 
 std::string TextOr(const Config& config, const std::string& name, const std::string& fallback);
 
@@ -35,4 +35,4 @@ Result<dispatch::AirflowOptions> AirflowDispatchOf(const Config& config, const s
 /// [dispatch] for the local dispatcher; program, data directory and environment are the caller's to fill in.
 Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scoring::Places& places);
 
-}  // namespace slipway::server
+}  // namespace slipway::config

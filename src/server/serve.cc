@@ -11,15 +11,17 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "config/settings.h"
 #include "database/database.h"
 #include "dispatch/cron.h"
 #include "http/server.h"
 #include "scoring/run.h"
 #include "server/api.h"
-#include "server/settings.h"
 #include "webhooks/sender.h"
 
 namespace slipway::server {
+
+using namespace slipway::config;
 
 namespace {
 

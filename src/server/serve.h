@@ -4,14 +4,14 @@
 #include <string>
 
 #include "base/error.h"
-#include "server/config.h"
+#include "config/config.h"
 
 namespace slipway::server {
 
 struct ServeOptions {
   std::string data_dir = "./slipway-data";
   std::string program;  ///< the slipway binary that runs are executed with
-  Config config;
+  slipway::config::Config config;
   std::map<std::string, std::string>
       environment;  ///< of the process: AWS_… and MLFLOW_… are passed to scoring processes
 };

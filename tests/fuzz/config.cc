@@ -1,7 +1,7 @@
-#include "server/config.h"
+#include "config/config.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using slipway::server::Config;
+  using slipway::config::Config;
   std::string text(reinterpret_cast<const char*>(data), size);
   Config config;
   (void)config.ReadToml(text, "fuzz.toml");
