@@ -87,6 +87,14 @@ VALUES = [
     "batch",
     "append_dedup",
     "Batch",
+    "y",
+    "n",
+    "F",
+    "On",
+    "no",
+    "False",
+    "0",
+    "1",
 ]
 RAW = [
     " ",
