@@ -7,6 +7,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "base/arrow.h"
 #include "base/format.h"
@@ -15,7 +17,8 @@
 namespace slipway::scoring {
 namespace {
 
-/// A value with its kind and length, so that no two rows of different values have the same bytes. -0.0 is 0.0.
+/// A value with its kind and length, so that no two rows of different values have the same bytes. -0.0 is 0.0, and NaN
+/// is one value, whatever its bits.
 void AppendValue(const iceberg::Literal& literal, std::string& bytes) {
   bytes += static_cast<char>(literal.index());
   if (const auto* text = std::get_if<std::string>(&literal)) {
@@ -25,7 +28,7 @@ void AppendValue(const iceberg::Literal& literal, std::string& bytes) {
   } else if (const auto* number = std::get_if<int64_t>(&literal)) {
     bytes.append(reinterpret_cast<const char*>(number), sizeof *number);
   } else if (const auto* real = std::get_if<double>(&literal)) {
-    double value = *real == 0 ? 0.0 : *real;
+    double value = *real == 0 ? 0.0 : std::isnan(*real) ? std::numeric_limits<double>::quiet_NaN() : *real;
     bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
   } else if (const auto* flag = std::get_if<bool>(&literal)) {
     bytes += *flag ? '\1' : '\0';
