@@ -56,6 +56,16 @@ TEST(Job, WhatIsLeftOutHasItsDefault) {
   EXPECT_EQ(job->work.source.filter_sql, std::nullopt);
 }
 
+TEST(Job, AnUnknownRerunBehaviorIsAnError) {
+  for (const auto* behavior : {"overwrite", "append", "", "OVERWRITE_PARTITION", "overwrite_everything"}) {
+    auto object = Object();
+    object.at("work").as_object()["rerun_behavior"] = behavior;
+    auto job = Parsed(object);
+    ASSERT_FALSE(job) << behavior;
+    EXPECT_EQ(job.error().kind, ErrorKind::kInvalid);
+  }
+}
+
 TEST(Job, AnotherVersionIsRefusedByNumber) {
   for (int version : {0, 1, 99}) {
     auto object = Object();
