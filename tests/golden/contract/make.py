@@ -310,6 +310,6 @@ def make(out: Path) -> None:
             if case["body"]
         ],
     )
-    write(out / "create.json", "/api/models/m/deployments", [*RAW, *bodies(VALID, 40, 20)])
+    write(out / "create.json", "/api/models/m/deployments", [*RAW, *bodies(VALID, 20, 20)])
     for name, (_, valid) in OTHERS.items():
-        write(out / f"{name}.json", f"/{name}", bodies(valid, 30, 21, VALUES[::2]))
+        write(out / f"{name}.json", f"/{name}", bodies(valid, 30, 21, VALUES[::3]))
