@@ -37,7 +37,7 @@ class CreateDeployment(BaseModel):
     model: ModelReference
     source: Source
     target: Target
-    entity_columns: list[str]
+    entity_columns: Annotated[list[str], Field(min_length=1)]
     domain: str
     owner: str
     type: Literal["batch"] = "batch"

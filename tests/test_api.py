@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SLOWER, Server, signature_of
-from deployments import ONE, body, finished, ready, until  # noqa: F401 (a fixture)
+from deployments import ALL, ONE, body, finished, ready, until  # noqa: F401 (a fixture)
 from models import numbers, train, with_ids
 
 AREAS = ["server", "dispatch", "deployments"]
@@ -71,7 +71,7 @@ def test_validate_only_stores_nothing(ready, server):
         ({"schedule": "61 * * * *"}, 422, ["body", "schedule"], "minute field"),
         ({"source__filter_sql": "id >"}, 422, ["body", "source", "filter_sql"], "at character 5"),
         ({"source__filter_sql": "id + 1"}, 422, ["body", "source", "filter_sql"], "boolean"),
-        ({"entity_columns": []}, 422, ["body", "entity_columns"], "at least one"),
+        ({"entity_columns": []}, 422, ["body", "entity_columns"], "at least 1 item"),
         ({"entity_columns": ["nope"]}, 422, ["body", "entity_columns"], "'nope'"),
         ({"entity_columns": ["id", "id"]}, 422, ["body", "entity_columns"], "repeated"),
         ({"entity_columns": [""]}, 422, ["body", "entity_columns"], "no name"),
@@ -89,6 +89,71 @@ def test_what_a_body_means_is_checked(server, change, status, loc, words):
     else:
         assert [e["loc"] for e in answer["detail"]] == [loc] and words in answer["detail"][0]["msg"], answer
     assert server.call("GET", "/api/deployments")[1]["items"] == []
+
+
+SHAPES = [
+    ({"entity_columns": []}, "too_short", ["body", "entity_columns"]),
+    ({"entity_columns": [1]}, "string_type", ["body", "entity_columns", 0]),
+    ({"entity_columns": [""]}, "value_error", ["body", "entity_columns"]),
+    ({"entity_columns": ["id", "id"]}, "value_error", ["body", "entity_columns"]),
+    ({"schedule": "61 * * * *"}, "value_error", ["body", "schedule"]),
+    ({"source__filter_sql": "id >"}, "value_error", ["body", "source", "filter_sql"]),
+    ({"source__filter_sql": "true ORDER BY id"}, "value_error", ["body", "source", "filter_sql"]),
+    ({"source__catalog": "nope"}, "value_error", ["body", "source", "catalog"]),
+    ({"target": {"schema": "", "table": "p"}}, "value_error", ["body", "target", "schema"]),
+    ({"target": {"schema": "ml", "table": "a/b"}}, "value_error", ["body", "target", "table"]),
+    ({"name": "A"}, "string_pattern_mismatch", ["body", "name"]),
+    ({"name": "a" * 64}, "string_too_long", ["body", "name"]),
+    ({"rerun_behavior": "x"}, "literal_error", ["body", "rerun_behavior"]),
+    ({"type": "online"}, "literal_error", ["body", "type"]),
+    ({"runner": {"kind": "x"}}, "literal_error", ["body", "runner", "kind"]),
+    ({"runner": {"kind": "airflow"}}, "value_error", ["body", "runner", "kind"]),
+]
+MISSING = {
+    "version": {"model__model_version": "9"},
+    "table": {"source__table": "nope"},
+    "snapshot": {"source__snapshot_id": 5},
+}
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_shape_comes_before_what_is_looked_up(server, missing):
+    """What can be told from the body alone is a 422 at its place, whatever else is missing (a 404 by itself)."""
+    assert server.call("POST", "/api/models/m/deployments", body(**MISSING[missing]))[0] == 404
+    for shape, kind, loc in SHAPES:
+        status, answer, _ = server.call("POST", "/api/models/m/deployments", body(**{**MISSING[missing], **shape}))
+        assert status == 422 and [(e["type"], e["loc"]) for e in answer["detail"]] == [(kind, loc)], answer
+
+
+def test_an_answer_shows_what_the_deployment_does(ready, server):
+    made = server.call("POST", ALL, body(schedule="0 6 * * *", source__filter_sql="id < 7"))[1]
+    shown = {
+        "source": {"schema": "src", "table": "t", "catalog": "iceberg", "filter_sql": "id < 7", "snapshot_id": None},
+        "target": {"schema": "ml", "table": "p", "catalog": "iceberg"},
+        "entity_columns": ["id"],
+        "rerun_behavior": "overwrite_partition",
+        "partition_column": "scored_at",
+        "model_version": "1",
+        "model_alias": None,
+        "runner": {"kind": "local"},
+        "created_by": "platform",
+    }
+    assert {name: made[name] for name in shown} == shown
+    assert made["next_tick"].endswith("T06:00:00Z")
+    assert server.call("GET", ONE)[1] == made and server.call("GET", "/api/deployments")[1]["items"] == [made]
+    assert server.call("PATCH", ONE, {"schedule": None})[1]["next_tick"] is None
+    schema = server.call("GET", "/openapi.json")[1]["components"]["schemas"]["Deployment"]
+    assert set(schema["properties"]) == set(made)
+
+
+def test_unknown_fields_are_named(ready, server):
+    model = {"model_name": "m", "model_version": "1", "alias": "x"}
+    status, _, headers = server.call("POST", ALL, body(extra=1, source__filtersql="id < 7", model=model))
+    ignored = sorted(headers["Slipway-Ignored-Fields"].split(", "))
+    assert status == 201 and ignored == ["extra", "model.alias", "source.filtersql"]
+    assert server.call("PATCH", ONE, {"ownr": "q"})[2]["Slipway-Ignored-Fields"] == "ownr"
+    assert server.call("POST", f"{ONE}/trigger", {"date": "x"})[2]["Slipway-Ignored-Fields"] == "date"
+    assert "Slipway-Ignored-Fields" not in server.call("PATCH", ONE, {"owner": "q"})[2]
 
 
 def test_a_signature_that_the_source_cannot_feed(ready, server):

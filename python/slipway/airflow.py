@@ -66,8 +66,8 @@ def run(deployment: dict) -> dict:
 
 
 def run_id_of(deployment_id: str, dag_run_id: str, conf: dict | None, cleared: int) -> str:
-    """The same as the server's (RunIdOf in dag_file.h): retries are attempts of one run, each clearing makes another
-    one."""
+    """The same as the server's (RunIdInAirflow in deployments/records.h): retries are attempts of one run, each
+    clearing makes another one."""
     asked = ((conf or {}).get("slipway") or {}).get("run_id")
     try:
         first = str(uuid.UUID(asked)) if asked else None

@@ -58,6 +58,29 @@ class Deployment:
     allowed_roles: list[str] | None = None
     error_message: str | None = None
     stopped_at: str | None = None
+    source: dict | None = None
+    target: dict | None = None
+    entity_columns: list[str] | None = None
+    rerun_behavior: str | None = None
+    partition_column: str | None = None
+    model_version: str | None = None
+    model_alias: str | None = None
+    runner: dict | None = None
+    created_by: str | None = None
+    next_tick: str | None = None
+
+
+CHANGEABLE = (
+    "schedule",
+    "model_version",
+    "model_alias",
+    "filter_sql",
+    "snapshot_id",
+    "rerun_behavior",
+    "owner",
+    "domain",
+    "runner",
+)
 
 
 class Client:
@@ -99,10 +122,11 @@ class Client:
         allowed_roles: list[str] | None = None,
         catalog: str = "iceberg",
         target_catalog: str | None = None,
+        runner: str | None = None,
         validate_only: bool = False,
     ) -> Deployment:
         """Scores the table `source` ("schema.table") with one `version` of the model, or with the one that has `alias`,
-        into `target`."""
+        into `target`. `runner`: "local" or "airflow"; by default the server's own choice."""
         source_schema, source_table = _split(source)
         target_schema, target_table = _split(target)
         body = {
@@ -129,6 +153,7 @@ class Client:
             "partition_column": partition_column,
             "trigger_now": trigger_now,
             "allowed_roles": allowed_roles,
+            "runner": None if runner is None else {"kind": runner},
         }
         query = "?validate_only=true" if validate_only else ""
         return _deployment(self._call("POST", _path(model) + query, body))
@@ -149,7 +174,10 @@ class Client:
         return self._pages("/api/deployments" if model is None else _path(model), filters, _deployment)
 
     def update(self, model: str, name: str, **changes: Any) -> Deployment:
-        """schedule, model_version, model_alias, filter_sql, snapshot_id, rerun_behavior, owner, domain."""
+        """schedule, model_version, model_alias, filter_sql, snapshot_id, rerun_behavior, owner, domain, and runner
+        ({"kind": "airflow"})."""
+        if unknown := sorted(set(changes) - set(CHANGEABLE)):
+            raise ValueError(f"{', '.join(unknown)} cannot be changed by update(): {', '.join(CHANGEABLE)} can")
         return _deployment(self._call("PATCH", _path(model, name), changes))
 
     def set_roles(self, model: str, name: str, roles: list[str]) -> Deployment:
@@ -241,7 +269,7 @@ def _path(model: str, name: str | None = None) -> str:
 def _split(table: str) -> tuple[str, str]:
     schema, dot, name = table.rpartition(".")
     if not dot:
-        raise ValueError(f"'{table}' is no table: write schema.table")
+        raise ValueError(f"'{table}' is not a table: write schema.table")
     return schema, name
 
 

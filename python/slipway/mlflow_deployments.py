@@ -63,7 +63,10 @@ class SlipwayDeploymentClient(BaseDeploymentClient):
             if other != model:
                 raise MlflowException.invalid_parameter_value(f"{name} deploys the model {model}, not {other}")
             changes |= {f"model_{key}": value for key, value in reference.items()}
-        return _view(_told(lambda: self.client.update(model, plain, **changes)))
+        try:
+            return _view(_told(lambda: self.client.update(model, plain, **changes)))
+        except ValueError as error:
+            raise MlflowException.invalid_parameter_value(f"{error}\n\n{HELP}") from None
 
     def delete_deployment(self, name, config=None, endpoint=None):
         model, plain = self._find(name)

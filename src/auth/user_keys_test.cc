@@ -4,8 +4,9 @@
 
 #include <filesystem>
 
+#include "auth/migrations.h"
 #include "base/ids.h"
-#include "database/database.h"
+#include "database/schema.h"
 
 namespace slipway::auth {
 namespace {
@@ -28,7 +29,7 @@ class Keys : public ::testing::Test {
   }
 
   fs::path path_ = fs::temp_directory_path() / ("slipway-user-keys-" + NewUuid());
-  std::unique_ptr<Database> database_ = Database::Open(path_.string()).value();
+  std::unique_ptr<Database> database_ = Database::Open(path_.string(), AllOf(Migrations())).value();
   UserKeys keys_{*database_};
 };
 

@@ -6,7 +6,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/s3.h"
-#include "dispatch/cron.h"
+#include "deployments/cron.h"
 
 namespace slipway::config {
 
@@ -114,6 +114,20 @@ Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config) {
   return found;
 }
 
+Result<std::vector<deployments::RunnerKind>> RunnersOf(const Config& config) {
+  std::vector<deployments::RunnerKind> kinds;
+  std::istringstream words(config.Text("dispatch.kind"));
+  for (std::string word; words >> word;) {
+    auto kind = deployments::ParseWord<deployments::RunnerKind>(word);
+    if (!kind || std::ranges::find(kinds, *kind) != kinds.end())
+      return Fail(ErrorKind::kInvalid, "dispatch.kind is local, airflow or both (the default one first), not '{}'",
+                  config.Text("dispatch.kind"));
+    kinds.push_back(*kind);
+  }
+  if (kinds.empty()) return Fail(ErrorKind::kInvalid, "dispatch.kind is empty: local, airflow or both");
+  return kinds;
+}
+
 Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scoring::Places& places) {
   dispatch::LocalOptions dispatching{.places = places};
   dispatching.processes = config.Number("dispatch.processes");
@@ -123,14 +137,14 @@ Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scori
   if (catch_up != "latest" && catch_up != "all")
     return Fail(ErrorKind::kInvalid, "dispatch.catch_up is latest or all, not '{}'", catch_up);
   dispatching.every_missed_tick = catch_up == "all";
-  ASSIGN(dispatching.zone, dispatch::FindTimeZone(config.Text("dispatch.time_zone")));
+  ASSIGN(dispatching.zone, deployments::FindTimeZone(config.Text("dispatch.time_zone")));
   return dispatching;
 }
 
 Result<dispatch::AirflowOptions> AirflowDispatchOf(const Config& config, const scoring::Places& places) {
   for (const char* name : {"airflow.url", "airflow.dags", "server.public_url"})
     if (config.Text(name).empty())
-      return Fail(ErrorKind::kInvalid, "dispatch.kind is airflow, but {} is not set", name);
+      return Fail(ErrorKind::kInvalid, "dispatch.kind names airflow, but {} is not set", name);
   dispatch::AirflowOptions options;
   options.airflow = {config.Text("airflow.url"), config.Text("airflow.username"), config.Text("airflow.password"),
                      config.Text("airflow.token")};

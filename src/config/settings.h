@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "dispatch/airflow/airflow_dispatcher.h"
+#include "dispatch/local_dispatcher.h"
 #include "scoring/sources.h"
 #include "webhooks/sender.h"
 
@@ -31,6 +32,9 @@ Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config);
 /// [airflow]; the catalogs and what is told of runs are the caller's to fill in. kInvalid names the setting that is
 /// missing.
 Result<dispatch::AirflowOptions> AirflowDispatchOf(const Config& config, const scoring::Places& places);
+
+/// What dispatch.kind names: the runners that the server has, the default one first.
+Result<std::vector<deployments::RunnerKind>> RunnersOf(const Config& config);
 
 /// [dispatch] for the local dispatcher; program, data directory and environment are the caller's to fill in.
 Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scoring::Places& places);

@@ -21,6 +21,8 @@ const ObjectDescription& ModelBody() {
   return kBody;
 }
 
+}  // namespace
+
 const ObjectDescription& SourceBody() {
   static const ObjectDescription kBody{
       "SourceTable",
@@ -41,7 +43,15 @@ const ObjectDescription& TargetBody() {
   return kBody;
 }
 
-}  // namespace
+const ObjectDescription& RunnerBody() {
+  static const ObjectDescription kBody{"Runner",
+                                       {{"kind",
+                                         {.kind = Kind::kLiteral, .literals = {"local", "airflow"}},
+                                         std::nullopt,
+                                         "local: the server's own clock and processes; airflow: a DAG"}},
+                                       {}};
+  return kBody;
+}
 
 bool IsLabel(std::string_view text) {
   auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
@@ -72,57 +82,11 @@ const ObjectDescription& CreateDeploymentBody() {
                  "overwrite_partition", ""),
        Defaulted("partition_column", {}, "scored_at", "scored_at or a source column"),
        Defaulted("trigger_now", {.kind = Kind::kBoolean}, false, "start a run at once"),
-       Nullable("allowed_roles", Kind::kStringList, "null or empty means platform PSK only")},
+       Nullable("allowed_roles", Kind::kStringList, "null or empty means platform PSK only"),
+       Optional("runner", {.kind = Kind::kObject, .nullable = true, .object = &RunnerBody()},
+                "what executes its runs; absent or null: the server's default")},
       {}};
   return kBody;
-}
-
-const ObjectDescription& RunView() {
-  static const ObjectDescription kView{
-      "Run",
-      {Text("run_id", "a UUID"),
-       Nullable("airflow_run_id", Kind::kString, ""),
-       {"status", {.kind = Kind::kLiteral, .literals = {"queued", "running", "succeeded", "failed"}}, std::nullopt, ""},
-       Nullable("rows_scored", Kind::kInteger, ""),
-       Nullable("started_at", Kind::kString, ""),
-       Nullable("finished_at", Kind::kString, ""),
-       Nullable("logical_date", Kind::kString, "the instant the run stands for"),
-       Nullable("model_version", Kind::kString, ""),
-       Nullable("snapshot_id", Kind::kString, "of the target; text, since it has 63 bits"),
-       Nullable("error_message", Kind::kString, ""),
-       Nullable("attempt", Kind::kInteger, "")},
-      {}};
-  return kView;
-}
-
-const ObjectDescription& DeploymentView() {
-  static const ObjectDescription kView{
-      "Deployment",
-      {Text("deployment_id", "a UUID"),
-       Text("name", ""),
-       {"type", {.kind = Kind::kLiteral, .literals = {"batch", "online"}}, std::nullopt, ""},
-       {"status",
-        {.kind = Kind::kLiteral, .literals = {"pending", "deploying", "active", "failed", "stopped", "archived"}},
-        std::nullopt,
-        ""},
-       Text("domain", ""),
-       Text("owner", ""),
-       Text("model", ""),
-       Text("created_at", "RFC 3339, UTC"),
-       Text("updated_at", "RFC 3339, UTC"),
-       Nullable("resolved_model_version", Kind::kString, ""),
-       Nullable("dag_id", Kind::kString, ""),
-       Nullable("dag_s3_uri", Kind::kString, ""),
-       Nullable("schedule", Kind::kString, ""),
-       {"last_run", {.kind = Kind::kObject, .nullable = true, .object = &RunView()}, json::value(nullptr), ""},
-       Nullable("service_url", Kind::kString, ""),
-       Nullable("replica_count", Kind::kInteger, ""),
-       Nullable("ready_replicas", Kind::kInteger, ""),
-       Nullable("allowed_roles", Kind::kStringList, ""),
-       Nullable("error_message", Kind::kString, ""),
-       Nullable("stopped_at", Kind::kString, "")},
-      {}};
-  return kView;
 }
 
 }  // namespace slipway::contract

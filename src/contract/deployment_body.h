@@ -7,6 +7,11 @@ namespace slipway::contract {
 /// The body of POST /api/models/{model}/deployments.
 const ObjectDescription& CreateDeploymentBody();
 
+/// Parts of it, which answers show too.
+const ObjectDescription& SourceBody();
+const ObjectDescription& TargetBody();
+const ObjectDescription& RunnerBody();
+
 /// The body of PATCH .../{name}; a field that is absent stays as it is.
 const ObjectDescription& PatchBody();
 
@@ -25,9 +30,7 @@ const ObjectDescription& DeploymentsQuery();
 const ObjectDescription& PageQuery();
 const ObjectDescription& AuditQuery();
 
-/// What the API answers with.
-const ObjectDescription& DeploymentView();
-const ObjectDescription& RunView();
+/// What the API answers with, beside deployments and runs (deployments/views.h).
 const ObjectDescription& UserKeyView();
 const ObjectDescription& NewUserKeyView();
 const ObjectDescription& AuditView();

@@ -26,6 +26,11 @@ json::value Refuse(Errors& errors, const Loc& loc, std::string type, std::string
   return nullptr;
 }
 
+json::value RefuseValue(Errors& errors, const Loc& loc, std::string_view why, const json::value& input) {
+  return Refuse(errors, loc, "value_error", "Value error, " + std::string(why), input,
+                json::object{{"error", json::object{}}});
+}
+
 json::value ParseString(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors) {
   if (!input.is_string()) return Refuse(errors, loc, "string_type", "Input should be a valid string", input);
   std::string_view text = input.get_string();
@@ -66,8 +71,7 @@ std::expected<int64_t, std::errc> IntegerInText(std::string_view text) {
 
 /// Python's integers have no end; a snapshot id has 64 bits.
 json::value BeyondInt64(Errors& errors, const Loc& loc, const json::value& input) {
-  return Refuse(errors, loc, "value_error", "Value error, the number is beyond 64 bits", input,
-                json::object{{"error", json::object{}}});
+  return RefuseValue(errors, loc, "the number is beyond 64 bits", input);
 }
 
 json::value ParseInteger(const json::value& input, const Loc& loc, Errors& errors) {
@@ -132,8 +136,14 @@ json::value ParseBoolean(const json::value& input, const Loc& loc, Errors& error
   return Refuse(errors, loc, "bool_type", "Input should be a valid boolean", input);
 }
 
-json::value ParseList(const json::value& input, const Loc& loc, Errors& errors) {
+json::value ParseList(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors) {
   if (!input.is_array()) return Refuse(errors, loc, "list_type", "Input should be a valid list", input);
+  auto size = input.get_array().size();
+  if (auto least = type.least_items.value_or(0); size < least)
+    return Refuse(
+        errors, loc, "too_short",
+        fmt::format("List should have at least {} item{} after validation, not {}", least, least == 1 ? "" : "s", size),
+        input, json::object{{"field_type", "List"}, {"min_length", least}, {"actual_length", size}});
   json::array list;
   for (size_t i = 0; i < input.get_array().size(); ++i) {
     auto at = loc;
@@ -158,15 +168,16 @@ json::value ParseLiteral(const TypeDescription& type, const json::value& input, 
                 json::object{{"expected", expected}});
 }
 
-json::value ParseType(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors) {
+json::value ParseType(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors,
+                      std::vector<std::string>* ignored) {
   if (type.nullable && input.is_null()) return nullptr;
   switch (type.kind) {
     case Kind::kString: return ParseString(type, input, loc, errors);
     case Kind::kInteger: return WithinBounds(type, ParseInteger(input, loc, errors), input, loc, errors);
     case Kind::kBoolean: return ParseBoolean(input, loc, errors);
-    case Kind::kStringList: return ParseList(input, loc, errors);
+    case Kind::kStringList: return ParseList(type, input, loc, errors);
     case Kind::kLiteral: return ParseLiteral(type, input, loc, errors);
-    case Kind::kObject: return Parse(*type.object, input, loc, errors);
+    case Kind::kObject: return Parse(*type.object, input, loc, errors, ignored);
   }
   return nullptr;
 }
@@ -210,6 +221,19 @@ json::value Sendable(json::value value) {
   return value;
 }
 
+/// The names of members that no field has, from the body down: "source.filtersql".
+void CollectUnknown(const ObjectDescription& description, const json::object& object, const Loc& loc,
+                    std::vector<std::string>& unknown) {
+  std::string above;
+  for (size_t i = 1; i < loc.size(); ++i) above += std::string(loc[i].as_string()) + ".";
+  auto known = [&](std::string_view name) {
+    return std::ranges::any_of(description.fields, [&](const auto& field) { return field.name == name; }) ||
+           std::ranges::any_of(description.refused, [&](const auto& refused) { return refused.first == name; });
+  };
+  for (const auto& member : object)
+    if (!known(member.key())) unknown.push_back(above + std::string(member.key()));
+}
+
 }  // namespace
 
 json::value ToJson(const ValidationError& error) {
@@ -243,21 +267,20 @@ json::object Parse(const ObjectDescription& description, const json::value& inpu
     at.emplace_back(field.name);
     const auto* value = object.if_contains(field.name);
     if (value != nullptr)
-      result[field.name] = ParseType(field.type, *value, at, errors);
+      result[field.name] = ParseType(field.type, *value, at, errors, ignored);
     else if (field.fallback)
       result[field.name] = *field.fallback;
     else if (!field.optional)
       Refuse(errors, at, "missing", "Field required", input);
   }
-  if (ignored != nullptr) {
-    for (const auto& member : object) {
-      auto same = [&](const FieldDescription& field) { return field.name == member.key(); };
-      if (std::ranges::none_of(description.fields, same)) ignored->emplace_back(member.key());
-    }
+  for (const auto& [name, why] : description.refused) {
+    auto at = loc;
+    at.emplace_back(name);
+    if (const auto* value = object.if_contains(name)) RefuseValue(errors, at, why, *value);
   }
+  if (ignored != nullptr) CollectUnknown(description, object, loc, *ignored);
   if (errors.size() == before && description.rule) {
-    if (auto broken = description.rule(result))
-      Refuse(errors, loc, "value_error", "Value error, " + *broken, input, json::object{{"error", json::object{}}});
+    if (auto broken = description.rule(result)) RefuseValue(errors, loc, *broken, input);
   }
   return result;
 }
@@ -274,6 +297,8 @@ json::object ToSchema(const ObjectDescription& description) {
     if (!field.text.empty()) schema["description"] = field.text;
     properties[field.name] = std::move(schema);
   }
+  for (const auto& [name, why] : description.refused)
+    properties[name] = json::object{{"not", json::object()}, {"description", why}};
   json::object schema{{"type", "object"},
                       {"title", description.name},
                       {"properties", std::move(properties)},

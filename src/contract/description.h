@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace slipway::contract {
@@ -34,7 +35,7 @@ struct TypeDescription {
   bool (*matches)(std::string_view) = nullptr;
   std::vector<std::string> literals;                 ///< kLiteral
   std::optional<int64_t> least, most;                ///< kInteger
-  std::optional<size_t> least_items;                 ///< kStringList; shown only: what a body means is checked later
+  std::optional<size_t> least_items;                 ///< kStringList
   const struct ObjectDescription* object = nullptr;  ///< kObject
 };
 
@@ -52,10 +53,13 @@ struct ObjectDescription {
   /// A rule over the whole object, asked when every field is well formed; the message of its value_error.
   std::function<std::optional<std::string>(const json::object&)> rule;
   json::object schema;  ///< the same rule as JSON Schema keywords
+  /// Fields that must not be named here, each with the message of its value_error: an unknown field is ignored, but one
+  /// that exists elsewhere would be taken for done.
+  std::vector<std::pair<std::string, std::string>> refused;
 };
 
 /// `input` as the description has it: every field present, values in their own type ("12" for an integer becomes 12).
-/// All errors are appended; `ignored` collects the names of unknown top-level fields.
+/// All errors are appended; `ignored` collects the names of unknown fields, also nested ones ("source.filtersql").
 json::object Parse(const ObjectDescription& description, const json::value& input, std::vector<json::value> loc,
                    std::vector<ValidationError>& errors, std::vector<std::string>* ignored = nullptr);
 

@@ -206,7 +206,7 @@ class Parser {
 }  // namespace
 
 std::expected<json::value, JsonTextError> ParseJsonText(std::string_view text) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark is no part of the text
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark is not part of the text
   Parser parser(text);
   try {
     return parser.Parse();

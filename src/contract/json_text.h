@@ -7,7 +7,7 @@
 
 namespace slipway::contract {
 
-/// Where and why a body is no JSON, in the words of the reference stack (Python's json module).
+/// Where and why a body is not JSON, in the words of the reference stack (Python's json module).
 struct JsonTextError {
   size_t position = 0;  ///< in code points
   std::string message;

@@ -30,7 +30,9 @@ const ObjectDescription& PatchBody() {
        Optional("snapshot_id", {.kind = Kind::kInteger, .nullable = true},
                 "a fixed snapshot; null reads the current one"),
        Optional("rerun_behavior", {.kind = Kind::kLiteral, .literals = {"overwrite_partition", "append_dedup"}}, ""),
-       Optional("owner", {}, ""), Optional("domain", {}, "")},
+       Optional("owner", {}, ""), Optional("domain", {}, ""),
+       Optional("runner", {.kind = Kind::kObject, .nullable = true, .object = &RunnerBody()},
+                "what executes its runs; null: the server's default")},
       [](const json::object& o) -> std::optional<std::string> {
         auto given = [&](const char* name) { return o.contains(name) && !o.at(name).is_null(); };
         if (given("model_version") && given("model_alias")) return "only one of model_version / model_alias can be set";

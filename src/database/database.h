@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -20,6 +21,13 @@ struct Dialect {
   std::string now;         ///< an expression: microseconds since 1970 by the database's own clock, one for all servers
 };
 
+/// One step of the schema, which a folder's tables need: an SQL statement, in which `{identity}` stands for the
+/// dialect's. Numbers are unique over all folders of the program. Instants are microseconds since 1970.
+struct Migration {
+  int number;
+  const char* statement;
+};
+
 /// SQLite in a file, or a PostgreSQL database, migrated at open. Thread-safe. Errors: kConflict for a broken
 /// constraint, kUnavailable when the database cannot be reached or is busy, kPerhapsCommitted when the answer to a
 /// commit was lost, kIo else.
@@ -28,7 +36,7 @@ class Database {
   using Work = std::function<Result<>(sql::Session&)>;
 
   /// `location`: "postgresql://user@host/name" (libpq's URI or key=value form), or the path of a SQLite file.
-  static Result<std::unique_ptr<Database>> Open(const std::string& location);
+  static Result<std::unique_ptr<Database>> Open(const std::string& location, std::vector<Migration> migrations);
   /// Settings of SQLite for the whole process: no locks around what only one thread uses at a time. Before anything
   /// opens a database.
   static void PrepareProcess();
@@ -43,10 +51,13 @@ class Database {
   virtual Result<> Write(const Work& work) = 0;
 
  protected:
-  explicit Database(Dialect dialect) : dialect_(std::move(dialect)) {}
+  Database(Dialect dialect, std::vector<Migration> migrations)
+      : dialect_(std::move(dialect)), migrations_(std::move(migrations)) {}
+  const std::vector<Migration>& migrations() const { return migrations_; }
 
  private:
   Dialect dialect_;
+  std::vector<Migration> migrations_;
 };
 
 }  // namespace slipway

@@ -22,7 +22,7 @@ class SqliteFile : public ::testing::Test {
     for (const auto* suffix : {"", "-wal", "-shm"}) fs::remove(path_.string() + suffix);
   }
   void SetUp() override {
-    auto made = Database::Open(path_.string());
+    auto made = Database::Open(path_.string(), {});
     ASSERT_TRUE(made) << made.error().message;
     database_ = std::move(*made);
     ASSERT_TRUE(Execute("CREATE TABLE things (id INTEGER PRIMARY KEY, number BIGINT, text TEXT)"));
@@ -121,7 +121,7 @@ TEST_F(SqliteFile, WritersAtOnceSucceedAndFailEachForItself) {
 TEST_F(SqliteFile, WhatWasWrittenIsThereAfterOpeningAgain) {
   ASSERT_TRUE(database_->Write([&](sql::Session& session) { return Insert(session, 5, "kept"); }));
   database_.reset();
-  database_ = Database::Open(path_.string()).value();
+  database_ = Database::Open(path_.string(), {}).value();
   EXPECT_EQ(Things(), (std::vector<Thing>{{5, "kept"}}));
 }
 

@@ -1,7 +1,4 @@
-#include <boost/json/serialize.hpp>
-
 #include "base/format.h"
-#include "base/json.h"
 #include "deployments/lost_answer.h"
 #include "deployments/rows.h"
 #include "deployments/store.h"
@@ -10,24 +7,19 @@ namespace slipway::deployments {
 namespace {
 
 /// Each deployment with its newest run.
-std::string WithLastRun() {
-  return fmt::format(
-      "SELECT {}, {} FROM deployments d LEFT JOIN runs r ON r.sequence = (SELECT MAX(n.sequence) FROM runs n WHERE "
-      "n.deployment_id = "
-      "d.deployment_id) ",
-      kDeploymentColumns, kRunColumns);
+const std::string& WithLastRun() {
+  static const std::string kSelect = fmt::format(
+      "SELECT {}, {}, {} FROM deployments d LEFT JOIN runs r ON r.sequence = (SELECT MAX(n.sequence) FROM runs n WHERE "
+      "n.deployment_id = d.deployment_id) ",
+      Names(kDeploymentColumns, "d"), kSpecColumns, Names(kRunColumns, "r"));
+  return kSelect;
 }
 
-Result<DeploymentWithRun> ReadWithRun(const soci::row& row) {
-  DeploymentWithRun both;
-  ASSIGN(both.deployment, ReadDeployment(row));
-  if (row.get_indicator(kDeploymentColumnCount) != soci::i_null) {
-    ASSIGN(both.last_run, ReadRun(row, kDeploymentColumnCount));
-  }
+DeploymentWithRun ReadWithRun(const soci::row& row) {
+  DeploymentWithRun both{ReadDeployment(row), std::nullopt};
+  if (row.get_indicator(kDeploymentWidth) != soci::i_null) both.last_run = ReadRun(row, kDeploymentWidth);
   return both;
 }
-
-std::string TextIn(const Deployment& d, const char* field) { return std::string(d.body.at(field).as_string()); }
 
 bool HasDeployment(sql::Session& session, const std::string& id) {
   long long count = 0;
@@ -35,43 +27,26 @@ bool HasDeployment(sql::Session& session, const std::string& id) {
   return count > 0;
 }
 
-void WriteRoles(sql::Session& session, const Deployment& d) {
-  const auto& roles = d.body.at("allowed_roles");
-  if (!roles.is_array()) return;
-  for (const auto& role : roles.get_array()) {
-    sql::Values v;
-    auto statement =
-        fmt::format("INSERT INTO deployment_roles (deployment_id, role) VALUES ({}, {}) ON CONFLICT DO NOTHING",
-                    v(d.deployment_id), v(std::string_view(role.as_string())));
-    v.Execute(session, statement);
-  }
-}
-
 }  // namespace
+
+bool RunnerScope::Has(const DeploymentSpec& spec) const { return spec.runner ? *spec.runner == kind : is_default; }
+
+std::string InScope(const RunnerScope& scope) {
+  return fmt::format("COALESCE(d.runner, '{}') = '{}'", scope.is_default ? ToString(scope.kind) : "",
+                     ToString(scope.kind));
+}
 
 Result<> Store::CreateDeployment(const Deployment& d, const std::optional<Run>& first_run, const Database::Work& also) {
   return WriteAndLookUp(database_, [&](sql::Session& session, bool again) -> Result<> {
     auto stands = [&] { return again && HasDeployment(session, d.deployment_id); };
     if (stands()) return {};
-    sql::Values v;
-    auto statement = fmt::format(
-        "INSERT INTO deployments (deployment_id, model, name, status, owner, domain, created_by, body, schedule, "
-        "next_tick, "
-        "resolved_model_version, created_at, updated_at, dag_id, dag_location, dag_digest) VALUES ({}, {}, {}, {}, {}, "
-        "{}, {}, {}, {}, {}, "
-        "{}, "
-        "{}, {}, {}, {}, {}) ON CONFLICT DO NOTHING",
-        v(d.deployment_id), v(d.model), v(d.name), v(ToString(d.status)), v(TextIn(d, "owner")), v(TextIn(d, "domain")),
-        v(d.created_by), v(json::serialize(d.body)), v(d.schedule), v(d.next_tick), v(d.resolved_model_version),
-        v(d.created_at), v(d.updated_at), v(d.dag_id), v(d.dag_location), v(d.dag_digest));
-    if (v.Execute(session, statement) != 1) {
+    if (!InsertDeployment(session, d)) {
       if (stands()) return {};
       return Fail(ErrorKind::kConflict, "model '{}' has a deployment named '{}' already", d.model, d.name);
     }
-    WriteRoles(session, d);
     if (first_run) {
       InsertRun(session, *first_run);
-      TRY(QueueWebhooks(session, *first_run));
+      TRY(Announce(session, *first_run));
     }
     return also ? also(session) : Result<>();
   });
@@ -94,10 +69,8 @@ Result<Deployment> Store::FindDeploymentById(const std::string& id) {
   std::vector<Deployment> found;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    ASSIGN(found, v.Select<Deployment>(
-                      session,
-                      fmt::format("SELECT {} FROM deployments d WHERE d.deployment_id = {}", kDeploymentColumns, v(id)),
-                      ReadDeployment));
+    auto query = SelectDeployments() + "WHERE d.deployment_id = " + v(id);
+    ASSIGN(found, v.Select<Deployment>(session, query, ReadDeployment));
     return {};
   }));
   if (found.empty()) return Fail(ErrorKind::kNotFound, "no deployment {}", id);
@@ -133,14 +106,13 @@ Result<Page<DeploymentWithRun>> Store::ListDeployments(const DeploymentFilter& f
   return page;
 }
 
-Result<Deployment> Store::ChangeDeployment(const std::string& id, const std::function<Result<>(Deployment&)>& change) {
+Result<Deployment> Store::ChangeDeployment(const std::string& id, const std::function<Result<>(Deployment&)>& change,
+                                           const std::function<Result<>(Run&)>& each_open_run) {
   Deployment changed;
   TRY(WriteAndLookUp(database_, [&](sql::Session& session, bool again) -> Result<> {
     sql::Values key;
-    ASSIGN(auto found, key.Select<Deployment>(session,
-                                              fmt::format("SELECT {} FROM deployments d WHERE d.deployment_id = {}{}",
-                                                          kDeploymentColumns, key(id), database_.dialect().for_update),
-                                              ReadDeployment));
+    auto query = SelectDeployments() + "WHERE d.deployment_id = " + key(id) + database_.dialect().for_update;
+    ASSIGN(auto found, key.Select<Deployment>(session, query, ReadDeployment));
     if (found.empty()) return Fail(ErrorKind::kNotFound, "no deployment {}", id);
     if (again && found.front() == changed) return {};  // it was made
     changed = found.front();
@@ -148,63 +120,46 @@ Result<Deployment> Store::ChangeDeployment(const std::string& id, const std::fun
     if (!CanChange(found.front().status, changed.status))
       return Fail(ErrorKind::kConflict, "a deployment that is {} cannot become {}", ToString(found.front().status),
                   ToString(changed.status));
-    sql::Values v;
-    auto statement = fmt::format(
-        "UPDATE deployments SET status = {}, owner = {}, domain = {}, body = {}, schedule = {}, next_tick = {}, "
-        "resolved_model_version "
-        "= {}, error_message = {}, updated_at = {}, stopped_at = {}, dag_id = {}, dag_location = {}, dag_digest = {}, "
-        "dag_written_at = {} "
-        "WHERE "
-        "deployment_id = {}",
-        v(ToString(changed.status)), v(TextIn(changed, "owner")), v(TextIn(changed, "domain")),
-        v(json::serialize(changed.body)), v(changed.schedule), v(changed.next_tick), v(changed.resolved_model_version),
-        v(changed.error_message), v(changed.updated_at), v(changed.stopped_at), v(changed.dag_id),
-        v(changed.dag_location), v(changed.dag_digest), v(changed.dag_written_at), v(id));
-    v.Execute(session, statement);
-    sql::Values roles;
-    roles.Execute(session, fmt::format("DELETE FROM deployment_roles WHERE deployment_id = {}", roles(id)));
-    WriteRoles(session, changed);
-    return {};
+    UpdateDeployment(session, changed);
+    return each_open_run ? ChangeOpenRuns(session, id, each_open_run) : Result<>();
   }));
   return changed;
 }
 
-Result<std::vector<Deployment>> Store::DueDeployments(Timestamp now) {
+Result<std::vector<Deployment>> Store::DueDeployments(Timestamp now, const RunnerScope& scope) {
   std::vector<Deployment> due;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    ASSIGN(due,
-           v.Select<Deployment>(
-               session,
-               fmt::format("SELECT {} FROM deployments d WHERE d.status = 'active' AND d.next_tick IS NOT NULL AND "
-                           "d.next_tick <= {} ORDER BY d.next_tick LIMIT 1000",
-                           kDeploymentColumns, v(now)),
-               ReadDeployment));
+    auto query = SelectDeployments() + fmt::format(
+                                           "WHERE d.status = 'active' AND d.next_tick IS NOT NULL AND "
+                                           "d.next_tick <= {} AND {} ORDER BY d.next_tick LIMIT 1000",
+                                           v(now), InScope(scope));
+    ASSIGN(due, v.Select<Deployment>(session, query, ReadDeployment));
     return {};
   }));
   return due;
 }
 
-Result<std::vector<Deployment>> Store::DagDeployments() {
+Result<std::vector<Deployment>> Store::DagDeployments(const RunnerScope& scope) {
   std::vector<Deployment> found;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values none;
-    ASSIGN(found, none.Select<Deployment>(session,
-                                          fmt::format("SELECT {} FROM deployments d WHERE d.status <> 'archived' OR "
-                                                      "d.dag_digest IS NOT NULL ORDER BY d.sequence",
-                                                      kDeploymentColumns),
-                                          ReadDeployment));
+    auto query = SelectDeployments() +
+                 fmt::format("WHERE (d.status <> 'archived' AND {}) OR d.dag_digest IS NOT NULL ORDER BY d.sequence",
+                             InScope(scope));
+    ASSIGN(found, none.Select<Deployment>(session, query, ReadDeployment));
     return {};
   }));
   return found;
 }
 
-Result<> Store::ForgetDag(const std::string& id) {
+Result<> Store::ForgetDag(const std::string& id, const RunnerScope& scope) {
   return database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
     v.Execute(session,
-              fmt::format("UPDATE deployments SET dag_digest = NULL WHERE deployment_id = {} AND status = 'archived'",
-                          v(id)));
+              fmt::format("UPDATE deployments AS d SET dag_digest = NULL WHERE d.deployment_id = {} AND (d.status = "
+                          "'archived' OR NOT {})",
+                          v(id), InScope(scope)));
     return {};
   });
 }

@@ -10,8 +10,12 @@
 #include <thread>
 
 #include "base/ids.h"
+#include "database/schema.h"
+#include "deployments/migrations.h"
 #include "deployments/store.h"
 #include "deployments/test_databases.h"
+#include "deployments/webhook_events.h"
+#include "webhooks/migrations.h"
 #include "webhooks/outbox.h"
 
 namespace slipway::deployments {
@@ -113,10 +117,10 @@ struct LostAnswerTest : testing::TestWithParam<std::string> {
     direct = Open(location);
     database = Open(location.substr(0, colon + 1) + std::to_string(proxy->port()) + location.substr(slash) +
                     "?sslmode=disable&gssencmode=disable");
-    store = std::make_unique<Store>(*database, Subscriptions{{model, {"run.queued", "run.failed"}}});
+    store = std::make_unique<Store>(*database, AnnounceToWebhooks(*database, {{model, {"run.queued", "run.failed"}}}));
   }
   static std::unique_ptr<Database> Open(const std::string& location) {
-    auto opened = Database::Open(location);
+    auto opened = Database::Open(location, AllOf(Migrations(), webhooks::Migrations()));
     EXPECT_TRUE(opened) << opened.error().message;
     return std::move(*opened);
   }
@@ -129,7 +133,8 @@ struct LostAnswerTest : testing::TestWithParam<std::string> {
                  .created_by = "platform",
                  .created_at = now,
                  .updated_at = now};
-    d.body = {{"owner", "o"}, {"domain", "d"}, {"allowed_roles", nullptr}};
+    d.spec.owner = "o";
+    d.spec.domain = "d";
     return d;
   }
   RunRecord RunOf(const Deployment& d) {

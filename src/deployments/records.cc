@@ -1,33 +1,21 @@
 #include "deployments/records.h"
 
-#include <array>
-
-#include "base/format.h"
+#include "base/ids.h"
 
 namespace slipway::deployments {
-namespace {
 
-constexpr std::array<std::string_view, 6> kDeploymentStatuses = {"pending", "deploying", "active",
-                                                                 "failed",  "stopped",   "archived"};
-constexpr std::array<std::string_view, 4> kRunStatuses = {"queued", "running", "succeeded", "failed"};
-constexpr std::array<std::string_view, 4> kRunCauses = {"schedule", "manual", "backfill", "airflow"};
-
-template <typename Status, size_t N>
-Result<Status> Parse(std::string_view text, const std::array<std::string_view, N>& names) {
-  for (size_t i = 0; i < N; ++i)
-    if (names[i] == text) return static_cast<Status>(i);
-  return Fail(ErrorKind::kInvalid, "no status '{}'", text);
+Run NewRun(const Deployment& deployment, RunCause cause, Timestamp logical_date, Timestamp now) {
+  return {.run_id = NewUuid(),
+          .deployment_id = deployment.deployment_id,
+          .cause = cause,
+          .logical_date = logical_date,
+          .queued_at = now};
 }
 
-}  // namespace
-
-std::string_view ToString(DeploymentStatus status) { return kDeploymentStatuses[static_cast<size_t>(status)]; }
-std::string_view ToString(RunStatus status) { return kRunStatuses[static_cast<size_t>(status)]; }
-std::string_view ToString(RunCause cause) { return kRunCauses[static_cast<size_t>(cause)]; }
-Result<DeploymentStatus> ParseDeploymentStatus(std::string_view text) {
-  return Parse<DeploymentStatus>(text, kDeploymentStatuses);
+std::string RunIdInAirflow(const std::string& deployment_id, const std::string& airflow_run_id,
+                           const std::optional<std::string>& triggered_for, int cleared) {
+  auto first = triggered_for && IsUuid(*triggered_for) ? *triggered_for : UuidOf(deployment_id, airflow_run_id);
+  return cleared <= 0 ? first : UuidOf(first, std::to_string(cleared));
 }
-Result<RunStatus> ParseRunStatus(std::string_view text) { return Parse<RunStatus>(text, kRunStatuses); }
-Result<RunCause> ParseRunCause(std::string_view text) { return Parse<RunCause>(text, kRunCauses); }
 
 }  // namespace slipway::deployments

@@ -1,25 +1,44 @@
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <optional>
 #include <string>
 
 #include "base/time.h"
+#include "deployments/spec.h"
+#include "deployments/words.h"
 
 namespace slipway::deployments {
 
 enum class DeploymentStatus { kPending, kDeploying, kActive, kFailed, kStopped, kArchived };
+template <>
+struct Words<DeploymentStatus> {
+  static constexpr auto kName = "deployment status";
+  static constexpr std::array<std::string_view, 6> kAll = {"pending", "deploying", "active",
+                                                           "failed",  "stopped",   "archived"};
+};
+
 enum class RunStatus { kQueued, kRunning, kSucceeded, kFailed };
+template <>
+struct Words<RunStatus> {
+  static constexpr auto kName = "run status";
+  static constexpr std::array<std::string_view, 4> kAll = {"queued", "running", "succeeded", "failed"};
+};
 
-/// Why a run is: a tick of the schedule, a trigger by hand, a backfill, or Airflow, which told of it first.
+/// Why a run is there: a tick of the schedule, a trigger by hand, a backfill, or Airflow, which told of it first.
 enum class RunCause { kSchedule, kManual, kBackfill, kAirflow };
+template <>
+struct Words<RunCause> {
+  static constexpr auto kName = "cause of a run";
+  static constexpr std::array<std::string_view, 4> kAll = {"schedule", "manual", "backfill", "airflow"};
+};
 
-std::string_view ToString(DeploymentStatus status);
-std::string_view ToString(RunStatus status);
-std::string_view ToString(RunCause cause);
-Result<DeploymentStatus> ParseDeploymentStatus(std::string_view text);
-Result<RunStatus> ParseRunStatus(std::string_view text);
-Result<RunCause> ParseRunCause(std::string_view text);
+constexpr std::string_view ToString(DeploymentStatus status) { return WordOf(status); }
+constexpr std::string_view ToString(RunStatus status) { return WordOf(status); }
+constexpr std::string_view ToString(RunCause cause) { return WordOf(cause); }
+inline Result<DeploymentStatus> ParseDeploymentStatus(std::string_view text) {
+  return ParseWord<DeploymentStatus>(text);
+}
+inline Result<RunStatus> ParseRunStatus(std::string_view text) { return ParseWord<RunStatus>(text); }
 
 /// A deployment as the store keeps it.
 struct Deployment {
@@ -27,8 +46,10 @@ struct Deployment {
   std::string deployment_id;
   std::string model, name;
   DeploymentStatus status = DeploymentStatus::kPending;
-  std::string created_by;    ///< the creator's subject; "platform" for the platform PSK
-  boost::json::object body;  ///< the accepted request, every field present; owner, domain and allowed_roles stand there
+  std::string created_by;  ///< the creator's subject; "platform" for the platform PSK
+  DeploymentSpec spec;     ///< what was asked for
+  /// Why the stored spec cannot be read: then `spec` holds its owner and domain, and no run can be made of it.
+  std::optional<std::string> damage;
   std::optional<std::string> schedule;
   std::optional<Timestamp> next_tick;  ///< of the schedule; absent without one
   std::optional<std::string> resolved_model_version, error_message;
@@ -56,9 +77,18 @@ struct Run {
   std::optional<Timestamp> started_at, finished_at;
   std::optional<std::string> cancelled_by;  ///< who asked for its end
   std::optional<std::string> leased_by;     ///< the server that runs it; absent for a run that is Airflow's
+  std::optional<std::string> damage;        ///< why the stored record cannot be read as a whole
 
   bool operator==(const Run&) const = default;
 };
+
+/// A run that waits to be executed, with a new id.
+Run NewRun(const Deployment& deployment, RunCause cause, Timestamp logical_date, Timestamp now);
+
+/// The run that Airflow does under a name: the one that Slipway triggered it for, or one that follows from the name.
+/// Each time it is cleared in Airflow it is another run (`cleared` counts): Airflow's retries are attempts of the same.
+std::string RunIdInAirflow(const std::string& deployment_id, const std::string& airflow_run_id,
+                           const std::optional<std::string>& triggered_for = std::nullopt, int cleared = 0);
 
 /// The deployment state machine. With the local dispatcher a deployment is active at once; one that Airflow runs is
 /// pending until its DAG is uploaded, deploying until Airflow has parsed it; so it is again after a change. Archived is

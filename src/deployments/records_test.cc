@@ -4,11 +4,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
+#include <set>
 #include <thread>
 
 #include "base/ids.h"
+#include "database/schema.h"
+#include "deployments/migrations.h"
 #include "deployments/store.h"
 #include "deployments/test_databases.h"
+#include "deployments/webhook_events.h"
+#include "webhooks/migrations.h"
 
 namespace slipway::deployments {
 namespace {
@@ -56,11 +62,12 @@ struct StoreTest : testing::TestWithParam<std::string> {
   void SetUp() override {
     auto location = GetParam();
     if (location == "sqlite") location = testing::TempDir() + "store-" + NewUuid() + ".db";
-    auto opened = Database::Open(location);
+    auto opened = Database::Open(location, AllOf(Migrations(), webhooks::Migrations()));
     ASSERT_TRUE(opened) << opened.error().message;
     database = std::move(*opened);
     store = std::make_unique<Store>(
-        *database, Subscriptions{{"pager", {"run.queued", "run.running", "run.succeeded", "run.failed"}}});
+        *database,
+        AnnounceToWebhooks(*database, {{"pager", {"run.queued", "run.running", "run.succeeded", "run.failed"}}}));
   }
 
   Deployment Make(std::string name, std::vector<std::string> roles = {}) {
@@ -71,8 +78,9 @@ struct StoreTest : testing::TestWithParam<std::string> {
                  .created_by = "platform",
                  .created_at = now,
                  .updated_at = now};
-    boost::json::array allowed(roles.begin(), roles.end());
-    d.body = {{"owner", "o"}, {"domain", "d"}, {"allowed_roles", std::move(allowed)}};
+    d.spec.owner = "o";
+    d.spec.domain = "d";
+    d.spec.allowed_roles = std::move(roles);
     return d;
   }
   RunRecord RunOf(const Deployment& d, RunCause cause = RunCause::kManual) {
@@ -132,7 +140,7 @@ TEST_P(StoreTest, WhatIsFinalStaysAndOneRunAtATime) {
   ASSERT_TRUE(store->CreateRuns({second}));
   auto claim = [&] {  // other tests' runs are in the way on a shared database
     while (true) {
-      auto run = store->ClaimRun("server", 30, now).value();
+      auto run = store->ClaimRun("server", 30, now, {}).value();
       if (!run || run->deployment_id == d.deployment_id) return run;
     }
   };
@@ -178,7 +186,7 @@ TEST_P(StoreTest, ALeaseIsRenewedOrTakenOver) {
   auto run = RunOf(d);
   ASSERT_TRUE(store->CreateDeployment(d, run));
   auto name = "one-" + RandomHex(4);
-  while (store->FindRun(run.run_id)->status == kQueued) ASSERT_TRUE(store->ClaimRun(name, 30, now));
+  while (store->FindRun(run.run_id)->status == kQueued) ASSERT_TRUE(store->ClaimRun(name, 30, now, {}));
   auto has = [&](const std::vector<RunRecord>& runs) {
     return std::ranges::any_of(runs, [&](const RunRecord& r) { return r.run_id == run.run_id; });
   };
@@ -220,7 +228,7 @@ TEST_P(StoreTest, RunsOfStoppedAndArchivedDeploymentsDoNotStart) {
     ASSERT_TRUE(store->CreateRuns({waiting}));
     auto server = "server-" + RandomHex(4);
     auto claim_all = [&] {  // other tests' runs are in the way on a shared database
-      while (store->ClaimRun(server, 30, now).value()) continue;
+      while (store->ClaimRun(server, 30, now, {}).value()) continue;
     };
     claim_all();
     ASSERT_EQ(store->FindRun(run.run_id)->status, kRunning);
@@ -232,6 +240,64 @@ TEST_P(StoreTest, RunsOfStoppedAndArchivedDeploymentsDoNotStart) {
     claim_all();
     EXPECT_EQ(store->FindRun(waiting.run_id)->status, kQueued);
   }
+}
+
+/// A server with both runners: each sees its own, and the default one those that name none.
+TEST_P(StoreTest, EachRunnerHasItsOwnDeployments) {
+  const RunnerScope local{RunnerKind::kLocal, true}, airflow{RunnerKind::kAirflow, false};
+  const RunnerScope other_local{RunnerKind::kLocal, false}, default_airflow{RunnerKind::kAirflow, true};
+  std::map<std::string, std::string> names;  // by run id
+  for (auto runner :
+       {std::optional<RunnerKind>(), std::optional(RunnerKind::kLocal), std::optional(RunnerKind::kAirflow)}) {
+    auto name = runner ? std::string(ToString(*runner)) : "none";
+    auto d = Make(name);
+    d.spec.runner = runner;
+    d.schedule = "* * * * *";
+    d.next_tick = now;
+    if (runner == RunnerKind::kLocal) {  // it was Airflow's before, and has its DAG still
+      d.dag_id = "dag-" + d.deployment_id;
+      d.dag_digest = "0";
+    }
+    auto run = RunOf(d);
+    names[run.run_id] = names[d.deployment_id] = name;
+    ASSERT_TRUE(store->CreateDeployment(d, run));
+    EXPECT_EQ(store->FindDeploymentById(d.deployment_id)->spec.runner, runner);
+  }
+  auto due = [&](const RunnerScope& scope) {
+    std::set<std::string> found;
+    auto all = store->DueDeployments(now, scope).value();
+    for (const auto& d : all)
+      if (names.contains(d.deployment_id)) found.insert(d.name);
+    return found;
+  };
+  auto open = [&](const RunnerScope& scope) {
+    std::set<std::string> found;
+    auto all = store->OpenRuns(scope).value();
+    for (const auto& run : all)
+      if (names.contains(run.run_id)) found.insert(names[run.run_id]);
+    return found;
+  };
+  auto dags = [&](const RunnerScope& scope) {
+    std::set<std::string> found;
+    auto all = store->DagDeployments(scope).value();
+    for (const auto& d : all)
+      if (names.contains(d.deployment_id)) found.insert(d.name + (scope.Has(d.spec) ? "" : " (to be removed)"));
+    return found;
+  };
+  using Names = std::set<std::string>;
+  EXPECT_EQ(due(local), (Names{"none", "local"}));
+  EXPECT_EQ(due(other_local), (Names{"local"}));
+  EXPECT_EQ(due(airflow), (Names{"airflow"}));
+  EXPECT_EQ(due(default_airflow), (Names{"none", "airflow"}));
+  EXPECT_EQ(open(airflow), (Names{"airflow", "local"})) << "what still has a DAG is looked after";
+  EXPECT_EQ(dags(airflow), (Names{"airflow", "local (to be removed)"}));
+  EXPECT_EQ(dags(default_airflow), (Names{"none", "airflow", "local (to be removed)"}));
+  for (const auto& [id, name] : names) ASSERT_TRUE(store->ForgetDag(id, airflow));
+  EXPECT_EQ(dags(airflow), (Names{"airflow"}));
+  Names claimed;
+  while (auto run = store->ClaimRun("server-" + model, 30, now, local).value())
+    if (names.contains(run->run_id)) claimed.insert(names[run->run_id]);
+  EXPECT_EQ(claimed, (Names{"none", "local"}));
 }
 
 /// A trigger beside a stop: either it comes first, and whoever stops sees its run, or it is refused.

@@ -1,69 +1,110 @@
 #include "deployments/rows.h"
 
+#include <boost/json/serialize.hpp>
+
 #include "base/format.h"
 #include "base/json.h"
 
 namespace slipway::deployments {
+namespace {
 
-Result<Deployment> ReadDeployment(const soci::row& row) {
+Result<DeploymentSpec> ReadSpec(const soci::row& row, size_t column, const std::string& model) {
+  try {
+    ASSIGN(auto body, ParseJson(sql::Text(row, column).value_or("")));
+    return ParseSpec(body, model);
+  } catch (const std::exception& error) {
+    return Fail(ErrorKind::kCorrupt, error.what());
+  }
+}
+
+void WriteRoles(sql::Session& session, const Deployment& d) {
+  if (!d.spec.allowed_roles) return;
+  for (const auto& role : *d.spec.allowed_roles) {
+    sql::Values v;
+    auto statement =
+        fmt::format("INSERT INTO deployment_roles (deployment_id, role) VALUES ({}, {}) ON CONFLICT DO NOTHING",
+                    v(d.deployment_id), v(role));
+    v.Execute(session, statement);
+  }
+}
+
+std::optional<std::string> RunnerOf(const DeploymentSpec& spec) {
+  return spec.runner ? std::optional<std::string>(ToString(*spec.runner)) : std::nullopt;
+}
+
+}  // namespace
+
+const std::string& SelectDeployments() {
+  static const std::string kSelect =
+      fmt::format("SELECT {}, {} FROM deployments d ", Names(kDeploymentColumns, "d"), kSpecColumns);
+  return kSelect;
+}
+
+std::string SelectRuns(std::string_view where) {
+  static const std::string kSelect = fmt::format("SELECT {} FROM runs r WHERE ", Names(kRunColumns, "r"));
+  return kSelect + std::string(where);
+}
+
+Deployment ReadDeployment(const soci::row& row) {
   Deployment d;
-  d.sequence = *sql::Number(row, 0);
-  d.deployment_id = *sql::Text(row, 1);
-  d.model = *sql::Text(row, 2);
-  d.name = *sql::Text(row, 3);
-  ASSIGN(d.status, ParseDeploymentStatus(*sql::Text(row, 4)));
-  d.created_by = *sql::Text(row, 5);
-  ASSIGN(auto body, ParseJson(*sql::Text(row, 6)));
-  if (!body.is_object())
-    return Fail(ErrorKind::kCorrupt, "the store: the body of deployment {} is no object", d.deployment_id);
-  d.body = std::move(body.get_object());
-  d.schedule = sql::Text(row, 7);
-  d.next_tick = sql::Time(row, 8);
-  d.resolved_model_version = sql::Text(row, 9);
-  d.error_message = sql::Text(row, 10);
-  d.created_at = *sql::Time(row, 11);
-  d.updated_at = *sql::Time(row, 12);
-  d.stopped_at = sql::Time(row, 13);
-  d.dag_id = sql::Text(row, 14);
-  d.dag_location = sql::Text(row, 15);
-  d.dag_digest = sql::Text(row, 16);
-  d.dag_written_at = sql::Time(row, 17);
+  d.status = DeploymentStatus::kFailed;  // where it cannot be read
+  auto damage = ReadColumns(kDeploymentColumns, d, row, 0);
+  constexpr auto kBody = kDeploymentColumns.size();
+  if (auto spec = ReadSpec(row, kBody, d.model)) {
+    d.spec = std::move(*spec);
+  } else {
+    d.spec.owner = sql::Text(row, kBody + 1).value_or("");
+    d.spec.domain = sql::Text(row, kBody + 2).value_or("");
+    if (auto runner = ParseWord<RunnerKind>(sql::Text(row, kBody + 3).value_or(""))) d.spec.runner = *runner;
+    if (!damage) damage = "body: " + spec.error().message;
+  }
+  if (damage)
+    d.damage = "the stored record of this deployment is damaged (" + *damage + "): archive it, and create it again";
   return d;
 }
 
-Result<Run> ReadRun(const soci::row& row, size_t first) {
-  Run r;
-  auto column = [&, i = first]() mutable { return i++; };
-  r.sequence = *sql::Number(row, column());
-  r.run_id = *sql::Text(row, column());
-  r.deployment_id = *sql::Text(row, column());
-  ASSIGN(r.cause, ParseRunCause(*sql::Text(row, column())));
-  r.logical_date = *sql::Time(row, column());
-  ASSIGN(r.status, ParseRunStatus(*sql::Text(row, column())));
-  r.attempt = static_cast<int>(*sql::Number(row, column()));
-  r.rows_scored = sql::Number(row, column());
-  r.snapshot_id = sql::Number(row, column());
-  r.model_version = sql::Text(row, column());
-  r.airflow_run_id = sql::Text(row, column());
-  r.error_message = sql::Text(row, column());
-  r.queued_at = *sql::Time(row, column());
-  r.started_at = sql::Time(row, column());
-  r.finished_at = sql::Time(row, column());
-  r.cancelled_by = sql::Text(row, column());
-  r.leased_by = sql::Text(row, column());
-  return r;
+Run ReadRun(const soci::row& row, size_t first) {
+  Run run;
+  if (auto damage = ReadColumns(kRunColumns, run, row, first))
+    run.damage = "the stored record of this run is damaged (" + *damage + "): trigger another one";
+  return run;
 }
 
-bool InsertRun(sql::Session& session, const Run& r) {
+bool InsertDeployment(sql::Session& session, const Deployment& d) {
   sql::Values v;
-  auto statement = fmt::format(
-      "INSERT INTO runs (run_id, deployment_id, cause, logical_date, status, attempt, rows_scored, airflow_run_id, "
-      "error_message, "
-      "queued_at, started_at, finished_at) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}) ON CONFLICT DO "
-      "NOTHING",
-      v(r.run_id), v(r.deployment_id), v(ToString(r.cause)), v(r.logical_date), v(ToString(r.status)), v(r.attempt),
-      v(r.rows_scored), v(r.airflow_run_id), v(r.error_message), v(r.queued_at), v(r.started_at), v(r.finished_at));
-  return v.Execute(session, statement) == 1;
+  auto statement = Insert("deployments", kDeploymentColumns, v, d,
+                          {{"owner", v(d.spec.owner)},
+                           {"domain", v(d.spec.domain)},
+                           {"runner", v(RunnerOf(d.spec))},
+                           {"body", v(json::serialize(ToJson(d.spec)))}});
+  if (v.Execute(session, statement) != 1) return false;
+  WriteRoles(session, d);
+  return true;
+}
+
+void UpdateDeployment(sql::Session& session, const Deployment& d) {
+  sql::Values v;
+  auto assignments = Assignments(kDeploymentColumns, v, d);
+  if (!d.damage)
+    assignments += fmt::format(", owner = {}, domain = {}, runner = {}, body = {}", v(d.spec.owner), v(d.spec.domain),
+                               v(RunnerOf(d.spec)), v(json::serialize(ToJson(d.spec))));
+  v.Execute(session,
+            fmt::format("UPDATE deployments SET {} WHERE deployment_id = {}", assignments, v(d.deployment_id)));
+  if (d.damage) return;
+  sql::Values roles;
+  roles.Execute(session, fmt::format("DELETE FROM deployment_roles WHERE deployment_id = {}", roles(d.deployment_id)));
+  WriteRoles(session, d);
+}
+
+bool InsertRun(sql::Session& session, const Run& run) {
+  sql::Values v;
+  return v.Execute(session, Insert("runs", kRunColumns, v, run, {})) == 1;
+}
+
+void UpdateRun(sql::Session& session, const Run& run) {
+  sql::Values v;
+  auto assignments = Assignments(kRunColumns, v, run);
+  v.Execute(session, fmt::format("UPDATE runs SET {} WHERE run_id = {}", assignments, v(run.run_id)));
 }
 
 }  // namespace slipway::deployments

@@ -1,21 +1,16 @@
-#include <algorithm>
-#include <boost/json/serialize.hpp>
-
 #include "base/format.h"
-#include "base/ids.h"
-#include "base/json.h"
 #include "deployments/lost_answer.h"
 #include "deployments/rows.h"
 #include "deployments/store.h"
-#include "webhooks/outbox.h"
 
 namespace slipway::deployments {
 namespace {
 
-Result<Run> ReadRunRow(const soci::row& row) { return ReadRun(row); }
+Run ReadRunRow(const soci::row& row) { return ReadRun(row); }
 
-std::string SelectRuns(std::string_view where) {
-  return fmt::format("SELECT {} FROM runs r WHERE {}", kRunColumns, where);
+/// In words that the partial index `runs_in_progress` is used for: SQLite wants its own condition, literally.
+std::string Open(std::string_view table, RunStatus status) {
+  return fmt::format("{0}.status IN ('queued', 'running') AND {0}.status = '{1}'", table, ToString(status));
 }
 
 /// kConflict unless the deployment is active, and stays so until the end of the transaction: whoever stops or archives
@@ -28,6 +23,20 @@ Result<> RequireActive(sql::Session& session, const Dialect& dialect, const std:
   if (found.empty()) return Fail(ErrorKind::kNotFound, "no deployment {}", deployment_id);
   if (found.front() == ToString(DeploymentStatus::kActive)) return {};
   return Fail(ErrorKind::kConflict, "the deployment is {}, not active", found.front());
+}
+
+/// `run` in the place of `before`, if the state machine allows it.
+Result<> WriteChange(sql::Session& session, const Run& before, Run& run) {
+  if (!CanChange(before.status, run.status))
+    return Fail(ErrorKind::kConflict, "a run that has {} stays so",
+                before.status == RunStatus::kSucceeded ? "succeeded" : "failed");
+  if (run.status != RunStatus::kRunning) run.leased_by.reset();
+  UpdateRun(session, run);
+  if (run.model_version == before.model_version) return {};
+  sql::Values v;
+  v.Execute(session, fmt::format("UPDATE deployments SET resolved_model_version = {} WHERE deployment_id = {}",
+                                 v(run.model_version), v(run.deployment_id)));
+  return {};
 }
 
 bool HasRun(sql::Session& session, const std::string& run_id) {
@@ -49,7 +58,7 @@ Result<> Store::CreateRuns(const std::vector<Run>& runs) {
         allowed = Fail(ErrorKind::kConflict, "the deployment has that run already");
       if (!allowed && stands()) continue;
       TRY(allowed);
-      TRY(QueueWebhooks(session, run));
+      TRY(Announce(session, run));
     }
     return {};
   });
@@ -67,7 +76,7 @@ Result<bool> Store::FireTick(const Deployment& deployment, std::optional<Timesta
         v(next_tick), v(deployment.deployment_id), v(deployment.next_tick), v(deployment.updated_at));
     if (v.Execute(session, statement) != 1) return {};
     for (const auto& run : runs)
-      if (InsertRun(session, run)) TRY(QueueWebhooks(session, run));
+      if (InsertRun(session, run)) TRY(Announce(session, run));
     fired = true;
     return {};
   }));
@@ -97,12 +106,15 @@ Result<std::optional<Run>> Store::FindAirflowRun(const std::string& deployment_i
   return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
-Result<std::vector<Run>> Store::OpenRuns() {
+Result<std::vector<Run>> Store::OpenRuns(const RunnerScope& scope) {
   std::vector<Run> found;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
     sql::Values none;
-    ASSIGN(found,
-           none.Select<Run>(session, SelectRuns("r.status IN ('queued', 'running') ORDER BY r.sequence"), ReadRunRow));
+    auto where = fmt::format(
+        "r.status IN ('queued', 'running') AND EXISTS (SELECT 1 FROM deployments d WHERE d.deployment_id = "
+        "r.deployment_id AND ({} OR d.dag_digest IS NOT NULL)) ORDER BY r.sequence",
+        InScope(scope));
+    ASSIGN(found, none.Select<Run>(session, SelectRuns(where), ReadRunRow));
     return {};
   }));
   return found;
@@ -139,11 +151,10 @@ Result<std::set<Timestamp>> Store::CoveredDates(const std::string& deployment_id
   return dates;
 }
 
-Result<int64_t> Store::CountRuns(RunStatus status) {
+Result<int64_t> Store::CountOpenRuns(RunStatus status) {
   long long count = 0;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
-    std::string text(ToString(status));
-    session << "SELECT COUNT(*) FROM runs WHERE status = :s", soci::use(text), soci::into(count);
+    session << "SELECT COUNT(*) FROM runs r WHERE " + Open("r", status), soci::into(count);
     return {};
   }));
   return count;
@@ -152,10 +163,27 @@ Result<int64_t> Store::CountRuns(RunStatus status) {
 Result<double> Store::QueueAge(Timestamp now) {
   long long oldest = 0;
   TRY(database_.Read([&](sql::Session& session) -> Result<> {
-    session << "SELECT COALESCE(MIN(queued_at), 0) FROM runs WHERE status = 'queued'", soci::into(oldest);
+    session << "SELECT COALESCE(MIN(r.queued_at), 0) FROM runs r WHERE " + Open("r", RunStatus::kQueued),
+        soci::into(oldest);
     return {};
   }));
   return oldest == 0 ? 0.0 : static_cast<double>(sql::Micros(now) - oldest) / 1e6;
+}
+
+Result<> Store::ChangeOpenRuns(sql::Session& session, const std::string& deployment_id,
+                               const std::function<Result<>(Run&)>& change) {
+  sql::Values key;
+  auto where = fmt::format("r.deployment_id = {} AND r.status IN ('queued', 'running') ORDER BY r.sequence{}",
+                           key(deployment_id), database_.dialect().for_update);
+  ASSIGN(auto open, key.Select<Run>(session, SelectRuns(where), ReadRunRow));
+  for (auto& run : open) {
+    auto before = run;
+    TRY(change(run));
+    if (run == before) continue;
+    TRY(WriteChange(session, before, run));
+    if (run.status != before.status) TRY(Announce(session, run));
+  }
+  return {};
 }
 
 Result<Run> Store::ChangeRun(const std::string& run_id, const std::function<Result<>(Run&)>& change) {
@@ -166,44 +194,26 @@ Result<Run> Store::ChangeRun(const std::string& run_id, const std::function<Resu
         auto found,
         key.Select<Run>(session, SelectRuns("r.run_id = " + key(run_id)) + database_.dialect().for_update, ReadRunRow));
     if (found.empty()) return Fail(ErrorKind::kNotFound, "no run {}", run_id);
-    const Run& before = found.front();
-    if (again && before == changed) return {};  // it was made
-    changed = before;
+    if (again && found.front() == changed) return {};  // it was made
+    changed = found.front();
     TRY(change(changed));
-    if (!CanChange(before.status, changed.status))
-      return Fail(ErrorKind::kConflict, "a run that has {} stays so",
-                  before.status == RunStatus::kSucceeded ? "succeeded" : "failed");
-    if (changed.status != RunStatus::kRunning) changed.leased_by.reset();
-    sql::Values v;
-    auto statement = fmt::format(
-        "UPDATE runs SET status = {}, attempt = {}, rows_scored = {}, snapshot_id = {}, model_version = {}, "
-        "airflow_run_id = {}, "
-        "error_message = {}, started_at = {}, finished_at = {}, cancelled_by = {}, leased_by = {} WHERE run_id = {}",
-        v(ToString(changed.status)), v(changed.attempt), v(changed.rows_scored), v(changed.snapshot_id),
-        v(changed.model_version), v(changed.airflow_run_id), v(changed.error_message), v(changed.started_at),
-        v(changed.finished_at), v(changed.cancelled_by), v(changed.leased_by), v(run_id));
-    v.Execute(session, statement);
-    if (changed.model_version != before.model_version) {
-      sql::Values d;
-      d.Execute(session, fmt::format("UPDATE deployments SET resolved_model_version = {} WHERE deployment_id = {}",
-                                     d(changed.model_version), d(changed.deployment_id)));
-    }
-    if (changed.status != before.status) TRY(QueueWebhooks(session, changed));
-    return {};
+    TRY(WriteChange(session, found.front(), changed));
+    return changed.status != found.front().status ? Announce(session, changed) : Result<>();
   }));
   return changed;
 }
 
-Result<std::optional<Run>> Store::ClaimRun(const std::string& server, int lease_seconds, Timestamp now) {
+Result<std::optional<Run>> Store::ClaimRun(const std::string& server, int lease_seconds, Timestamp now,
+                                           const RunnerScope& scope) {
   std::optional<Run> claimed;
   auto done = database_.Write([&](sql::Session& session) -> Result<> {
     claimed.reset();
     sql::Values none;
-    auto where =
-        "r.status = 'queued' AND r.cause <> 'airflow' AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.status = 'running' "
-        "AND o.deployment_id = r.deployment_id) AND (r.started_at IS NOT NULL OR EXISTS (SELECT 1 FROM deployments d "
-        "WHERE d.deployment_id = r.deployment_id AND d.status NOT IN ('stopped', 'archived'))) "
-        "ORDER BY r.sequence LIMIT 1";
+    auto where = fmt::format(
+        "{} AND r.cause <> 'airflow' AND NOT EXISTS (SELECT 1 FROM runs o WHERE {} AND o.deployment_id = "
+        "r.deployment_id) AND EXISTS (SELECT 1 FROM deployments d WHERE d.deployment_id = r.deployment_id AND {} AND "
+        "(r.started_at IS NOT NULL OR d.status NOT IN ('stopped', 'archived'))) ORDER BY r.sequence LIMIT 1",
+        Open("r", RunStatus::kQueued), Open("o", RunStatus::kRunning), InScope(scope));
     ASSIGN(auto found, none.Select<Run>(session, SelectRuns(where), ReadRunRow));
     if (found.empty()) return {};
     Run run = found.front();
@@ -214,12 +224,11 @@ Result<std::optional<Run>> Store::ClaimRun(const std::string& server, int lease_
     sql::Values v;
     auto statement = fmt::format(
         "UPDATE runs SET status = 'running', attempt = {}, started_at = {}, leased_by = {}, leased_until = {} + {} "
-        "WHERE run_id = {} AND "
-        "status = 'queued'",
+        "WHERE run_id = {} AND status = 'queued'",
         v(run.attempt), v(run.started_at), v(run.leased_by), database_.dialect().now,
         int64_t{lease_seconds} * 1'000'000, v(run.run_id));
     if (v.Execute(session, statement) != 1) return {};
-    TRY(QueueWebhooks(session, run));
+    TRY(Announce(session, run));
     claimed = std::move(run);
     return {};
   });
@@ -270,40 +279,6 @@ Result<> Store::ReportProgress(const std::string& run_id, int64_t rows_scored) {
                                    v(rows_scored), v(run_id)));
     return {};
   });
-}
-
-/// The outbox: what people page on is queued in the transaction that makes it true.
-Result<> Store::QueueWebhooks(sql::Session& session, const Run& run) {
-  auto event = fmt::format("run.{}", ToString(run.status));
-  if (std::ranges::none_of(webhooks_, [&](const auto& webhook) { return webhook.second.contains(event); })) return {};
-  sql::Values key;
-  ASSIGN(auto found, key.Select<Deployment>(session,
-                                            fmt::format("SELECT {} FROM deployments d WHERE d.deployment_id = {}",
-                                                        kDeploymentColumns, key(run.deployment_id)),
-                                            ReadDeployment));
-  if (found.empty()) return {};
-  auto at = run.finished_at.value_or(run.started_at.value_or(run.queued_at));
-  json::object body{{"event", event},
-                    {"deployment_id", run.deployment_id},
-                    {"model", found.front().model},
-                    {"deployment", found.front().name},
-                    {"owner", found.front().body.at("owner")},
-                    {"domain", found.front().body.at("domain")},
-                    {"run_id", run.run_id},
-                    {"status", ToString(run.status)},
-                    {"logical_date", FormatTimestamp(run.logical_date)},
-                    {"at", FormatTimestamp(at)},
-                    {"attempt", run.attempt},
-                    {"rows_scored", run.rows_scored ? json::value(*run.rows_scored) : json::value(nullptr)},
-                    {"error_message", run.error_message ? json::value(*run.error_message) : json::value(nullptr)}};
-  for (const auto& [webhook, events] : webhooks_) {
-    if (!events.contains(event)) continue;
-    auto id = NewUuid();
-    body["delivery_id"] = id;
-    TRY(webhooks::Queue(session, database_.dialect(),
-                        {.delivery_id = id, .webhook = webhook, .event = event, .body = json::serialize(body)}));
-  }
-  return {};
 }
 
 }  // namespace slipway::deployments

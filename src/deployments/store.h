@@ -1,8 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -28,8 +26,15 @@ struct Page {
   std::optional<int64_t> next;
 };
 
-/// Webhooks by name, each with the events that it is told of.
-using Subscriptions = std::map<std::string, std::set<std::string>>;
+/// Which deployments a runner executes: those that name it and, where it is the server's default, those that name none.
+struct RunnerScope {
+  RunnerKind kind = RunnerKind::kLocal;
+  bool is_default = true;
+  bool Has(const DeploymentSpec& spec) const;
+};
+
+/// Is told of each run that was added or has changed its status, in the transaction that does so (webhook_events.h).
+using RunAnnouncer = std::function<Result<>(sql::Session& session, const Run& run)>;
 
 struct DeploymentWithRun {
   Deployment deployment;
@@ -42,9 +47,8 @@ struct DeploymentWithRun {
 /// the database cannot be asked any more.
 class Store {
  public:
-  /// `webhooks`: who is told of which events ("run.failed"); a delivery is queued in the transaction that changes a
-  /// run's state.
-  Store(Database& database, Subscriptions webhooks) : database_(database), webhooks_(std::move(webhooks)) {}
+  explicit Store(Database& database, RunAnnouncer announce = {})
+      : database_(database), announce_(std::move(announce)) {}
 
   /// With its first run, if one is given; `also` is done in the same transaction. kConflict: the name is taken among
   /// the model's deployments that are not archived.
@@ -55,16 +59,18 @@ class Store {
   /// Oldest first, after `cursor`.
   Result<Page<DeploymentWithRun>> ListDeployments(const DeploymentFilter& filter, int limit,
                                                   std::optional<int64_t> cursor);
-  /// Reads, changes and writes a deployment in one transaction; the new state.
+  /// Reads, changes and writes a deployment in one transaction; the new state. `each_open_run` may change its queued
+  /// and running runs in the same transaction.
   Result<Deployment> ChangeDeployment(const std::string& deployment_id,
-                                      const std::function<Result<>(Deployment&)>& change);
-  /// Active deployments whose next tick is not after `now`.
-  Result<std::vector<Deployment>> DueDeployments(Timestamp now);
+                                      const std::function<Result<>(Deployment&)>& change,
+                                      const std::function<Result<>(Run&)>& each_open_run = {});
+  /// Active deployments of a runner whose next tick is not after `now`.
+  Result<std::vector<Deployment>> DueDeployments(Timestamp now, const RunnerScope& scope);
 
-  /// Those that Airflow has to have, and the archived ones whose DAG is not gone yet.
-  Result<std::vector<Deployment>> DagDeployments();
-  /// An archived deployment's DAG is gone.
-  Result<> ForgetDag(const std::string& deployment_id);
+  /// Those that Airflow has to have, and others (archived, or another runner's now) whose DAG is not gone yet.
+  Result<std::vector<Deployment>> DagDeployments(const RunnerScope& scope);
+  /// The DAG of a deployment is gone, of the one that is archived or another runner's.
+  Result<> ForgetDag(const std::string& deployment_id, const RunnerScope& scope);
   /// One server at a time holds `what`, for some seconds (0: no longer): whether it is this one now.
   Result<bool> Hold(const std::string& what, const std::string& server, int seconds);
 
@@ -77,13 +83,14 @@ class Store {
   Result<Run> FindRun(const std::string& run_id);
   /// The newest with that name: a run that was cleared in Airflow and done again has several.
   Result<std::optional<Run>> FindAirflowRun(const std::string& deployment_id, const std::string& airflow_run_id);
-  /// Every run that is queued or running, oldest first.
-  Result<std::vector<Run>> OpenRuns();
+  /// Every run of a runner's deployments, and of those that still have a DAG, which is queued or running; oldest first.
+  Result<std::vector<Run>> OpenRuns(const RunnerScope& scope);
   /// Newest first, before `cursor`.
   Result<Page<Run>> ListRuns(const std::string& deployment_id, int limit, std::optional<int64_t> cursor);
   /// Logical dates that have a run which is not failed, within [from, to].
   Result<std::set<Timestamp>> CoveredDates(const std::string& deployment_id, Timestamp from, Timestamp to);
-  Result<int64_t> CountRuns(RunStatus status);
+  /// `status`: queued or running.
+  Result<int64_t> CountOpenRuns(RunStatus status);
   /// How long the oldest queued run has waited until `now`, in seconds; 0 without one.
   Result<double> QueueAge(Timestamp now);
   /// Reads, changes and writes a run in one transaction; the new state.
@@ -92,7 +99,8 @@ class Store {
   /// A lease keeps a run to one server: it is renewed while the run goes on, and a run whose lease has expired may be
   /// taken over. Claims the oldest queued run of a deployment that has none running, as running, with one attempt more;
   /// or nothing. A run of a stopped or archived deployment does not start; one that has started before goes on.
-  Result<std::optional<Run>> ClaimRun(const std::string& server, int lease_seconds, Timestamp now);
+  Result<std::optional<Run>> ClaimRun(const std::string& server, int lease_seconds, Timestamp now,
+                                      const RunnerScope& scope);
   /// Renews the leases of a server; the runs that it still holds.
   Result<std::vector<Run>> RenewLeases(const std::string& server, int lease_seconds);
   /// Takes the runs whose lease has expired, or with `all` every run that another server holds; they are `server`'s
@@ -102,9 +110,11 @@ class Store {
   Result<> ReportProgress(const std::string& run_id, int64_t rows_scored);
 
  private:
-  Result<> QueueWebhooks(sql::Session& session, const Run& run);
+  Result<> Announce(sql::Session& session, const Run& run) { return announce_ ? announce_(session, run) : Result<>(); }
+  Result<> ChangeOpenRuns(sql::Session& session, const std::string& deployment_id,
+                          const std::function<Result<>(Run&)>& change);
   Database& database_;
-  Subscriptions webhooks_;
+  RunAnnouncer announce_;
 };
 
 }  // namespace slipway::deployments

@@ -11,13 +11,15 @@
 #include "base/format.h"
 #include "base/ids.h"
 #include "base/log.h"
-#include "dispatch/cron.h"
+#include "deployments/cron.h"
+#include "dispatch/contained.h"
 #include "dispatch/given_up.h"
 #include "dispatch/run_process.h"
 
 namespace slipway::dispatch {
 namespace {
 
+using deployments::Deployment;
 using deployments::Run;
 using deployments::RunCause;
 using deployments::RunStatus;
@@ -27,7 +29,7 @@ constexpr auto kWhileRunning = 20ms, kWhileIdle = 500ms;
 constexpr size_t kMostMissedTicks = 1000;
 constexpr double kLeaseForCommits = 0.8, kBetweenLooks = 0.5;
 
-class LocalDispatcher final : public Dispatcher {
+class LocalDispatcher final : public deployments::Dispatcher {
  public:
   LocalDispatcher(deployments::Store& given, const Clock& a_clock, LocalOptions chosen)
       : store(given),
@@ -58,8 +60,9 @@ class LocalDispatcher final : public Dispatcher {
   double SecondsSinceLastRound() const override { return MonotonicSeconds() - last_round; }
   void Prepare(deployments::Deployment& deployment) const override {
     deployment.status = deployments::DeploymentStatus::kActive;
+    deployment.error_message.reset();
   }
-  bool Ends(const Run& run) const override { return run.leased_by.has_value(); }
+  bool OwnsCancellation(const Run& run) const override { return run.leased_by.has_value(); }
 
  private:
   deployments::Store& store;
@@ -76,15 +79,15 @@ class LocalDispatcher final : public Dispatcher {
   std::thread thread;
 
   void Loop() {
-    Report(TakeOver(!options.shared), "recovery_failed");
+    Do("recovery_failed", [&] { return TakeOver(!options.shared); });
     while (true) {
       bool was_woken = Wait();
       if (stopped) break;
-      Report(FireTicks(), "ticks_failed");
-      Report(KeepLeases(was_woken), "leases_failed");
-      Report(StartQueued(), "start_failed");
+      Do("ticks_failed", [&] { return FireTicks(); });
+      Do("leases_failed", [&] { return KeepLeases(was_woken); });
+      Do("start_failed", [&] { return StartQueued(); });
       for (auto it = watched.begin(); it != watched.end();) it = Watch(it->second) ? std::next(it) : watched.erase(it);
-      Report(given_up.Round(), "clean_up_failed");
+      Do("clean_up_failed", [&] { return given_up.Round(); });
       last_round = MonotonicSeconds();
     }
     if (options.shared) HandOver();
@@ -102,29 +105,53 @@ class LocalDispatcher final : public Dispatcher {
     if (!result) Log(LogLevel::kError, event, {{"error", result.error().message}});
   }
 
+  /// A part of a round. What goes wrong in it is logged, and the others go on.
+  template <typename Work>
+  static void Do(std::string_view event, Work&& work) {
+    Report(Contained(std::forward<Work>(work)), event);
+  }
+
   Result<> FireTicks() {
     auto now = clock.Now();
-    ASSIGN(auto due, store.DueDeployments(now));
-    for (const auto& deployment : due) {
-      ASSIGN(auto cron, Cron::Parse(*deployment.schedule));
-      std::vector<Run> runs;
-      auto tick = *deployment.next_tick;
-      for (; tick <= now && runs.size() < kMostMissedTicks; tick = cron.Next(tick, options.zone)) {
-        if (!options.every_missed_tick) runs.clear();
-        runs.push_back({.run_id = NewUuid(),
-                        .deployment_id = deployment.deployment_id,
-                        .cause = RunCause::kSchedule,
-                        .logical_date = tick,
-                        .queued_at = now});
-      }
-      ASSIGN(auto fired, store.FireTick(deployment, tick, runs));
-      if (!fired) continue;
-      for (const auto& run : runs)
-        Log(LogLevel::kInfo, "tick",
-            {{"deployment", deployment.name},
-             {"run_id", run.run_id},
-             {"logical_date", FormatTimestamp(run.logical_date)}});
+    ASSIGN(auto due, store.DueDeployments(now, options.scope));
+    for (const auto& deployment : due)
+      if (auto fired = Contained([&] { return FireTick(deployment, now); }); !fired)
+        Report(Note(deployment, fired.error()), "note_failed");
+    return {};
+  }
+
+  Result<> FireTick(const Deployment& deployment, Timestamp now) {
+    if (deployment.damage) return Fail(ErrorKind::kCorrupt, *deployment.damage);
+    if (!deployment.schedule || !deployment.next_tick) return {};
+    ASSIGN(auto cron, deployments::Cron::Parse(*deployment.schedule));
+    std::vector<Run> runs;
+    auto tick = *deployment.next_tick;
+    for (; tick <= now && runs.size() < kMostMissedTicks; tick = cron.Next(tick, options.zone)) {
+      if (!options.every_missed_tick) runs.clear();
+      runs.push_back(NewRun(deployment, RunCause::kSchedule, tick, now));
     }
+    ASSIGN(auto fired, store.FireTick(deployment, tick, runs));
+    if (!fired) return {};
+    for (const auto& run : runs)
+      Log(LogLevel::kInfo, "tick",
+          {{"deployment", deployment.name},
+           {"run_id", run.run_id},
+           {"logical_date", FormatTimestamp(run.logical_date)}});
+    return {};
+  }
+
+  /// A deployment whose tick cannot be fired: where trying again is of no use it becomes failed, and tells why.
+  Result<> Note(const Deployment& deployment, const Error& error) {
+    Log(LogLevel::kError, "tick_failed",
+        {{"deployment", deployment.name}, {"model", deployment.model}, {"error", error.message}});
+    if (error.kind != ErrorKind::kInvalid && error.kind != ErrorKind::kCorrupt && error.kind != ErrorKind::kInternal)
+      return {};
+    TRY(store.ChangeDeployment(deployment.deployment_id, [&](Deployment& stored) -> Result<> {
+      if (stored.updated_at != deployment.updated_at) return {};
+      stored.status = deployments::DeploymentStatus::kFailed;
+      stored.error_message = error.message;
+      return {};
+    }));
     return {};
   }
 
@@ -186,18 +213,18 @@ class LocalDispatcher final : public Dispatcher {
     for (auto& [id, process] : watched) process.Terminate();
     for (auto& [id, process] : watched) {
       process.AwaitEnd();
-      Report(Record(process.run(), process.Outcome(true)), "hand_over_failed");
+      Do("hand_over_failed", [&] { return Record(process.run(), process.Outcome(true)); });
     }
   }
 
   Result<> StartQueued() {
     while (watched.size() < static_cast<size_t>(options.processes)) {
       double asked = MonotonicSeconds();
-      ASSIGN(auto run, store.ClaimRun(server, options.lease_seconds, clock.Now()));
+      ASSIGN(auto run, store.ClaimRun(server, options.lease_seconds, clock.Now(), options.scope));
       if (!run) return {};
       ASSIGN(auto* process, Adopt(*run));
       if (process == nullptr) continue;
-      if (auto started = process->Start(LeaseUntil(asked)); !started) {
+      if (auto started = Contained([&] { return process->Start(LeaseUntil(asked)); }); !started) {
         watched.erase(run->run_id);
         TRY(Record(*run, RunEnd{.status = RunStatus::kFailed, .error_message = started.error().message}));
         continue;
@@ -209,10 +236,10 @@ class LocalDispatcher final : public Dispatcher {
 
   /// Watches a run that is this server's. Null for one that cannot be: it is recorded as failed.
   Result<RunProcess*> Adopt(const Run& run) {
-    auto process = [&]() -> Result<RunProcess> {
+    auto process = Contained([&]() -> Result<RunProcess> {
       ASSIGN(auto deployment, store.FindDeploymentById(run.deployment_id));
       return RunProcess::Of(run, deployment, options);
-    }();
+    });
     if (process) return &watched.insert_or_assign(run.run_id, std::move(*process)).first->second;
     if (process.error().kind == ErrorKind::kUnavailable) return Failure(process.error());
     TRY(Record(run, RunEnd{.status = RunStatus::kFailed, .error_message = process.error().message}));
@@ -222,9 +249,13 @@ class LocalDispatcher final : public Dispatcher {
   /// False when the run is over and that is recorded.
   bool Watch(RunProcess& process) {
     bool over = process.IsOver();  // before the last read, so that nothing it wrote is missed
-    if (auto rows = process.ReadEvents()) Report(store.ReportProgress(process.run().run_id, *rows), "progress_failed");
+    Do("progress_failed", [&]() -> Result<> {
+      auto rows = process.ReadEvents();
+      return rows ? store.ReportProgress(process.run().run_id, *rows) : Result<>();
+    });
     if (!over) return true;
-    auto recorded = Record(process.run(), process.Outcome(false));
+    auto outcome = Contained([&] { return process.Outcome(false); });
+    auto recorded = Contained([&] { return Record(process.run(), outcome); });
     Report(recorded, "record_failed");
     return !recorded && recorded.error().kind != ErrorKind::kConflict;  // what could not be stored is tried again
   }
@@ -254,7 +285,8 @@ class LocalDispatcher final : public Dispatcher {
 
 }  // namespace
 
-std::unique_ptr<Dispatcher> MakeLocalDispatcher(deployments::Store& store, const Clock& clock, LocalOptions options) {
+std::unique_ptr<deployments::Dispatcher> MakeLocalDispatcher(deployments::Store& store, const Clock& clock,
+                                                             LocalOptions options) {
   return std::make_unique<LocalDispatcher>(store, clock, std::move(options));
 }
 

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "deployments/dispatcher.h"
 #include "deployments/store.h"
-#include "dispatch/dispatcher.h"
 #include "scoring/catalogs.h"
 #include "scoring/job.h"
 
@@ -16,9 +14,6 @@ class time_zone;
 }
 
 namespace slipway::dispatch {
-
-/// Is told of a run that ended, with the seconds of its stages where they are known; for metrics.
-using RunEnded = std::function<void(const deployments::Run&, const std::map<std::string, double>& stage_seconds)>;
 
 struct LocalOptions {
   std::string program;   ///< the slipway binary that executes `score`
@@ -32,7 +27,8 @@ struct LocalOptions {
   bool every_missed_tick = false;               ///< else ticks missed while nothing ran make one run, for the latest
   const date::time_zone* zone = nullptr;        ///< of the schedules; null: UTC
   std::vector<std::string> environment;  ///< NAME=value for the scoring process: what the registry and the catalog need
-  RunEnded ended;
+  deployments::RunnerScope scope;        ///< whose runs it executes
+  deployments::RunEnded ended;
 };
 
 /// The local dispatcher: starts a run for every tick of the cron clock and every queued run, each in a child process
@@ -44,6 +40,7 @@ struct LocalOptions {
 /// lease cannot be renewed, so that no run is ever executed twice at once.
 ///
 /// Stop: alone, running processes go on; shared, they end, and their runs are queued again, for others.
-std::unique_ptr<Dispatcher> MakeLocalDispatcher(deployments::Store& store, const Clock& clock, LocalOptions options);
+std::unique_ptr<deployments::Dispatcher> MakeLocalDispatcher(deployments::Store& store, const Clock& clock,
+                                                             LocalOptions options);
 
 }  // namespace slipway::dispatch

@@ -15,7 +15,6 @@
 #include "dispatch/child.h"
 #include "dispatch/given_up.h"
 #include "dispatch/lease.h"
-#include "dispatch/work_of.h"
 #include "scoring/run_files.h"
 
 namespace slipway::dispatch {
@@ -38,9 +37,11 @@ fs::path RunProcess::Folder() const { return fs::path(options_->data_dir) / "run
 
 Result<RunProcess> RunProcess::Of(deployments::Run run, const deployments::Deployment& deployment,
                                   const LocalOptions& options) {
-  scoring::Job job{run.run_id,    deployment.model + "/" + deployment.name, run.logical_date, run.attempt, {},
-                   options.places};
-  ASSIGN(job.work, WorkOf(deployment));
+  if (deployment.damage) return Fail(ErrorKind::kCorrupt, *deployment.damage);
+  if (run.damage) return Fail(ErrorKind::kCorrupt, *run.damage);
+  scoring::Job job{
+      run.run_id,    deployment.model + "/" + deployment.name, run.logical_date, run.attempt, deployment.spec.batch,
+      options.places};
   return RunProcess(std::move(run), std::move(job), options);
 }
 

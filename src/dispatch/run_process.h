@@ -26,7 +26,7 @@ struct RunEnd {
 /// of it.
 class RunProcess {
  public:
-  /// kInvalid: the deployment's body is no work.
+  /// kCorrupt: the record of the run or of its deployment is damaged.
   static Result<RunProcess> Of(deployments::Run run, const deployments::Deployment& deployment,
                                const LocalOptions& options);
 

@@ -54,21 +54,40 @@ Error AtPosition(int position, std::string_view message) {
   return {ErrorKind::kInvalid, fmt::format("at character {}: {}", std::max(1, position), message)};
 }
 
-}  // namespace
+struct Statement {
+  std::string text;  ///< kPrefix and the filter
+  json::value tree;  ///< as libpg_query gives it
+};
 
-Result<Filter> Filter::Parse(std::string_view text, const arrow::Schema& schema, Timestamp logical_date) {
+/// A filter that can be read, and is nothing but a condition.
+Result<Statement> ParseStatement(std::string_view text) {
   if (text.size() > kLargestFilter)
     return Fail(ErrorKind::kInvalid, "the filter is longer than {} bytes", kLargestFilter);
   if (text.find('\0') != std::string_view::npos)
     return Failure(AtPosition(static_cast<int>(text.find('\0')) + 1, "a NUL byte"));
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Failure(AtPosition(1, "the filter is empty"));
-  auto statement = std::string(kPrefix) + std::string(text);
-  ParseResult parsed{pg_query_parse(statement.c_str())};
+  Statement statement{std::string(kPrefix) + std::string(text), {}};
+  ParseResult parsed{pg_query_parse(statement.text.c_str())};
   if (const auto* error = parsed.value.error)
     return Failure(AtPosition(error->cursorpos - static_cast<int>(kPrefix.size()), error->message));
   auto tree = ParseJson(parsed.value.parse_tree, kDeepestTree);
   if (!tree) return Fail(ErrorKind::kInvalid, "the filter is nested too deeply");
-  ASSIGN(const auto* condition, FindCondition(*tree));
+  statement.tree = std::move(*tree);
+  TRY(FindCondition(statement.tree));
+  return statement;
+}
+
+}  // namespace
+
+Result<> Filter::CheckSyntax(std::string_view text) {
+  TRY(ParseStatement(text));
+  return {};
+}
+
+Result<Filter> Filter::Parse(std::string_view text, const arrow::Schema& schema, Timestamp logical_date) {
+  ASSIGN(auto parsed, ParseStatement(text));
+  const auto& statement = parsed.text;
+  ASSIGN(const auto* condition, FindCondition(parsed.tree));
   Filter filter;
   ASSIGN(auto bound, Bind(*condition, Scope{&schema, logical_date, statement, static_cast<int>(kPrefix.size())}));
   auto type = bound.type;

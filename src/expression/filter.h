@@ -21,6 +21,9 @@ class Filter {
   /// is not boolean; kUnsupported by name for subqueries, aggregates and windows. Text of at most 64 KiB.
   static Result<Filter> Parse(std::string_view text, const arrow::Schema& schema, Timestamp logical_date);
 
+  /// Of these errors, those that can be told without a table: text that does not parse, or is no condition at all.
+  static Result<> CheckSyntax(std::string_view text);
+
   /// The columns that rows must have, each once.
   const std::vector<std::string>& columns() const { return columns_; }
 

@@ -45,11 +45,18 @@ json::object ToJson(const Work& work) {
 
 Result<Work> ParseWork(const json::value& value) {
   ASSIGN(auto object, JsonObject::From(value, "work"));
-  Work work;
   ASSIGN(auto model, object.Object("model"));
-  ASSIGN(work.model.name, model.String("name"));
-  ASSIGN(work.model.version, model.OptionalString("version"));
-  ASSIGN(work.model.alias, model.OptionalString("alias"));
+  registry::ModelReference reference;
+  ASSIGN(reference.name, model.String("name"));
+  ASSIGN(reference.version, model.OptionalString("version"));
+  ASSIGN(reference.alias, model.OptionalString("alias"));
+  return ParseWork(value, std::move(reference));
+}
+
+Result<Work> ParseWork(const json::value& value, registry::ModelReference model) {
+  ASSIGN(auto object, JsonObject::From(value, "work"));
+  Work work;
+  work.model = std::move(model);
   ASSIGN(auto source, object.Object("source"));
   ASSIGN(work.source.schema, source.String("schema"));
   ASSIGN(work.source.table, source.String("table"));

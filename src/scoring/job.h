@@ -70,5 +70,7 @@ Result<Job> MakeJob(std::string_view deployment, const std::string& run_id, Time
 boost::json::object ToJson(const Places& places);
 boost::json::object ToJson(const Work& work);
 Result<Work> ParseWork(const boost::json::value& value);
+/// The same of a value whose `model` is read elsewhere.
+Result<Work> ParseWork(const boost::json::value& value, registry::ModelReference model);
 
 }  // namespace slipway::scoring

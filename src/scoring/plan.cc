@@ -20,7 +20,8 @@ class Planner {
       : work_(work), sources_(sources), logical_date_(logical_date), clock_(clock), again_(std::move(again)) {}
 
   std::expected<Plan, std::vector<Problem>> Make() {
-    CheckEntityNames();
+    CheckWork();
+    if (!problems_.empty()) return std::unexpected(std::move(problems_));
     bool model = LoadModel(), source = LoadSource();
     if (source) {
       BindFilter();
@@ -40,7 +41,8 @@ class Planner {
     problems_.push_back({ErrorKind::kInvalid, std::move(loc), std::move(message)});
   }
 
-  void CheckEntityNames() {
+  /// What needs no look at any table or model.
+  void CheckWork() {
     std::set<std::string> seen;
     if (work_.entity_columns.empty()) Invalid({"entity_columns"}, "at least one entity column is needed");
     for (const auto& name : work_.entity_columns) {
@@ -55,6 +57,9 @@ class Planner {
     CheckPlaceName({"source", "table"}, "table", work_.source.table);
     CheckPlaceName({"target", "schema"}, "schema", work_.target.schema);
     CheckPlaceName({"target", "table"}, "table", work_.target.table);
+    if (work_.source.filter_sql)
+      if (auto read = expression::Filter::CheckSyntax(*work_.source.filter_sql); !read)
+        Add({"source", "filter_sql"}, read.error());
   }
 
   void CheckPlaceName(Loc loc, std::string_view what, const std::string& name) {

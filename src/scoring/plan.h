@@ -8,16 +8,10 @@
 
 #include "expression/filter.h"
 #include "model/model.h"
+#include "scoring/problem.h"
 #include "scoring/sources.h"
 
 namespace slipway::scoring {
-
-/// Something that keeps a deployment from running, and the field of the contract's body that says so.
-struct Problem {
-  ErrorKind kind = ErrorKind::kInvalid;  ///< kNotFound for an unknown model, version, alias, table or snapshot
-  std::vector<std::string> loc;          ///< {"source", "filter_sql"}
-  std::string message;
-};
 
 /// One column of the predictions, and where its values come from.
 struct OutputColumn {
@@ -46,8 +40,9 @@ struct PlanAgain {
   iceberg::Table target;  ///< the state that the first plan was made for
 };
 
-/// Plans a run of `work` for `logical_date`. All problems that can be found at once come back together. `again`: what
-/// another plan of the same run was made for.
+/// Plans a run of `work` for `logical_date`. All problems that can be found at once come back together; what is wrong
+/// with the work itself comes first, before anything is looked up. `again`: what another plan of the same run was made
+/// for.
 std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, Timestamp logical_date,
                                                    const Clock& clock, std::optional<PlanAgain> again = {});
 

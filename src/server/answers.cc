@@ -7,16 +7,18 @@
 namespace slipway::server {
 namespace {
 
-using deployments::Deployment;
-using deployments::Run;
-
-template <typename T>
-json::value OrNull(const std::optional<T>& value) {
-  if (!value) return nullptr;
-  if constexpr (std::is_same_v<T, Timestamp>)
-    return json::value(FormatTimestamp(*value));
-  else
-    return json::value(*value);
+/// The part of a body that `loc` names, for the `input` of an error.
+json::value At(const json::object& body, const std::vector<std::string>& loc) {
+  const json::object* object = &body;
+  json::value value = body;
+  for (const auto& name : loc) {
+    const auto* found = object->if_contains(name);
+    if (found == nullptr) break;
+    value = *found;
+    if (!found->is_object()) break;
+    object = &found->get_object();
+  }
+  return value;
 }
 
 int StatusOf(ErrorKind kind) {
@@ -54,42 +56,12 @@ Response ValidationAnswer(const std::vector<contract::ValidationError>& errors) 
   return JsonAnswer(422, json::object{{"detail", std::move(detail)}});
 }
 
-json::object ViewOf(const Run& run) {
-  return {{"run_id", run.run_id},
-          {"airflow_run_id", OrNull(run.airflow_run_id)},
-          {"status", ToString(run.status)},
-          {"rows_scored", OrNull(run.rows_scored)},
-          {"started_at", OrNull(run.started_at)},
-          {"finished_at", OrNull(run.finished_at)},
-          {"logical_date", FormatTimestamp(run.logical_date)},
-          {"model_version", OrNull(run.model_version)},
-          {"snapshot_id", run.snapshot_id ? json::value(std::to_string(*run.snapshot_id)) : json::value(nullptr)},
-          {"error_message", OrNull(run.error_message)},
-          {"attempt", run.attempt}};
-}
-
-json::object ViewOf(const Deployment& d, const std::optional<Run>& last_run) {
-  return {{"deployment_id", d.deployment_id},
-          {"name", d.name},
-          {"type", "batch"},
-          {"status", ToString(d.status)},
-          {"domain", d.body.at("domain")},
-          {"owner", d.body.at("owner")},
-          {"model", d.model},
-          {"created_at", FormatTimestamp(d.created_at)},
-          {"updated_at", FormatTimestamp(d.updated_at)},
-          {"resolved_model_version", OrNull(d.resolved_model_version)},
-          {"dag_id", OrNull(d.dag_id)},
-          {"dag_s3_uri",
-           d.dag_location && d.dag_location->starts_with("s3") ? json::value(*d.dag_location) : json::value(nullptr)},
-          {"schedule", OrNull(d.schedule)},
-          {"last_run", last_run ? json::value(ViewOf(*last_run)) : json::value(nullptr)},
-          {"service_url", nullptr},
-          {"replica_count", nullptr},
-          {"ready_replicas", nullptr},
-          {"allowed_roles", d.body.at("allowed_roles")},
-          {"error_message", OrNull(d.error_message)},
-          {"stopped_at", OrNull(d.stopped_at)}};
+Response RefusalAnswer(const deployments::Refusal& refusal, const json::object& body) {
+  if (refusal.problems.empty()) return ErrorAnswer(refusal.error);
+  std::vector<contract::ValidationError> errors;
+  for (const auto& problem : refusal.problems)
+    errors.push_back(contract::ValueError(problem.loc, problem.message, At(body, problem.loc)));
+  return ValidationAnswer(errors);
 }
 
 }  // namespace slipway::server

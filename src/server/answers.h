@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "contract/description.h"
-#include "deployments/records.h"
+#include "deployments/lifecycle.h"
 #include "deployments/store.h"
 #include "http/message.h"
 
@@ -34,8 +34,7 @@ Response PageAnswer(const deployments::Page<T>& page, F&& view) {
   return JsonAnswer(200, boost::json::object{{"items", std::move(items)}, {"next_cursor", next}});
 }
 
-/// The views of the contract: contract::DeploymentView and contract::RunView.
-boost::json::object ViewOf(const deployments::Run& run);
-boost::json::object ViewOf(const deployments::Deployment& deployment, const std::optional<deployments::Run>& last_run);
+/// A 422 for problems at fields of `body`; else the error.
+Response RefusalAnswer(const deployments::Refusal& refusal, const boost::json::object& body);
 
 }  // namespace slipway::server

@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "http/target.h"
+#include "scoring/plan.h"
 #include "server/api_state.h"
 
 namespace slipway::server {
@@ -33,10 +34,27 @@ std::expected<json::object, Response> ReadQuery(const contract::ObjectDescriptio
 }
 
 auth::Guarded GuardedOf(const deployments::Deployment& deployment) {
-  auth::Guarded guarded{deployment.created_by, {}};
-  if (const auto& roles = deployment.body.at("allowed_roles"); roles.is_array())
-    for (const auto& role : roles.get_array()) guarded.allowed_roles.emplace(role.as_string());
-  return guarded;
+  const auto& roles = deployment.spec.allowed_roles;
+  return {deployment.created_by, roles ? std::set<std::string>(roles->begin(), roles->end()) : std::set<std::string>()};
+}
+
+/// The version that a run would use now, by the plan that the run itself makes.
+deployments::Planner PlannerOf(const scoring::Sources& sources, const Clock& clock) {
+  return [&sources, &clock](const deployments::BatchSpec& spec,
+                            Timestamp now) -> std::expected<std::string, std::vector<scoring::Problem>> {
+    auto plan = scoring::MakePlan(spec, sources, now, clock);
+    if (!plan) return std::unexpected(std::move(plan.error()));
+    return plan->model_version.version;
+  };
+}
+
+/// Names that may stand in a header; others are left out.
+std::string Listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names)
+    if (std::ranges::all_of(name, [](unsigned char c) { return c > 32 && c < 127 && c != ','; }))
+      text += (text.empty() ? "" : ", ") + name;
+  return text;
 }
 
 /// Why an answer refused, for the audit log.
@@ -62,7 +80,11 @@ const std::vector<double> kLatencyBuckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 
 
 }  // namespace
 
-Api::State::State(ApiParts given) : parts(std::move(given)), routes(Routes()) {
+Api::State::State(ApiParts given)
+    : parts(std::move(given)),
+      routes(Routes()),
+      lifecycle({parts.store, parts.clock, parts.zone, parts.runners, PlannerOf(parts.sources, parts.clock),
+                 [this](const auto& run, const auto& seconds) { Count(run, seconds); }}) {
   std::vector<Operation> operations;
   for (const auto& route : routes) operations.push_back(route.operation);
   openapi = OpenApiDocument(operations, parts.login);
@@ -125,6 +147,8 @@ Response Api::State::Answer(Request request) {
   if (!route) return route.error();
   Call call{request, {}, std::nullopt, {}, std::nullopt, (*route)->operation.method + " " + (*route)->operation.path};
   auto response = LetIn(**route, call);
+  if (auto names = Listed(call.ignored); response.status < 300 && !names.empty())
+    response.headers["Slipway-Ignored-Fields"] = names;
   const auto& operation = (*route)->operation;
   metrics.requests
       .Add({{"method", request.method}, {"route", operation.path}, {"status", std::to_string(response.status)}})

@@ -6,8 +6,8 @@
 
 #include "auth/authenticator.h"
 #include "base/time.h"
+#include "deployments/dispatcher.h"
 #include "deployments/store.h"
-#include "dispatch/dispatcher.h"
 #include "http/message.h"
 #include "scoring/sources.h"
 #include "server/audit_log.h"
@@ -32,7 +32,7 @@ struct ApiParts {
   auth::Authenticator& authenticator;
   auth::UserKeys& user_keys;
   AuditLog& audit;
-  dispatch::Dispatcher& dispatcher;
+  deployments::Runners runners;
   webhooks::Outbox& outbox;
   const scoring::Sources& sources;
   const Clock& clock;

@@ -7,6 +7,7 @@
 #include "auth/permissions.h"
 #include "base/json.h"
 #include "contract/deployment_body.h"
+#include "deployments/lifecycle.h"
 #include "server/answers.h"
 #include "server/api.h"
 #include "server/metrics.h"
@@ -26,6 +27,8 @@ struct Call {
   std::optional<std::string> about;  ///< the deployment's name, for the audit log
   std::string action;                ///< method and route
   bool audited = false;              ///< the handler has written the entry, together with the change
+  std::vector<std::string> ignored;  ///< unknown fields of the body
+  deployments::Lifecycle::Person person() const { return {who.subject, who.username}; }
 };
 
 struct Api::State {
@@ -40,6 +43,7 @@ struct Api::State {
   std::vector<Route> routes;
   json::object openapi;
   Metrics metrics;
+  deployments::Lifecycle lifecycle;
 
   explicit State(ApiParts given);
   static std::vector<Route> Routes();  // routes.cc
@@ -65,9 +69,6 @@ struct Api::State {
   Response GetRun(Call& call);
   Response Cancel(Call& call);
   Response Callback(Call& call);
-  Result<std::optional<deployments::Run>> FindReported(const std::string& deployment_id,
-                                                       const std::string& airflow_run_id,
-                                                       const std::optional<std::string>& run_id);
   Response Proxy(Call& call);
   // keys_api.cc
   Response CreateKey(Call& call);
@@ -85,14 +86,11 @@ struct Api::State {
   Response Ready(Call& call);
   Response ShowMetrics(Call& call);
 
-  /// Checks what a body means and fills the record; the answer that refuses it otherwise.
-  std::optional<Response> Plan(const json::object& body, const std::string& model, Timestamp now,
-                               deployments::Deployment& deployment);
+  /// What is answered when a deployment was changed, or a run was made.
+  Response Answer(const Result<deployments::Deployment>& changed, const Call& call) const;
+  json::object Show(const deployments::DeploymentWithRun& both) const;
   /// Counts a run that ended in the metrics.
   void Count(const deployments::Run& run, const std::map<std::string, double>& stage_seconds);
-  /// Ends what waits or runs for a deployment.
-  Result<> EndRuns(const deployments::Deployment& deployment, const std::string& why, const auth::Identity& who,
-                   bool running);
 };
 
 /// A file of the documentation's page, /docs/<file>, where the request asks for one.

@@ -5,6 +5,20 @@
 
 namespace slipway::server {
 
+std::span<const Migration> AuditLog::Migrations() {
+  // Never edit one that was released: add another, with the next number of all folders (see serve.cc).
+  static constexpr Migration kMigrations[] = {
+      // clang-format off
+      {15, R"(CREATE TABLE audit (
+            sequence {identity}, at BIGINT NOT NULL, actor TEXT NOT NULL, actor_kind TEXT NOT NULL,
+            action TEXT NOT NULL, model TEXT, deployment TEXT, status BIGINT NOT NULL, detail TEXT,
+            remote TEXT NOT NULL, request_id TEXT NOT NULL))"},
+      {16, "CREATE INDEX audit_of_deployment ON audit (model, deployment, sequence)"},
+      // clang-format on
+  };
+  return kMigrations;
+}
+
 Result<> AuditLog::Append(const AuditEntry& e) {
   return database_.Write([&](sql::Session& session) { return Append(session, e); });
 }

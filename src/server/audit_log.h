@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/error.h"
@@ -24,6 +25,8 @@ struct AuditEntry {
 class AuditLog {
  public:
   explicit AuditLog(Database& database) : database_(database) {}
+  /// Its table.
+  static std::span<const Migration> Migrations();
   Result<> Append(const AuditEntry& entry);
   /// In the caller's transaction: the entry is there if, and only if, what it tells of has happened.
   static Result<> Append(sql::Session& session, const AuditEntry& entry);

@@ -21,7 +21,7 @@ Response Shown(const Result<std::pair<auth::UserKey, std::string>>& made, int st
 }  // namespace
 
 Response Api::State::CreateKey(Call& call) {
-  auto body = ReadBody(call.request, contract::UserKeyBody());
+  auto body = ReadBody(call.request, contract::UserKeyBody(), &call.ignored);
   if (!body) return body.error();
   return Shown(
       parts.user_keys.Create(call.who.subject, std::string(body->at("description").as_string()), parts.clock.Now()),

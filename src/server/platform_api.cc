@@ -78,7 +78,7 @@ Response Api::State::Ready(Call&) {
 
 Response Api::State::ShowMetrics(Call&) {
   for (auto status : {RunStatus::kQueued, RunStatus::kRunning})
-    if (auto count = parts.store.CountRuns(status))
+    if (auto count = parts.store.CountOpenRuns(status))
       metrics.runs.Add({{"state", std::string(ToString(status))}}).Set(static_cast<double>(*count));
   for (const char* status : {"pending", "dead"})
     if (auto count = parts.outbox.Count(status))

@@ -1,3 +1,4 @@
+#include "deployments/views.h"
 #include "server/api_state.h"
 
 namespace slipway::server {
@@ -7,6 +8,7 @@ using auth::Permission;
 /// Every endpoint: what the OpenAPI document says of it, who may use it, and what answers.
 std::vector<Api::State::Route> Api::State::Routes() {
   using namespace contract;
+  using deployments::DeploymentView, deployments::RunView;
   const std::string model = "/api/models/{model}/deployments", one = model + "/{name}", key = "/api/user/psk",
                     run = one + "/runs/{run_id}", dead = "/api/webhooks/dead-letters";
   std::vector<Route> routes = {
@@ -21,7 +23,9 @@ std::vector<Api::State::Route> Api::State::Routes() {
        Permission::kList,
        &State::List},
       {{"GET", one, "one deployment", nullptr, &DeploymentView()}, Permission::kSee, &State::GetOne},
-      {{"PATCH", one, "change a deployment", &PatchBody(), &DeploymentView()}, Permission::kManage, &State::Patch},
+      {{"PATCH", one, "change a deployment", &deployments::PatchBody(), &DeploymentView()},
+       Permission::kManage,
+       &State::Patch},
       {{"DELETE", one, "archive a deployment; its runs stay", nullptr, &DeploymentView()},
        Permission::kManage,
        &State::Archive},

@@ -8,15 +8,19 @@
 #include <thread>
 
 #include "auth/authenticator.h"
+#include "auth/migrations.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "config/settings.h"
-#include "database/database.h"
-#include "dispatch/cron.h"
+#include "database/schema.h"
+#include "deployments/cron.h"
+#include "deployments/migrations.h"
+#include "deployments/webhook_events.h"
 #include "http/server.h"
 #include "scoring/run.h"
 #include "server/api.h"
+#include "webhooks/migrations.h"
 #include "webhooks/sender.h"
 
 namespace slipway::server {
@@ -92,20 +96,21 @@ struct Dispatching {
   Database& database;
   deployments::Store& store;
   const Clock& clock;
-  dispatch::RunEnded ended;
+  deployments::RunEnded ended;
 };
 
-Result<std::unique_ptr<dispatch::Dispatcher>> MakeDispatcher(const Dispatching& parts) {
+Result<std::unique_ptr<deployments::Dispatcher>> MakeDispatcher(const Dispatching& parts,
+                                                                const deployments::RunnerScope& scope) {
   const auto& config = parts.options.config;
-  const auto& kind = config.Text("dispatch.kind");
-  if (kind == "airflow") {
+  if (scope.kind == deployments::RunnerKind::kAirflow) {
     ASSIGN(auto airflow, AirflowDispatchOf(config, parts.places));
+    airflow.scope = scope;
     airflow.catalogs = &parts.sources.catalogs;
     airflow.ended = parts.ended;
     return dispatch::MakeAirflowDispatcher(parts.store, parts.clock, std::move(airflow));
   }
-  if (kind != "local") return Fail(ErrorKind::kInvalid, "dispatch.kind is local or airflow, not '{}'", kind);
   ASSIGN(auto local, LocalDispatchOf(config, parts.places));
+  local.scope = scope;
   local.catalogs = &parts.sources.catalogs;
   local.program = parts.options.program;
   local.data_dir = parts.data_dir;
@@ -113,6 +118,43 @@ Result<std::unique_ptr<dispatch::Dispatcher>> MakeDispatcher(const Dispatching& 
   local.environment = ScoringEnvironment(parts.secrets, parts.options.environment);
   local.ended = parts.ended;
   return dispatch::MakeLocalDispatcher(parts.store, parts.clock, std::move(local));
+}
+
+/// The runners that the configuration names.
+class Dispatchers {
+ public:
+  static Result<Dispatchers> Make(const Dispatching& parts) {
+    ASSIGN(auto kinds, RunnersOf(parts.options.config));
+    Dispatchers made;
+    made.runners_.standard = kinds.front();
+    for (auto kind : kinds) {
+      ASSIGN(auto dispatcher, MakeDispatcher(parts, {kind, kind == kinds.front()}));
+      made.runners_.dispatchers[kind] = dispatcher.get();
+      made.all_.push_back(std::move(dispatcher));
+    }
+    return made;
+  }
+  const deployments::Runners& runners() const { return runners_; }
+  void Start() const {
+    for (const auto& dispatcher : all_) dispatcher->Start();
+  }
+  void Stop() const {
+    for (const auto& dispatcher : all_) dispatcher->Stop();
+  }
+  double SecondsSinceLastRound() const {
+    double longest = 0;
+    for (const auto& dispatcher : all_) longest = std::max(longest, dispatcher->SecondsSinceLastRound());
+    return longest;
+  }
+
+ private:
+  std::vector<std::unique_ptr<deployments::Dispatcher>> all_;
+  deployments::Runners runners_;
+};
+
+/// Every table of the program. The number of a new migration is one more than the highest of all folders: 28.
+std::vector<Migration> AllMigrations() {
+  return AllOf(deployments::Migrations(), auth::Migrations(), webhooks::Migrations(), AuditLog::Migrations());
 }
 
 }  // namespace
@@ -139,11 +181,11 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   auto plan_only = places;
   plan_only.python.interpreter.clear();  // the server scores nothing: a model of Python's is planned by its signature
   ASSIGN(auto sources, scoring::OpenSources(plan_only, secrets));
-  ASSIGN(auto database, Database::Open(TextOr(config, "store.location", data_dir + "/slipway.db")));
+  ASSIGN(auto database, Database::Open(TextOr(config, "store.location", data_dir + "/slipway.db"), AllMigrations()));
   ServerClock clock(config.Number("clock.speed"));
   SystemClock system_clock;  // tokens are judged by it
   ASSIGN(auto webhooks, WebhooksOf(config));
-  deployments::Store store(*database, SubscriptionsOf(webhooks));
+  deployments::Store store(*database, deployments::AnnounceToWebhooks(*database, SubscriptionsOf(webhooks)));
   webhooks::Outbox outbox(*database);
   webhooks::Sender sender(outbox, std::move(webhooks), system_clock);
   auth::UserKeys user_keys(*database);
@@ -152,23 +194,23 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   auth::Authenticator authenticator(*platform_keys, user_keys, oidc.get(), config.Text("auth.admin_role"),
                                     system_clock);
 
-  ASSIGN(auto zone, dispatch::FindTimeZone(config.Text("dispatch.time_zone")));
+  ASSIGN(auto zone, deployments::FindTimeZone(config.Text("dispatch.time_zone")));
   Api* counted = nullptr;
-  ASSIGN(auto dispatcher,
-         MakeDispatcher({options, data_dir, places, sources, secrets, *database, store, clock,
-                         [&](const auto& run, const auto& seconds) { counted->CountRun(run, seconds); }}));
+  ASSIGN(auto dispatchers,
+         Dispatchers::Make({options, data_dir, places, sources, secrets, *database, store, clock,
+                            [&](const auto& run, const auto& seconds) { counted->CountRun(run, seconds); }}));
   auto check = [&]() -> Result<> {
-    TRY(Wrap(store.CountRuns(deployments::RunStatus::kRunning), "store"));
+    TRY(Wrap(store.CountOpenRuns(deployments::RunStatus::kRunning), "store"));
     if (oidc) TRY(Wrap(oidc->Ready(), "issuer"));
-    if (dispatcher->SecondsSinceLastRound() > 300)
+    if (dispatchers.SecondsSinceLastRound() > 300)
       return Fail(ErrorKind::kUnavailable, "the dispatcher has not gone round for five minutes");
     return {};
   };
   ASSIGN(auto log_requests, LogRequestsOf(config));
   std::optional<Login> login;
   if (oidc) login = Login{config.Text("auth.issuer"), config.Text("auth.login_client")};
-  Api api(
-      {store, authenticator, user_keys, audit, *dispatcher, outbox, sources, clock, zone, check, login, log_requests});
+  Api api({store, authenticator, user_keys, audit, dispatchers.runners(), outbox, sources, clock, zone, check, login,
+           log_requests});
   counted = &api;
   http::TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
   http::Limits limits{.read_seconds = config.Number("server.read_seconds"),
@@ -178,7 +220,7 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
                       .loopback_only = oidc == nullptr};
   auto answer = http::Blocking([&](const Request& request) { return api.Answer(request); });
   ASSIGN(auto http, http::Server::Listen(address.host, address.port, limits, tls, std::move(answer)));
-  dispatcher->Start();
+  dispatchers.Start();
   std::jthread stopper([&](const std::stop_token& done) {
     timespec pause{0, 100'000'000};
     while (!done.stop_requested())
@@ -189,7 +231,7 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
                     http->port()));
   Log(LogLevel::kInfo, "server_started", {{"data_dir", data_dir}, {"port", std::to_string(http->port())}});
   http->Run();
-  dispatcher->Stop();  // it tells the API of runs that end
+  dispatchers.Stop();  // it tells the API of runs that end
   Log(LogLevel::kInfo, "server_stopped");
   return {};
 }

@@ -12,13 +12,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string text(value->get_string());
   deployments::Deployment deployment{
       .deployment_id = "00000000-0000-0000-0000-000000000001", .model = text, .name = "d"};
-  deployment.body = {{"model", json::object{{"model_version", "1"}, {"model_alias", nullptr}}},
-                     {"source", json::object{{"schema", text}, {"table", text}, {"filter_sql", text}}},
-                     {"target", json::object{{"schema", text}, {"table", text}}},
-                     {"entity_columns", json::array{json::value(text)}},
-                     {"owner", json::value(text)},
-                     {"domain", json::value(text)},
-                     {"schedule", nullptr}};
+  deployment.spec.owner = deployment.spec.domain = text;
+  deployment.spec.batch = {.model = {.name = text, .version = "1", .alias = {}},
+                           .source = {.schema = text, .table = text, .filter_sql = text, .snapshot_id = {}},
+                           .target = {.schema = text, .table = text},
+                           .entity_columns = {text}};
   auto file = dispatch::RenderDag(deployment, {.callback_url = "http://slipway"});
   if (!file) std::abort();
   for (unsigned char c : file->text)

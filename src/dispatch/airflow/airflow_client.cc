@@ -121,7 +121,7 @@ Result<json::value> AirflowClient::Send(const std::string& method, const std::st
       return Fail(KindOf(answer.status), "Airflow: {} {}: {} {}", method, request.url, answer.status, why);
     }
     if (!value)
-      return Fail(ErrorKind::kUnavailable, "Airflow: {} {}: the answer is no JSON: {}", method, request.url,
+      return Fail(ErrorKind::kUnavailable, "Airflow: {} {}: the answer is not JSON: {}", method, request.url,
                   answer.body.substr(0, 80));
     return *value;
   }

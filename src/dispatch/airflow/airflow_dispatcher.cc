@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "dispatch/airflow/dag_keeper.h"
 #include "dispatch/airflow/run_keeper.h"
+#include "dispatch/contained.h"
 
 namespace slipway::dispatch {
 namespace {
@@ -17,7 +18,7 @@ constexpr auto kWhileUnderWay = std::chrono::seconds{1};
 constexpr auto kAirflow = "airflow";  // what one server at a time holds
 constexpr int kHoldSeconds = 20;
 
-class AirflowDispatcher final : public Dispatcher {
+class AirflowDispatcher final : public deployments::Dispatcher {
  public:
   AirflowDispatcher(deployments::Store& store, const Clock& clock, AirflowOptions options)
       : store_(store),
@@ -46,12 +47,12 @@ class AirflowDispatcher final : public Dispatcher {
 
   double SecondsSinceLastRound() const override { return MonotonicSeconds() - last_round_; }
   void Prepare(deployments::Deployment& deployment) const override { DagKeeper::Prepare(deployment, options_.dags); }
-  bool Ends(const deployments::Run& run) const override { return run.leased_by || run.airflow_run_id; }
+  bool OwnsCancellation(const deployments::Run& run) const override { return run.leased_by || run.airflow_run_id; }
 
  private:
   void Loop(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      auto under_way = Round();
+      auto under_way = Contained([&] { return Round(); });
       if (!under_way) Log(LogLevel::kError, "airflow_round_failed", {{"error", under_way.error().message}});
       last_round_ = MonotonicSeconds();
       std::unique_lock lock(mutex_);
@@ -67,9 +68,9 @@ class AirflowDispatcher final : public Dispatcher {
   Result<bool> Round() {
     ASSIGN(auto held, store_.Hold(kAirflow, server_, kHoldSeconds));
     if (!held) return false;
-    ASSIGN(auto before, store_.DagDeployments());
+    ASSIGN(auto before, store_.DagDeployments(options_.scope));
     ASSIGN(auto unsettled, dags_.Round(before));
-    ASSIGN(auto deployments, store_.DagDeployments());
+    ASSIGN(auto deployments, store_.DagDeployments(options_.scope));
     ASSIGN(auto open, runs_.Round(deployments));
     return unsettled || open;
   }
@@ -89,8 +90,8 @@ class AirflowDispatcher final : public Dispatcher {
 
 }  // namespace
 
-std::unique_ptr<Dispatcher> MakeAirflowDispatcher(deployments::Store& store, const Clock& clock,
-                                                  AirflowOptions options) {
+std::unique_ptr<deployments::Dispatcher> MakeAirflowDispatcher(deployments::Store& store, const Clock& clock,
+                                                               AirflowOptions options) {
   return std::make_unique<AirflowDispatcher>(store, clock, std::move(options));
 }
 

@@ -3,11 +3,10 @@
 #include <memory>
 #include <string>
 
+#include "deployments/dispatcher.h"
 #include "deployments/store.h"
 #include "dispatch/airflow/airflow_client.h"
 #include "dispatch/airflow/dag_file.h"
-#include "dispatch/dispatcher.h"
-#include "dispatch/local_dispatcher.h"
 #include "scoring/catalogs.h"
 
 namespace slipway::dispatch {
@@ -20,12 +19,14 @@ struct AirflowOptions {
   int parse_seconds = 600;  ///< after this long without being parsed, a DAG's file is reported as unseen
   int check_seconds = 60;   ///< how often files are compared with what they should be
   int poll_seconds = 5;     ///< how often Airflow is asked what has changed
-  RunEnded ended;
+  deployments::RunnerScope scope{deployments::RunnerKind::kAirflow};  ///< whose runs it has Airflow execute
+  deployments::RunEnded ended;
 };
 
-/// Keeps one DAG in Airflow for every deployment, and the records of its runs. What the store says is wanted; what the
-/// folder and Airflow have is asked for each round; what differs is changed. So any of the three may be away for a
-/// while, and nothing is remembered that could be wrong. Of several servers on one store, one does the rounds.
+/// Keeps one DAG in Airflow for every deployment that Airflow runs, and the records of its runs. What the store says is
+/// wanted; what the folder and Airflow have is asked for each round; what differs is changed. So any of the three may
+/// be away for a while, and nothing is remembered that could be wrong. Of several servers on one store, one does the
+/// rounds.
 ///
 /// A deployment is pending until its file is written, deploying until Airflow has parsed that very file (its digest is
 /// a tag), then active; failed with Airflow's import error, or when Airflow has not seen the file in time, until it
@@ -34,7 +35,7 @@ struct AirflowOptions {
 /// A run that was asked for here is triggered under a name made of its id, so that it can be asked for twice. All
 /// others appear when Airflow tells of them, or their callbacks do. When neither has told how a run ended, its target
 /// does.
-std::unique_ptr<Dispatcher> MakeAirflowDispatcher(deployments::Store& store, const Clock& clock,
-                                                  AirflowOptions options);
+std::unique_ptr<deployments::Dispatcher> MakeAirflowDispatcher(deployments::Store& store, const Clock& clock,
+                                                               AirflowOptions options);
 
 }  // namespace slipway::dispatch

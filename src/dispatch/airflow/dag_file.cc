@@ -7,7 +7,6 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/url.h"
-#include "dispatch/work_of.h"
 
 extern "C" {
 extern const char slipway_dag_template[], slipway_dag_template_end[];
@@ -92,9 +91,9 @@ scoring::Places PlacesFor(const scoring::Work& work, const scoring::Places& all)
 std::string DocOf(const deployments::Deployment& deployment, const json::object& work, const std::string& api) {
   json::object facts{{"model", deployment.model},
                      {"deployment", deployment.name},
-                     {"owner", deployment.body.at("owner")},
-                     {"domain", deployment.body.at("domain")},
-                     {"schedule", deployment.body.at("schedule")},
+                     {"owner", deployment.spec.owner},
+                     {"domain", deployment.spec.domain},
+                     {"schedule", deployment.schedule ? json::value(*deployment.schedule) : json::value(nullptr)},
                      {"work", work}};
   return fmt::format(
       "Slipway scores a table with a registered model, and replaces the predictions of the run's day (or adds what is "
@@ -115,10 +114,10 @@ std::string DagIdOf(const deployments::Deployment& deployment) {
 }
 
 Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSettings& settings) {
-  ASSIGN(auto work, WorkOf(deployment));
+  if (deployment.damage) return Fail(ErrorKind::kCorrupt, *deployment.damage);
+  const auto& work = deployment.spec.batch;
   auto api = fmt::format("{}/api/models/{}/deployments/{}", settings.callback_url, UrlEncode(deployment.model),
                          deployment.name);
-  std::string owner(deployment.body.at("owner").as_string());
   // Airflow applies the time zone. The first tick is the first one since the schedule was set, or started again.
   bool scheduled = deployment.schedule.has_value();
   json::object data{
@@ -126,7 +125,7 @@ Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSe
       {"deployment_id", deployment.deployment_id},
       {"model", deployment.model},
       {"name", deployment.name},
-      {"owner", Cut(owner, kLongestOwner)},
+      {"owner", Cut(deployment.spec.owner, kLongestOwner)},
       {"description", fmt::format("Slipway: {} on {}.{}", deployment.model, work.source.schema, work.source.table)},
       {"cron", scheduled ? json::value(FiveFields(*deployment.schedule)) : json::value(nullptr)},
       {"time_zone", settings.time_zone},
@@ -146,12 +145,6 @@ Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSe
   Fill(file.text, "@DIGEST@", file.digest);
   Fill(file.text, "@DEPLOYMENT@", json);
   return file;
-}
-
-std::string RunIdOf(const std::string& deployment_id, const std::string& dag_run_id,
-                    const std::optional<std::string>& triggered_for, int cleared) {
-  auto first = triggered_for && IsUuid(*triggered_for) ? *triggered_for : UuidOf(deployment_id, dag_run_id);
-  return cleared <= 0 ? first : UuidOf(first, std::to_string(cleared));
 }
 
 }  // namespace slipway::dispatch

@@ -29,12 +29,7 @@ struct DagFile {
   std::string tag() const { return "slipway-" + digest; }
 };
 
-/// kInvalid: the deployment's body is no work.
+/// kCorrupt: the deployment's record is damaged.
 Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSettings& settings);
-
-/// The run that a DAG run does: the one that Slipway triggered it for, or one that follows from its name. Each time it
-/// is cleared it is another run (`cleared` counts): Airflow's retries are attempts of the same one.
-std::string RunIdOf(const std::string& deployment_id, const std::string& dag_run_id,
-                    const std::optional<std::string>& triggered_for, int cleared);
 
 }  // namespace slipway::dispatch

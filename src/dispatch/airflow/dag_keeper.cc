@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "dispatch/contained.h"
 
 namespace slipway::dispatch {
 namespace {
@@ -23,8 +24,8 @@ void DagKeeper::Prepare(Deployment& deployment, const std::string& folder) {
   if (!deployment.dag_id) {
     deployment.dag_id = DagIdOf(deployment);
     deployment.dag_location = folder + "/" + *deployment.dag_id + ".py";
-    deployment.dag_digest = "";  // from now on there may be a file
   }
+  if (!deployment.dag_digest) deployment.dag_digest = "";  // from now on there may be a file
   if (deployment.status == DeploymentStatus::kStopped || deployment.status == DeploymentStatus::kArchived) return;
   deployment.status = !deployment.dag_digest->empty() ? DeploymentStatus::kDeploying : DeploymentStatus::kPending;
   deployment.error_message.reset();
@@ -35,13 +36,12 @@ Result<bool> DagKeeper::Round(const std::vector<Deployment>& deployments) {
   import_errors_ = airflow_.ListImportErrors();
   bool under_way = false;
   for (const auto& deployment : deployments) {
-    bool archived = deployment.status == DeploymentStatus::kArchived;
-    auto settled = archived ? Remove(deployment) : Settle(deployment);
+    bool gone = deployment.status == DeploymentStatus::kArchived || !options_.scope.Has(deployment.spec);
+    auto settled = Contained([&] { return gone ? Remove(deployment) : Settle(deployment); });
     if (!settled) {
       Log(LogLevel::kWarning, "dag_not_settled", {{"deployment", deployment.name}, {"error", settled.error().message}});
       // What keeps a deployment from becoming active is told on it; an active one goes on in Airflow.
-      if (!archived && deployment.status != DeploymentStatus::kActive &&
-          deployment.status != DeploymentStatus::kStopped)
+      if (!gone && deployment.status != DeploymentStatus::kActive && deployment.status != DeploymentStatus::kStopped)
         Note(deployment, deployment.status, settled.error().message + "; trying again");
     }
     under_way |= !settled || !*settled;
@@ -88,7 +88,7 @@ Result<> DagKeeper::Write(Deployment& deployment, const DagFile& file) {
 
 /// Whether the deployment is in Airflow as it should be.
 Result<bool> DagKeeper::Settle(Deployment deployment) {
-  if (!deployment.dag_id) {  // made by the local dispatcher
+  if (!deployment.dag_id || !deployment.dag_digest) {  // it was the local dispatcher's
     TRY(Change(deployment, [&](Deployment& d) { Prepare(d, options_.dags); }));
     return false;
   }
@@ -144,7 +144,7 @@ Result<bool> DagKeeper::Remove(const Deployment& deployment) {
     if (!found->second.stale) return false;
     TRY(airflow_.DeleteDag(*deployment.dag_id));
   }
-  TRY(store_.ForgetDag(deployment.deployment_id));
+  TRY(store_.ForgetDag(deployment.deployment_id, options_.scope));
   checked_at_.erase(*deployment.dag_id);
   Log(LogLevel::kInfo, "dag_removed", {{"deployment", deployment.name}, {"dag_id", *deployment.dag_id}});
   return true;

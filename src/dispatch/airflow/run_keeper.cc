@@ -5,7 +5,7 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "dispatch/work_of.h"
+#include "dispatch/contained.h"
 #include "scoring/run_files.h"
 
 namespace slipway::dispatch {
@@ -29,12 +29,14 @@ Result<bool> RunKeeper::Round(const std::vector<Deployment>& deployments) {
     by_id[deployment.deployment_id] = &deployment;
     if (deployment.dag_id) by_dag[*deployment.dag_id] = &deployment;
   }
-  ASSIGN(auto open, store_.OpenRuns());
+  ASSIGN(auto open, store_.OpenRuns(options_.scope));
   for (const auto& run : open) {
     auto found = by_id.find(run.deployment_id);
-    auto done = found == by_id.end()                ? Fail(run, "the deployment is gone")
-                : run.attempt == 0 || run.leased_by ? Trigger(*found->second, run)
-                                                    : Follow(*found->second, run);
+    auto done = Contained([&]() -> Result<> {
+      if (found == by_id.end()) return Fail(run, "the deployment is gone");
+      if (run.damage) return Fail(run, *run.damage);
+      return run.attempt == 0 || run.leased_by ? Trigger(*found->second, run) : Follow(*found->second, run);
+    });
     if (!done) Log(LogLevel::kWarning, "run_not_settled", {{"run_id", run.run_id}, {"error", done.error().message}});
   }
   auto now = SystemClock().Now();
@@ -46,7 +48,8 @@ Result<bool> RunKeeper::Round(const std::vector<Deployment>& deployments) {
     std::pair key{dag_run.dag_id, dag_run.dag_run_id};
     std::pair state{dag_run.state, dag_run.ended};
     if (auto known = settled_.find(key); known != settled_.end() && known->second == state) continue;
-    if (auto adopted = Adopt(*found->second, dag_run); !adopted) {
+    auto adopted = Contained([&] { return Adopt(*found->second, dag_run); });
+    if (!adopted) {
       Log(LogLevel::kWarning, "dag_run_not_settled",
           {{"dag_run_id", dag_run.dag_run_id}, {"error", adopted.error().message}});
       all = false;
@@ -118,16 +121,15 @@ Result<> RunKeeper::Adopt(const Deployment& deployment, const DagRun& dag_run) {
       *dag_run.logical_date < *deployment.next_tick)
     return {};
   ASSIGN(auto task, TaskOf(dag_run));
-  auto id = RunIdOf(deployment.deployment_id, dag_run.dag_run_id, dag_run.slipway_run_id, ClearedTimes(task));
+  auto id = deployments::RunIdInAirflow(deployment.deployment_id, dag_run.dag_run_id, dag_run.slipway_run_id,
+                                        ClearedTimes(task));
   auto run = store_.FindRun(id);
   if (!run && run.error().kind == ErrorKind::kNotFound) {
     auto now = clock_.Now();
-    Run made{.run_id = id,
-             .deployment_id = deployment.deployment_id,
-             .cause = deployments::RunCause::kAirflow,
-             .logical_date = dag_run.logical_date.value_or(dag_run.run_after.value_or(now)),
-             .attempt = 1,
-             .queued_at = now};
+    auto made = NewRun(deployment, deployments::RunCause::kAirflow,
+                       dag_run.logical_date.value_or(dag_run.run_after.value_or(now)), now);
+    made.run_id = id;
+    made.attempt = 1;
     made.airflow_run_id = dag_run.dag_run_id;
     auto created = store_.CreateRuns({made});
     if (!created && created.error().kind != ErrorKind::kConflict) return created;
@@ -140,7 +142,8 @@ Result<> RunKeeper::Adopt(const Deployment& deployment, const DagRun& dag_run) {
 Result<> RunKeeper::Apply(const Deployment& deployment, const Run& run, const DagRun& dag_run,
                           const TaskInstance& task) {
   if (IsFinal(run.status)) return {};
-  auto current = RunIdOf(deployment.deployment_id, dag_run.dag_run_id, dag_run.slipway_run_id, ClearedTimes(task));
+  auto current = deployments::RunIdInAirflow(deployment.deployment_id, dag_run.dag_run_id, dag_run.slipway_run_id,
+                                             ClearedTimes(task));
   if (current != run.run_id)
     return Conclude(deployment, run, "it was cleared in Airflow, and is done again as another run");
   if (IsOver(dag_run)) {
@@ -163,9 +166,9 @@ Result<> RunKeeper::Apply(const Deployment& deployment, const Run& run, const Da
 }
 
 Result<> RunKeeper::Conclude(const Deployment& deployment, const Run& run, const std::string& otherwise) {
-  ASSIGN(auto work, WorkOf(deployment));
-  scoring::Job job{run.run_id, deployment.model + "/" + deployment.name, run.logical_date, run.attempt, std::move(work),
-                   {}};
+  if (deployment.damage) return Fail(run, *deployment.damage);
+  scoring::Job job{
+      run.run_id, deployment.model + "/" + deployment.name, run.logical_date, run.attempt, deployment.spec.batch, {}};
   ASSIGN(auto outcome, scoring::FindOutcome(job, *options_.catalogs));
   if (!outcome) return Fail(run, run.cancelled_by ? fmt::format("cancelled by {}", *run.cancelled_by) : otherwise);
   return End(run, [&](Run& stored) {

@@ -1,4 +1,4 @@
-#include "dispatch/cron.h"
+#include "deployments/cron.h"
 
 #include <date/tz.h>
 
@@ -9,7 +9,7 @@
 
 #include "base/format.h"
 
-namespace slipway::dispatch {
+namespace slipway::deployments {
 namespace {
 
 using namespace std::chrono;
@@ -38,7 +38,7 @@ Result<int> ParseValue(std::string_view text, const FieldRule& rule) {
   int value = 0;
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || code != std::errc{} || end != text.data() + text.size())
-    return Fail(ErrorKind::kInvalid, "the {} field has '{}', which is no value", rule.name, text);
+    return Fail(ErrorKind::kInvalid, "the {} field has '{}', which is not a value of it", rule.name, text);
   if (value < rule.low || value > rule.high)
     return Fail(ErrorKind::kInvalid, "the {} field has {}, but allows {} to {}", rule.name, value, rule.low, rule.high);
   return value;
@@ -103,9 +103,10 @@ Result<Cron> Cron::Parse(std::string_view original) {
     at = end + 1;
   }
   if (fields.size() != 5)
-    return Fail(ErrorKind::kInvalid,
-                "'{}' is no cron expression: five fields (minute hour day month weekday) or @daily and the like",
-                original);
+    return Fail(
+        ErrorKind::kInvalid,
+        "'{}' is not a cron expression: write five fields (minute hour day month weekday) or @daily and the like",
+        original);
   Cron cron;
   uint64_t* bits[] = {&cron.minutes_, &cron.hours_, &cron.days_, &cron.months_, &cron.weekdays_};
   for (size_t i = 0; i < 5; ++i) {
@@ -187,4 +188,4 @@ Result<const date::time_zone*> FindTimeZone(const std::string& name) {
   }
 }
 
-}  // namespace slipway::dispatch
+}  // namespace slipway::deployments

@@ -12,7 +12,7 @@ namespace date {
 class time_zone;
 }
 
-namespace slipway::dispatch {
+namespace slipway::deployments {
 
 /// The IANA time zone `name` ("Europe/Paris"); null for UTC. kInvalid: no such zone.
 Result<const date::time_zone*> FindTimeZone(const std::string& name);
@@ -39,4 +39,4 @@ class Cron {
   bool both_days_ = false, every_hour_ = false;
 };
 
-}  // namespace slipway::dispatch
+}  // namespace slipway::deployments

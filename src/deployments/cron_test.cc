@@ -1,4 +1,4 @@
-#include "dispatch/cron.h"
+#include "deployments/cron.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 
 #include "base/testing/golden.h"
 
-namespace slipway::dispatch {
+namespace slipway::deployments {
 namespace {
 
 Timestamp At(std::string_view text) { return ParseTimestamp(text).value(); }
@@ -50,7 +50,7 @@ TEST(Cron, BadExpressionsNameTheField) {
                              {"0 0 30 2 *", "never comes"},
                              {"", "five fields"},
                              {"@nope", "five fields"},
-                             {"1,,2 * * * *", "no value"}}) {
+                             {"1,,2 * * * *", "not a value"}}) {
     auto cron = Cron::Parse(text);
     ASSERT_FALSE(cron) << text;
     EXPECT_NE(cron.error().message.find(words), std::string::npos) << cron.error().message;
@@ -118,4 +118,4 @@ TEST(CronTimeZone, AZoneWithoutChangesAndAnUnknownOne) {
 }
 
 }  // namespace
-}  // namespace slipway::dispatch
+}  // namespace slipway::deployments

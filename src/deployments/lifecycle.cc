@@ -1,0 +1,214 @@
+#include "deployments/lifecycle.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "base/ids.h"
+#include "deployments/cron.h"
+
+namespace slipway::deployments {
+namespace {
+
+using scoring::Problem;
+
+Result<> RequireSound(const Deployment& deployment) {
+  if (deployment.damage) return Fail(ErrorKind::kConflict, *deployment.damage);
+  return {};
+}
+
+/// The deployment as `change` wants it, but for what follows from that.
+void Apply(const DeploymentChange& change, Deployment& deployment) {
+  auto& spec = deployment.spec;
+  if (change.schedule) deployment.schedule = *change.schedule;
+  if (change.owner) spec.owner = *change.owner;
+  if (change.domain) spec.domain = *change.domain;
+  if (change.runner) spec.runner = *change.runner;
+  if (change.filter_sql) spec.batch.source.filter_sql = *change.filter_sql;
+  if (change.snapshot_id) spec.batch.source.snapshot_id = *change.snapshot_id;
+  if (change.rerun_behavior) spec.batch.rerun_behavior = *change.rerun_behavior;
+  if (change.pin) {
+    spec.batch.model.version = change.pin->version;
+    spec.batch.model.alias = change.pin->alias;
+  }
+}
+
+/// What a planner's problems mean: something that is missing, or away, comes before what could be judged only with it.
+/// `found`: what is wrong whatever the tables and models are, which comes first.
+Outcome<std::string> Refuse(std::vector<Problem> found, const std::vector<Problem>& planned) {
+  std::string missing;
+  bool judged = !found.empty();
+  for (const auto& problem : planned) {
+    bool away = problem.kind == ErrorKind::kUnavailable || problem.kind == ErrorKind::kIo;
+    if (!judged && away) return Refused(Error{ErrorKind::kUnavailable, problem.message});
+    if (!judged && problem.kind == ErrorKind::kInternal) return Refused(Error{problem.kind, problem.message});
+    if (problem.kind == ErrorKind::kNotFound)
+      missing += (missing.empty() ? "" : "; ") + problem.message;
+    else if (!away && problem.kind != ErrorKind::kInternal)
+      found.push_back(problem);
+  }
+  if (!judged && !missing.empty()) return Refused(Error{ErrorKind::kNotFound, missing});
+  return Refused(std::move(found));
+}
+
+}  // namespace
+
+Outcome<std::string> Lifecycle::Plan(const DeploymentSpec& spec, const std::optional<std::string>& schedule,
+                                     Timestamp now) const {
+  std::vector<Problem> found;
+  if (parts_.runners.Find(spec) == nullptr)
+    found.push_back({ErrorKind::kInvalid,
+                     {"runner", "kind"},
+                     fmt::format("this server has no runner '{}': its setting dispatch.kind names those that it has",
+                                 ToString(parts_.runners.KindOf(spec)))});
+  if (schedule)
+    if (auto cron = Cron::Parse(*schedule); !cron)
+      found.push_back({ErrorKind::kInvalid, {"schedule"}, cron.error().message});
+  auto planned = parts_.plan(spec.batch, now);
+  if (!planned) return Refuse(std::move(found), planned.error());
+  if (!found.empty()) return Refuse(std::move(found), {});
+  return std::move(*planned);
+}
+
+Result<> Lifecycle::Prepare(Deployment& deployment) const {
+  const auto* dispatcher = parts_.runners.Find(deployment.spec);
+  if (dispatcher == nullptr)
+    return Fail(ErrorKind::kConflict, "this server has no runner '{}', which the deployment names",
+                ToString(parts_.runners.KindOf(deployment.spec)));
+  dispatcher->Prepare(deployment);
+  return {};
+}
+
+Result<> Lifecycle::NextTick(Deployment& deployment, Timestamp now) const {
+  deployment.next_tick.reset();
+  if (!deployment.schedule) return {};
+  ASSIGN(auto cron, Cron::Parse(*deployment.schedule));
+  deployment.next_tick = cron.Next(now, parts_.zone);
+  return {};
+}
+
+Outcome<DeploymentWithRun> Lifecycle::Create(const NewDeployment& request, const Person& who, bool validate_only,
+                                             const Database::Work& also) {
+  auto now = parts_.clock.Now();
+  auto version = Plan(request.spec, request.schedule, now);
+  if (!version) return std::unexpected(version.error());
+  Deployment deployment{.deployment_id = NewUuid(),
+                        .model = request.model,
+                        .name = request.name,
+                        .created_by = who.subject,
+                        .spec = request.spec,
+                        .schedule = request.schedule,
+                        .resolved_model_version = *version,
+                        .created_at = now,
+                        .updated_at = now};
+  if (auto ready = NextTick(deployment, now); !ready) return Refused(ready.error());
+  if (auto ready = Prepare(deployment); !ready) return Refused(ready.error());
+  if (validate_only) {
+    if (!parts_.store.FindDeployment(request.model, request.name)) return DeploymentWithRun{deployment, std::nullopt};
+    return Refused(Error{ErrorKind::kConflict,
+                         fmt::format("model '{}' has a deployment named '{}' already", request.model, request.name)});
+  }
+  std::optional<Run> run;
+  if (request.trigger_now) run = NewRun(deployment, RunCause::kManual, now, now);
+  if (auto created = parts_.store.CreateDeployment(deployment, run, also); !created) return Refused(created.error());
+  parts_.runners.Wake();
+  return DeploymentWithRun{std::move(deployment), std::move(run)};
+}
+
+Result<Deployment> Lifecycle::Amend(const Deployment& seen,
+                                    const std::function<Result<>(Deployment&, Timestamp now)>& change,
+                                    const std::function<Result<>(Run&)>& each_open_run) {
+  auto changed = parts_.store.ChangeDeployment(
+      seen.deployment_id,
+      [&](Deployment& stored) -> Result<> {
+        auto before = stored;
+        auto now = std::max(parts_.clock.Now(), stored.updated_at + std::chrono::microseconds{1});
+        TRY(change(stored, now));
+        if (stored != before) stored.updated_at = now;
+        return {};
+      },
+      each_open_run);
+  parts_.runners.Wake();
+  return changed;
+}
+
+Outcome<Deployment> Lifecycle::Change(const Deployment& seen, const DeploymentChange& change) {
+  if (auto sound = RequireSound(seen); !sound) return Refused(sound.error());
+  auto planned = seen;
+  Apply(change, planned);
+  auto version = Plan(planned.spec, planned.schedule, parts_.clock.Now());
+  if (!version) return std::unexpected(version.error());
+  bool moves = parts_.runners.KindOf(planned.spec) != parts_.runners.KindOf(seen.spec);
+  auto amend = [&](Deployment& stored, Timestamp now) -> Result<> {
+    if (stored.updated_at != seen.updated_at)
+      return Fail(ErrorKind::kConflict,
+                  "the deployment was changed by somebody else in the meantime: look at it again");
+    bool tick_stays = stored.schedule == planned.schedule;
+    stored.spec = planned.spec;
+    stored.schedule = planned.schedule;
+    stored.resolved_model_version = *version;
+    if (!tick_stays) TRY(NextTick(stored, now));
+    return stored.status == DeploymentStatus::kStopped ? Result<>() : Prepare(stored);
+  };
+  auto none_is_open = [](Run&) -> Result<> {
+    return Fail(ErrorKind::kConflict,
+                "the deployment has runs that are queued or running: wait for them, or cancel them, before its runner "
+                "changes");
+  };
+  return ToOutcome(Amend(seen, amend, moves ? none_is_open : std::function<Result<>(Run&)>()));
+}
+
+Result<Deployment> Lifecycle::SetRoles(const Deployment& seen, const std::optional<std::vector<std::string>>& roles) {
+  return Amend(seen, [&](Deployment& stored, Timestamp) -> Result<> {
+    TRY(RequireSound(stored));
+    stored.spec.allowed_roles = roles;
+    return {};
+  });
+}
+
+void Lifecycle::End(const Deployment& deployment, Run& run, const Person& who, const std::string& why) const {
+  run.cancelled_by = who.username;
+  const auto* dispatcher = parts_.runners.Find(deployment.spec);
+  // Of a runner that this server does not have, another server may be at work.
+  if (dispatcher != nullptr ? dispatcher->OwnsCancellation(run) : run.leased_by || run.airflow_run_id) return;
+  run.status = RunStatus::kFailed;
+  run.error_message = why;
+  run.finished_at = parts_.clock.Now();
+}
+
+Result<Deployment> Lifecycle::Stop(const Deployment& seen, const Person& who) {
+  auto stop = [](Deployment& stored, Timestamp now) -> Result<> {
+    if (stored.status == DeploymentStatus::kStopped) return {};
+    stored.status = DeploymentStatus::kStopped;
+    stored.stopped_at = now;
+    return {};
+  };
+  return Amend(seen, stop, [&](Run& run) -> Result<> {
+    if (run.status == RunStatus::kQueued) End(seen, run, who, "the deployment was stopped before the run began");
+    return {};
+  });
+}
+
+Result<Deployment> Lifecycle::Start(const Deployment& seen) {
+  return Amend(seen, [&](Deployment& stored, Timestamp now) -> Result<> {
+    if (stored.status != DeploymentStatus::kStopped && stored.status != DeploymentStatus::kFailed) return {};
+    TRY(RequireSound(stored));
+    stored.status = DeploymentStatus::kActive;
+    stored.stopped_at.reset();
+    stored.error_message.reset();
+    TRY(NextTick(stored, now));  // ticks while it was stopped are not missed ones
+    return Prepare(stored);
+  });
+}
+
+Result<Deployment> Lifecycle::Archive(const Deployment& seen, const Person& who) {
+  auto archive = [](Deployment& stored, Timestamp) -> Result<> {
+    stored.status = DeploymentStatus::kArchived;
+    return {};
+  };
+  return Amend(seen, archive, [&](Run& run) -> Result<> {
+    End(seen, run, who, "the deployment was archived");
+    return {};
+  });
+}
+
+}  // namespace slipway::deployments

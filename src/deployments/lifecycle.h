@@ -1,0 +1,79 @@
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "deployments/dispatcher.h"
+#include "deployments/requests.h"
+#include "deployments/store.h"
+
+namespace date {
+class time_zone;
+}
+
+namespace slipway::deployments {
+
+/// The version that a run of `spec` would use now, or everything that keeps such a run from working.
+using Planner =
+    std::function<std::expected<std::string, std::vector<scoring::Problem>>(const BatchSpec& spec, Timestamp now)>;
+
+/// What is asked of deployments and their runs, and what it means: whoever asks (the HTTP API, a command, a console)
+/// gets the same answer. Thread-safe; a change of a deployment moves its `updated_at`, and is one transaction with the
+/// end of runs that it brings.
+class Lifecycle {
+ public:
+  struct Parts {
+    Store& store;
+    const Clock& clock;
+    const date::time_zone* zone = nullptr;  ///< of schedules; null: UTC
+    Runners runners;
+    Planner plan;
+    RunEnded ended;  ///< is told of runs that end by a report
+  };
+  explicit Lifecycle(Parts parts) : parts_(std::move(parts)) {}
+
+  const Runners& runners() const { return parts_.runners; }
+
+  /// Who asks: the subject that stays on the record, and the name that people know.
+  struct Person {
+    std::string subject, username;
+  };
+
+  /// `validate_only` stores nothing; `also` is done in the transaction that stores.
+  Outcome<DeploymentWithRun> Create(const NewDeployment& request, const Person& who, bool validate_only,
+                                    const Database::Work& also = {});
+  /// `seen`: what the change was decided on. kConflict: somebody else has changed the deployment since.
+  Outcome<Deployment> Change(const Deployment& seen, const DeploymentChange& change);
+  Result<Deployment> SetRoles(const Deployment& seen, const std::optional<std::vector<std::string>>& roles);
+  /// No more ticks and triggers; what is queued ends, what runs goes on.
+  Result<Deployment> Stop(const Deployment& seen, const Person& who);
+  /// Goes on after a stop, or a failure. Ticks in between are not made up for.
+  Result<Deployment> Start(const Deployment& seen);
+  /// The name is free again; what is queued or runs ends.
+  Result<Deployment> Archive(const Deployment& seen, const Person& who);
+
+  /// kConflict: the deployment is not active.
+  Result<Run> Trigger(const Deployment& deployment, std::optional<Timestamp> logical_date);
+  /// A run for each tick in the span that has none, or only failed ones; oldest first.
+  Outcome<std::vector<Run>> Backfill(const Deployment& deployment, const Span& span);
+  /// Word of a DAG run: repeated and late words change nothing that is final, and none takes a run back.
+  Result<Run> Report(const Deployment& deployment, const RunReport& report);
+  Result<Run> Cancel(const Deployment& deployment, const std::string& run_id, const Person& who);
+
+ private:
+  Outcome<std::string> Plan(const DeploymentSpec& spec, const std::optional<std::string>& schedule,
+                            Timestamp now) const;
+  Result<Deployment> Amend(const Deployment& seen, const std::function<Result<>(Deployment&, Timestamp now)>& change,
+                           const std::function<Result<>(Run&)>& each_open_run = {});
+  Result<> Prepare(Deployment& deployment) const;
+  Result<> NextTick(Deployment& deployment, Timestamp now) const;
+  void End(const Deployment& deployment, Run& run, const Person& who, const std::string& why) const;
+  Result<std::optional<Run>> FindReported(const Deployment& deployment, const RunReport& report);
+
+  Parts parts_;
+};
+
+}  // namespace slipway::deployments

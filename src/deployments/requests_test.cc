@@ -1,0 +1,121 @@
+#include "deployments/requests.h"
+
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "contract/deployment_body.h"
+#include "deployments/views.h"
+
+namespace slipway::deployments {
+namespace {
+
+using Errors = std::vector<contract::ValidationError>;
+
+/// A body as the API reads it: `errors` are its 422's.
+json::object Read(const contract::ObjectDescription& description, std::string_view text, Errors& errors,
+                  std::vector<std::string>* ignored = nullptr) {
+  return Parse(description, ParseJson(text).value(), {"body"}, errors, ignored);
+}
+
+json::object Valid(const contract::ObjectDescription& description, std::string_view text) {
+  Errors errors;
+  auto body = Read(description, text, errors);
+  EXPECT_TRUE(errors.empty()) << text;
+  return body;
+}
+
+std::vector<std::string> Places(const Refusal& refusal) {
+  std::vector<std::string> places;
+  for (const auto& problem : refusal.problems) places.push_back(problem.loc.back());
+  return places;
+}
+using Names = std::vector<std::string>;
+
+constexpr auto kBody = R"({"name": "d", "model": {"model_name": "other", "model_alias": "champion"},
+  "source": {"schema": "s", "table": "t", "snapshot_id": 9007199254740993}, "target": {"schema": "ml", "table": "p"},
+  "entity_columns": ["id"], "domain": "x", "owner": "y", "schedule": "@daily", "rerun_behavior": "append_dedup",
+  "allowed_roles": ["a"], "trigger_now": true, "runner": {"kind": "airflow"}})";
+
+TEST(Requests, ANewDeployment) {
+  auto request = ParseNewDeployment(Valid(contract::CreateDeploymentBody(), kBody), "m").value();
+  EXPECT_EQ(request.model, "m");
+  EXPECT_EQ(request.name, "d");
+  EXPECT_EQ(request.schedule, "@daily");
+  EXPECT_TRUE(request.trigger_now);
+  const auto& spec = request.spec;
+  EXPECT_EQ(spec.batch.model.name, "m") << "the path's model wins";
+  EXPECT_EQ(spec.batch.model.alias, "champion");
+  EXPECT_FALSE(spec.batch.model.version);
+  EXPECT_EQ(spec.batch.source.snapshot_id, 9007199254740993);
+  EXPECT_EQ(spec.batch.source.catalog, "iceberg");
+  EXPECT_EQ(spec.batch.rerun_behavior, scoring::RerunBehavior::kAppendDedup);
+  EXPECT_EQ(spec.runner, RunnerKind::kAirflow);
+  EXPECT_EQ(ParseSpec(ToJson(spec), "m").value(), spec) << "as the store keeps it";
+}
+
+TEST(Requests, AListThatMustNotBeEmptyIsTooShort) {
+  auto body = ParseJson(kBody).value();
+  body.as_object()["entity_columns"] = json::array{};
+  Errors errors;
+  Parse(contract::CreateDeploymentBody(), body, {"body"}, errors);
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_EQ(json::value(ToJson(errors[0])),
+            ParseJson(R"({"type": "too_short", "loc": ["body", "entity_columns"], "input": [],
+              "msg": "List should have at least 1 item after validation, not 0",
+              "ctx": {"field_type": "List", "min_length": 1, "actual_length": 0}})")
+                .value())
+      << "as Pydantic says it";
+}
+
+TEST(Requests, UnknownFieldsAreNamedFromTheBodyDown) {
+  Errors errors;
+  Names ignored;
+  Read(contract::CallbackBody(),
+       R"({"airflow_run_id": "r", "status": "queued", "extra": 1, "slipway": {"runid": "x", "attempt": 2}})", errors,
+       &ignored);
+  EXPECT_TRUE(errors.empty());
+  EXPECT_EQ(ignored, (Names{"slipway.runid", "extra"}));
+}
+
+TEST(Requests, AChange) {
+  auto change = ParseChange(Valid(PatchBody(), R"({"schedule": null, "snapshot_id": 5, "model_version": "3"})"));
+  ASSERT_TRUE(change.schedule && change.snapshot_id && change.pin);
+  EXPECT_FALSE(*change.schedule);
+  EXPECT_EQ(*change.snapshot_id, 5);
+  EXPECT_EQ(change.pin->version, "3");
+  EXPECT_FALSE(change.pin->alias || change.owner || change.filter_sql || change.runner || change.rerun_behavior);
+  Errors errors;
+  Names ignored;
+  Read(PatchBody(), R"({"target": {}, "status": "stopped", "nam": 1})", errors, &ignored);
+  ASSERT_EQ(errors.size(), 2u);
+  for (const auto& error : errors) EXPECT_EQ(error.type, "value_error");
+  EXPECT_EQ(ignored, Names{"nam"});
+}
+
+TEST(Requests, InstantsAreReadOrRefusedAtTheirPlace) {
+  const auto& trigger = contract::TriggerBody();
+  EXPECT_FALSE(*ParseLogicalDate(Valid(trigger, "{}")));
+  EXPECT_EQ(FormatTimestamp(**ParseLogicalDate(Valid(trigger, R"({"logical_date": "2024-03-01T06:00:00+01:00"})"))),
+            "2024-03-01T05:00:00Z");
+  EXPECT_EQ(Places(ParseLogicalDate(Valid(trigger, R"({"logical_date": "soon"})")).error()), Names{"logical_date"});
+  const auto& backfill = contract::BackfillBody();
+  EXPECT_EQ(Places(ParseSpan(Valid(backfill, R"({"from": "x", "to": "y"})")).error()), (Names{"from", "to"}));
+  EXPECT_EQ(Places(ParseSpan(Valid(backfill, R"({"from": "2024-01-02", "to": "2024-01-01"})")).error()), Names{"to"});
+  EXPECT_TRUE(ParseSpan(Valid(backfill, R"({"from": "2024-01-01", "to": "2024-01-01"})")));
+}
+
+TEST(Requests, AReport) {
+  const auto& callback = contract::CallbackBody();
+  auto bare =
+      ParseReport(Valid(callback, R"({"airflow_run_id": "r", "status": "failed", "error_message": "e"})")).value();
+  EXPECT_EQ(bare.status, RunStatus::kFailed);
+  EXPECT_EQ(bare.error_message, "e");
+  EXPECT_FALSE(bare.run_id || bare.rows_scored || bare.logical_date);
+  auto wrong = ParseReport(Valid(callback, R"({"airflow_run_id": "r", "status": "running",
+    "slipway": {"run_id": "7", "logical_date": "x"}})"));
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(Places(wrong.error()), (Names{"run_id", "logical_date"}));
+}
+
+}  // namespace
+}  // namespace slipway::deployments

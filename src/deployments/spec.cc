@@ -1,0 +1,60 @@
+#include "deployments/spec.h"
+
+#include "base/json.h"
+
+namespace slipway::deployments {
+namespace {
+
+template <typename T>
+json::value OrNull(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
+
+/// The contract's body names a model in other words than a job does.
+Result<registry::ModelReference> ParseModel(const JsonObject& body, const std::string& name) {
+  ASSIGN(auto reference, body.Object("model"));
+  registry::ModelReference model{.name = name, .version = {}, .alias = {}};
+  ASSIGN(model.version, reference.OptionalString("model_version"));
+  ASSIGN(model.alias, reference.OptionalString("model_alias"));
+  return model;
+}
+
+}  // namespace
+
+bool DeploymentSpec::operator==(const DeploymentSpec& other) const { return ToJson(*this) == ToJson(other); }
+
+Result<DeploymentSpec> ParseSpec(const json::value& body, const std::string& model) {
+  ASSIGN(auto object, JsonObject::From(body, "deployment"));
+  DeploymentSpec spec;
+  ASSIGN(spec.owner, object.String("owner"));
+  ASSIGN(spec.domain, object.String("domain"));
+  if (object.Find("allowed_roles") != nullptr) {
+    ASSIGN(const auto* roles, object.Array("allowed_roles"));
+    ASSIGN(spec.allowed_roles, JsonStrings(*roles, "deployment.allowed_roles"));
+  }
+  if (object.Find("runner") != nullptr) {
+    ASSIGN(auto runner, object.Object("runner"));
+    ASSIGN(auto kind, runner.String("kind"));
+    ASSIGN(spec.runner, ParseWord<RunnerKind>(kind));
+  }
+  ASSIGN(auto reference, ParseModel(object, model));
+  ASSIGN(spec.batch, scoring::ParseWork(body, std::move(reference)));
+  return spec;
+}
+
+json::object ToJson(const DeploymentSpec& spec) {
+  auto body = ToJson(spec.batch);
+  const auto& model = spec.batch.model;
+  body["model"] = json::object{
+      {"model_name", model.name}, {"model_version", OrNull(model.version)}, {"model_alias", OrNull(model.alias)}};
+  body["type"] = "batch";
+  body["owner"] = spec.owner;
+  body["domain"] = spec.domain;
+  body["allowed_roles"] = spec.allowed_roles
+                              ? json::value(json::array(spec.allowed_roles->begin(), spec.allowed_roles->end()))
+                              : json::value(nullptr);
+  body["runner"] = spec.runner ? json::value(json::object{{"kind", ToString(*spec.runner)}}) : json::value(nullptr);
+  return body;
+}
+
+}  // namespace slipway::deployments
