@@ -94,6 +94,9 @@ Result<HttpAnswer> SendHttp(const HttpRequest& request) {
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, kStallSeconds);
   curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, OpenSocket);
+  // On a connection that was kept and closes without an answer, libcurl sends the request again: a commit that went
+  // through would be refused as a conflict with itself. Its caller has to know that no answer came.
+  if (request.method != "GET") curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, Take);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &arriving);
   if (!request.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, request.ca_file.c_str());
