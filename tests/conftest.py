@@ -200,11 +200,12 @@ FIRST = (
     "test_two_servers-0",
     "test_lakes-0",
     "test_exactly_once-0",
+    "test_python_models-0",
     "test_mlflow-0",
     "airflow-busy",
     "test_airflow-1",
     "test_airflow-2",
-    "test_python_models-0",
+    "test_mlflow-1",
     "test_wheel-0",
     "test_wheel-1",
 )

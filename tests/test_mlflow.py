@@ -18,6 +18,7 @@ from models import numbers, train, with_ids
 from services.mlflow_server import MLflow
 
 AREAS = ["registry"]
+SPREAD = 2
 EXAMPLE = "test_a_version_and_an_alias"
 
 BUSY_ROWS = 500_000 // SLOWER  # what takes a while to score
