@@ -65,11 +65,21 @@ class Tries {
  public:
   Tries(FileIo& io, const std::vector<std::string>& copies) : io_(io), copies_(copies) {}
 
-  /// A try without an answer: it needs its files, as long as it may arrive.
-  void Unanswered(const SnapshotWriter& writer) {
+  /// A try that did not succeed by its answer. It needs its files until the table has told: one without an answer may
+  /// still arrive, and a conflict may be with itself, where something on the way has sent it twice.
+  void NotSucceeded(const SnapshotWriter& writer, ErrorKind answer) {
     files_[writer.snapshot().snapshot_id] = writer.Files();
-    may_land_ = true;
+    may_land_ = may_land_ || answer == ErrorKind::kPerhapsCommitted;
   }
+
+  /// The table does not have the try, and its answer was that it never will.
+  void Refused(SnapshotWriter& writer) {
+    files_.erase(writer.snapshot().snapshot_id);
+    writer.Undo();
+  }
+
+  /// The table cannot be asked: who knows what a conflict was with.
+  void TableIsUnknown(ErrorKind answer) { may_land_ = may_land_ || answer == ErrorKind::kConflict; }
 
   /// On another state than its base the compare-and-swap of every earlier try fails, whenever it arrives.
   void TableIs(const Table& now, const Table& base) {
@@ -144,28 +154,28 @@ Result<CommitOutcome> Commit(Catalog& catalog, const Table& first_base, const Sn
     const auto last = published.error();
     const bool unclear = last.kind == ErrorKind::kPerhapsCommitted;
     const bool again = unclear || last.kind == ErrorKind::kConflict;
-    if (unclear)
-      tries.Unanswered(writer);
-    else
-      writer.Undo();
+    tries.NotSucceeded(writer, last.kind);
     const bool over = number > policy.retries || MonotonicSeconds() > until;
-    if (again && !over) {
-      auto paused = Pause(policy.WaitMs(number + 1), update.before_publish);
-      if (!paused) return tries.Failed(paused.error());
-    }
+    Result<> paused;
+    if (again && !over) paused = Pause(policy.WaitMs(number + 1), update.before_publish);
     // Whatever the answer was, the table tells what is true.
     auto now = LoadAfter(published.error(), catalog, base.id);
     bool absent = !now && now.error().kind == ErrorKind::kNotFound && base.metadata_location.empty();
-    if (!now && !absent) return tries.Failed(last);
+    if (!now && !absent) {
+      tries.TableIsUnknown(last.kind);
+      return tries.Failed(last);
+    }
+    bool done = now && now->metadata.FindRun(update.run_id) != nullptr;
+    if (!done && !unclear) tries.Refused(writer);
     if (now) {
       tries.TableIs(*now, base);
-      bool done = now->metadata.FindRun(update.run_id) != nullptr;
       if (!done && again) {
         if (auto same = CheckSameColumns(first_base, *now); !same) return tries.Failed(same.error());
       }
       base = std::move(*now);
       if (done) continue;
     }
+    if (!paused) return tries.Failed(paused.error());
     if (!again) return tries.Failed(last);
     if (over)
       return tries.Failed(

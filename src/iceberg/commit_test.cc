@@ -72,7 +72,9 @@ TEST(Commit, ATimestampIsNowWhereNothingIsLater) {
 class Meddled final : public Catalog {
  public:
   explicit Meddled(Catalog& real) : real_(real) {}
-  Result<Table> Load(const TableIdentifier& id) override { return real_.Load(id); }
+  Result<Table> Load(const TableIdentifier& id) override {
+    return unreadable ? Fail(ErrorKind::kUnavailable, "not now") : real_.Load(id);
+  }
   Result<std::vector<TableIdentifier>> List() override { return real_.List(); }
   Result<Table> Stage(const TableIdentifier& id, const TableMetadata& wanted) override {
     return real_.Stage(id, wanted);
@@ -86,6 +88,7 @@ class Meddled final : public Catalog {
   }
 
   int publishes = 0;
+  bool unreadable = false;
   std::function<void()> before;  ///< each compare-and-swap
   std::function<Result<>(const TableUpdate& update)> instead;
 
@@ -244,6 +247,57 @@ TEST_F(CommitTest, ACommitWhoseAnswerWasLostIsFoundAndOurs) {
   EXPECT_EQ(lossy.publishes, 1);
   EXPECT_EQ(Ids(), std::vector<int64_t>{1});
   EXPECT_EQ(Orphans(run), 0);
+}
+
+// Something on the way sends the request twice: the second one conflicts with the first.
+TEST_F(CommitTest, AConflictWithItselfIsASuccess) {
+  auto staged = Staged(false);
+  Meddled twice(*catalog_);
+  twice.instead = [&](const TableUpdate& update) -> Result<> {
+    TRY(catalog_->Publish(update));
+    return Fail(ErrorKind::kConflict, "the table has changed");
+  };
+  auto run = NewUuid();
+  auto update = Append(run, Write(staged, run, {{1, 1}}));
+  auto done = Commit(twice, staged, update, clock_);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_FALSE(done->already_committed);
+  EXPECT_EQ(Ids(), std::vector<int64_t>{1});
+  EXPECT_EQ(Orphans(run), 0);
+}
+
+// The same, while the table cannot be read for a while: nothing is deleted on a guess.
+TEST_F(CommitTest, AfterAConflictThatNobodyCanExplainNoFileIsDeleted) {
+  auto staged = Staged(false);
+  Meddled twice(*catalog_);
+  twice.instead = [&](const TableUpdate& update) -> Result<> {
+    TRY(catalog_->Publish(update));
+    twice.unreadable = true;
+    return Fail(ErrorKind::kConflict, "the table has changed");
+  };
+  auto run = NewUuid();
+  auto done = Commit(twice, staged, Append(run, Write(staged, run, {{1, 1}})), clock_);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, ErrorKind::kPerhapsCommitted);
+  EXPECT_EQ(Ids(), std::vector<int64_t>{1});
+}
+
+// A run that is cancelled while it waits after such a conflict is there all the same.
+TEST_F(CommitTest, AConflictWithItselfIsASuccessAlsoWhereTheRunIsCancelledMeanwhile) {
+  auto staged = Staged(false);
+  Meddled twice(*catalog_);
+  bool cancelled = false;
+  twice.instead = [&](const TableUpdate& update) -> Result<> {
+    TRY(catalog_->Publish(update));
+    cancelled = true;
+    return Fail(ErrorKind::kConflict, "the table has changed");
+  };
+  auto run = NewUuid();
+  auto update = Append(run, Write(staged, run, {{1, 1}}));
+  update.before_publish = [&] { return cancelled ? Fail(ErrorKind::kCancelled, "cancelled") : Result<>(); };
+  auto done = Commit(twice, staged, update, clock_);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(Ids(), std::vector<int64_t>{1});
 }
 
 // A request that stands somewhere on the way, and arrives when its sender has given up already.
