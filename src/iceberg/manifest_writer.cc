@@ -321,7 +321,7 @@ ManifestFile Summarize(const ManifestContext& context, const std::vector<Manifes
   for (size_t i = 0; i < m.partitions.size(); ++i) {
     auto type = PartitionType(context, context.spec->fields[i]);
     if (!m.partitions[i].contains_nan) m.partitions[i].contains_nan = false;
-    if (IsNull(lower[i])) continue;
+    if (IsNull(lower[i]) || type.id == TypeId::kDecimal) continue;  // bytes are not a decimal's order: no bounds
     m.partitions[i].lower_bound = ToBytes(lower[i], type);
     m.partitions[i].upper_bound = ToBytes(upper[i], type);
   }
