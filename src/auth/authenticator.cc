@@ -20,7 +20,8 @@ Result<Identity> Authenticator::FromCredential(std::string_view credential) {
 }
 
 Result<Identity> Authenticator::FromToken(std::string_view token) {
-  if (oidc_ == nullptr) return Fail(ErrorKind::kDenied, "tokens are not accepted here: no issuer is configured");
+  if (oidc_ == nullptr)
+    return Fail(ErrorKind::kDenied, "tokens are not accepted here: no issuer (auth.issuer) is configured");
   ASSIGN(auto claims, oidc_->Verify(token, clock_.Now()));
   TRY(users_.Remember({claims.subject, claims.username, claims.roles}, claims.issued_at));
   Identity who{Identity::Kind::kToken, claims.subject, claims.username, claims.roles, false};

@@ -54,7 +54,8 @@ struct Oidc::State {
     ASSIGN(auto object, JsonObject::From(discovery, "the issuer's configuration"));
     ASSIGN(auto issuer, object.String("issuer"));
     if (issuer != options.rules.issuer)
-      return Fail(ErrorKind::kInvalid, "the issuer calls itself {}, but is configured as {}", issuer,
+      return Fail(ErrorKind::kInvalid,
+                  "auth.issuer is {1}, but that server calls itself {0}: configure the name that it gives", issuer,
                   options.rules.issuer);
     ASSIGN(auto jwks_url, object.String("jwks_uri"));
     ASSIGN(auto token, object.String("token_endpoint", ""));
@@ -84,7 +85,8 @@ struct Oidc::State {
       if (!fetched) Log(LogLevel::kError, "issuer_not_reached", {{"error", fetched.error().message}});
     }
     if (!reachable)
-      return Fail(ErrorKind::kUnavailable, "the token's key is not known, and the issuer cannot be asked for it now");
+      return Fail(ErrorKind::kUnavailable,
+                  "the key that signed the token is not known, and the issuer cannot be asked for it now");
     return {};
   }
 

@@ -24,7 +24,7 @@ struct Guarded {
 
 enum class Verdict { kAllowed, kForbidden, kUnauthenticated };
 
-/// DESIGN section 2, "Who may do what". `deployment` is null where the permission is about none.
+/// DESIGN section 2, "Who may do what". `deployment` is null where the permission is not about a deployment.
 Verdict Decide(Permission permission, const Identity& who, const Guarded* deployment);
 
 }  // namespace slipway::auth

@@ -35,7 +35,7 @@ class PlatformKeys {
   std::vector<std::string> keys_;
 };
 
-/// The credential in `Authorization: Bearer <credential>`; empty when there is none.
+/// The credential in `Authorization: Bearer <credential>`; empty when there is no such credential.
 std::string_view BearerIn(std::string_view authorization);
 /// Whether the scheme of an Authorization header is `scheme` (in lower case).
 bool HasScheme(std::string_view authorization, std::string_view scheme);

@@ -49,7 +49,7 @@ Result<TokenHeader> HeaderOf(cjose_jws_t* jws) {
   if (std::unique_ptr<char, decltype(&std::free)> raw(
           header == nullptr ? nullptr : cjose_header_get_raw(header, "kid", &error), std::free);
       raw && read.kid.empty())
-    return Fail(ErrorKind::kDenied, "the token's key id is no text");
+    return Fail(ErrorKind::kDenied, "the token's key id (kid) is not a text");
   if (std::unique_ptr<char, decltype(&std::free)> critical(
           header == nullptr ? nullptr : cjose_header_get_raw(header, "crit", &error), std::free);
       critical)  // RFC 7515, section 4.1.11: what is critical and not understood makes a token invalid
@@ -57,7 +57,7 @@ Result<TokenHeader> HeaderOf(cjose_jws_t* jws) {
   if (read.algorithm != "RS256" && read.algorithm != "ES256")
     return Fail(ErrorKind::kDenied, "the token is signed by '{}'; RS256 and ES256 are accepted", read.algorithm);
   if (auto type = text("typ"); !type.empty() && type != "JWT" && type != "at+jwt" && type != "application/at+jwt")
-    return Fail(ErrorKind::kDenied, "the token is a '{}', not an access token", type);
+    return Fail(ErrorKind::kDenied, "the token's type (typ) is '{}': an access token is needed", type);
   return read;
 }
 
@@ -68,7 +68,7 @@ Result<std::optional<Timestamp>> Instant(const JsonObject& claims, std::string_v
   double seconds = value->is_int64()    ? static_cast<double>(value->get_int64())
                    : value->is_double() ? value->get_double()
                                         : NAN;
-  if (!(std::abs(seconds) < 1e11)) return Fail(ErrorKind::kDenied, "the token's '{}' is no time", name);
+  if (!(std::abs(seconds) < 1e11)) return Fail(ErrorKind::kDenied, "the token's claim '{}' is not a time", name);
   return Timestamp{std::chrono::microseconds{static_cast<int64_t>(seconds * 1e6)}};
 }
 
@@ -165,9 +165,9 @@ bool LooksLikeToken(std::string_view credential) { return std::ranges::count(cre
 
 Result<TokenHeader> ReadTokenHeader(std::string_view token) {
   if (token.size() > kLongest) return Fail(ErrorKind::kDenied, "the token is longer than {} bytes", kLongest);
-  if (!IsCompact(token)) return Fail(ErrorKind::kDenied, "the token is no signed JWT");
+  if (!IsCompact(token)) return Fail(ErrorKind::kDenied, "the token is not a signed JWT");
   auto jws = Import(token);
-  if (!jws) return Fail(ErrorKind::kDenied, "the token is no signed JWT");
+  if (!jws) return Fail(ErrorKind::kDenied, "the token is not a signed JWT");
   return HeaderOf(jws.get());
 }
 
@@ -184,12 +184,11 @@ Result<TokenClaims> VerifyToken(std::string_view token, const KeySet& keys, cons
        username = claims->String("preferred_username", "");
   for (const auto* read : {&issuer, &subject, &type, &username})
     if (!*read) return denied(read->error());
-  if (*issuer != rules.issuer) return Fail(ErrorKind::kDenied, "the token is of another issuer");
+  if (*issuer != rules.issuer) return Fail(ErrorKind::kDenied, "the token is from another issuer");
   if (!HasAudience(*claims, rules.audience))
     return Fail(ErrorKind::kDenied, "the token is not for '{}'", rules.audience);
-  if (*type != "Bearer")
-    return Fail(ErrorKind::kDenied, "the token is a token of type '{}', not an access token", *type);
-  if (subject->empty()) return Fail(ErrorKind::kDenied, "the token names no subject");
+  if (*type != "Bearer") return Fail(ErrorKind::kDenied, "the token's type is '{}': an access token is needed", *type);
+  if (subject->empty()) return Fail(ErrorKind::kDenied, "the token does not name a subject (sub)");
   TRY(CheckTimes(*claims, rules.leeway_seconds, now));
   ASSIGN(auto issued, Instant(*claims, "iat"));
   TokenClaims read{*subject, username->empty() ? *subject : *username, {}, issued.value_or(now)};

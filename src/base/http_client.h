@@ -30,7 +30,8 @@ struct HttpAnswer {
 ErrorKind KindOf(long status);
 
 /// One request by libcurl; redirects are not followed. Connections are kept for the next request of the same thread.
-/// kUnavailable when no answer came, or none in time; kInvalid for one that is too long; any status is an answer.
+/// kUnavailable when no answer came, or not in time; kInvalid for an answer that is too long. An answer with any status
+/// is a success here; KindOf tells what its status means.
 Result<HttpAnswer> SendHttp(const HttpRequest& request);
 
 /// Sends a request that may be sent again: up to four times while no answer comes, or one that says "later" (429, 502,

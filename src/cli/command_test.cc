@@ -50,14 +50,14 @@ TEST(Command, ReadsItsArguments) {
 }
 
 TEST(Command, WrongArgumentsEndItWith2AndHelpWith0) {
-  for (auto words : std::vector<std::vector<const char*>>{{},
-                                                          {"nothing"},
-                                                          {"run"},
-                                                          {"run", "x", "--number", "11"},
-                                                          {"run", "x", "--number", "many"},
-                                                          {"run", "x", "--word", "c"},
-                                                          {"run", "x", "--first", "1", "--second", "2"},
-                                                          {"run", "x", "--unknown"}}) {
+  for (const auto& words : std::vector<std::vector<const char*>>{{},
+                                                                 {"nothing"},
+                                                                 {"run"},
+                                                                 {"run", "x", "--number", "11"},
+                                                                 {"run", "x", "--number", "many"},
+                                                                 {"run", "x", "--word", "c"},
+                                                                 {"run", "x", "--first", "1", "--second", "2"},
+                                                                 {"run", "x", "--unknown"}}) {
     Program program;
     EXPECT_EQ(program.Parse(words), 2);
     EXPECT_EQ(program.ran, 0);

@@ -31,7 +31,7 @@ void AddCompletion(Command& app, Context& context) {
     };
   });
   auto words = std::make_shared<std::vector<std::string>>();
-  auto* complete = app.add_subcommand("complete", "what may follow these words")->hidden();
+  auto* complete = app.add_subcommand("complete", "print what may follow these words")->hidden();
   complete->add_option("words", *words, "the words so far");
   complete->callback([&app, &context, words] {
     context.chosen = [&app, words]() -> Result<> {

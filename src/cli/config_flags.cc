@@ -33,7 +33,8 @@ Result<config::Config> LoadConfig(const Context& context, const ConfigFlags& fla
   TRY(config.ReadEnvironment(Environment("SLIPWAY_")));
   for (const auto& item : flags.set) {
     auto equals = item.find('=');
-    if (equals == std::string::npos) return Fail(ErrorKind::kInvalid, "--set wants section.key=value, not '{}'", item);
+    if (equals == std::string::npos)
+      return Fail(ErrorKind::kInvalid, "--set must be section.key=value, not '{}'", item);
     TRY(config.Set(item.substr(0, equals), item.substr(equals + 1), "--set"));
   }
   if (!flags.listen.empty()) TRY(config.Set("server.listen", flags.listen, "--listen"));

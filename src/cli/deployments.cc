@@ -118,7 +118,7 @@ void AddDeployments(Command& app, Context& context) {
   };
   auto args = std::make_shared<Arguments>();
   auto* deploy = app.add_subcommand("deploy", "create a deployment from a YAML or JSON file");
-  deploy->add_option("file", args->file, "the body of the contract").required();
+  deploy->add_option("file", args->file, "the deployment, as the API takes it").required();
   deploy->add_flag("--validate-only", args->validate_only, "check everything, store nothing");
   deploy->footer("Example:\n  slipway deploy deployment.yaml");
   deploy->callback([&context, args] {

@@ -91,7 +91,8 @@ Result<Issuer> FindIssuer(const Context& context) {
   boost::system::error_code missing;
   const auto* scheme = document.find_pointer("/components/securitySchemes/oidc", missing);
   if (scheme == nullptr)
-    return Fail(ErrorKind::kUnsupported, "{} has no sign-in configured: use a pre-shared key", context.server);
+    return Fail(ErrorKind::kUnsupported,
+                "{} has no sign-in configured: use a pre-shared key (--psk-file, $SLIPWAY_PSK)", context.server);
   ASSIGN(auto oidc, JsonObject::From(*scheme, "the server's sign-in"));
   Issuer issuer;
   ASSIGN(issuer.client, oidc.String("x-client-id"));
@@ -165,7 +166,7 @@ Result<std::optional<std::string>> StoredToken(const Context& context) {
                   "grant_type=refresh_token&client_id=" + UrlEncode(client) + "&refresh_token=" + UrlEncode(refresh)));
   ASSIGN(auto said, JsonObject::From(answer, "the issuer's answer"));
   if (said.Find("access_token") == nullptr)
-    return Fail(ErrorKind::kDenied, "the sign-in at {} has run out: slipway login", context.server);
+    return Fail(ErrorKind::kDenied, "the sign-in at {} has expired: sign in again with slipway login", context.server);
   TRY(Keep(context, said, token_url, client));
   ASSIGN(token, said.String("access_token"));
   return token;
@@ -175,7 +176,7 @@ void AddLogin(Command& app, Context& context) {
   auto* login = app.add_subcommand("login", "sign in with a browser, on this machine or another");
   login->footer("Example:\n  slipway --server https://slipway.example.com login");
   login->callback([&context] { context.chosen = [&context] { return Login(context); }; });
-  auto* logout = app.add_subcommand("logout", "forget the sign-in");
+  auto* logout = app.add_subcommand("logout", "forget the sign-in on this machine");
   logout->callback([&context] { context.chosen = [&context] { return Logout(context); }; });
 }
 

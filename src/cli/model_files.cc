@@ -37,7 +37,8 @@ Result<registry::ModelVersion> FindModel(const Context& context, const std::stri
     for (const auto& model : models)
       if (model.name == reference.name && !model.versions.empty()) reference.version = model.versions.back();
     if (!reference.version)
-      return Fail(ErrorKind::kNotFound, "no folder with an MLmodel file, and no registered model, '" + named + "'");
+      return Fail(ErrorKind::kNotFound,
+                  "there is neither a registered model nor a folder with an MLmodel file called '" + named + "'");
   }
   ASSIGN(auto version, registry.Resolve(reference));
   TRY(registry.Fetch(version));

@@ -47,7 +47,7 @@ Result<> CheckEngine(const Context& context, const Arguments& args) {
 
 Result<> ChooseVectors(const Arguments& args) {
   if (args.vectors.empty() || model::LimitVectors(args.vectors)) return {};
-  return Fail(ErrorKind::kInvalid, "this machine has no vectors " + args.vectors);
+  return Fail(ErrorKind::kInvalid, "this machine's processor does not have the vectors " + args.vectors);
 }
 
 Result<> Predict(const Context& context, const Arguments& args) {
@@ -87,7 +87,7 @@ Result<> Bench(const Context& context, const Arguments& args) {
   TRY(ChooseVectors(args));
   ASSIGN(auto model, Load(context, args));
   ASSIGN(auto rows, args.input.empty() ? RowsMadeFor(*model, args.batch) : ReadRowsFor(*model, args.input));
-  if (rows->num_rows() == 0) return Fail(ErrorKind::kInvalid, "there are no rows to score");
+  if (rows->num_rows() == 0) return Fail(ErrorKind::kInvalid, "the input has no rows to score");
   TRY(model->Score(*rows->Slice(0, std::min(args.batch, rows->num_rows()))));  // warm
   json::array all;
   std::vector<std::vector<std::string>> table;
@@ -128,7 +128,7 @@ void AddModelTools(Command& models, Context& context) {
   add("inspect", "a model's flavor, size and signature, and which engine scores it, and why",
       [](const Context& context, const Arguments& args) { return InspectModel(context, args.model); })
       ->footer("Example:\n  slipway models inspect churn@champion");
-  add("check", "compare the native engine with mlflow.pyfunc, and keep which is to score", CheckEngine)
+  add("check", "compare the native engine with mlflow.pyfunc, and remember which of them is to score", CheckEngine)
       ->footer("Example:\n  slipway models check churn/3");
   auto* predict = add("predict", "score the rows of a Parquet file, without a deployment", Predict);
   predict->add_option("-i,--input", args->input, "a Parquet file with the model's columns").required();
@@ -138,12 +138,12 @@ void AddModelTools(Command& models, Context& context) {
   bench->add_option("-i,--input", args->input,
                     "a Parquet file with the model's columns (default: rows around all that the model decides by, or "
                     "its input example)");
-  bench->add_option("--batch", args->batch, "rows of a large call").positive();
+  bench->add_option("--batch", args->batch, "how many rows a large call has").positive();
   for (auto* command : {predict, bench}) {
     command->add_flag("--contributions", args->extras.contributions,
                       "SHAP values too: what each feature contributes to the raw score");
     command->add_flag("--probabilities", args->extras.probabilities,
-                      "of a classifier that predicts labels: each label's probability too");
+                      "each label's probability too, of a classifier that predicts labels");
     command->add_option(
         "--vectors", args->vectors,
         "use only AVX3_DL (AVX-512 of Ice Lake and Zen 4 on), AVX3 (AVX-512), AVX2, SSE4, SSSE3 or SCALAR");

@@ -45,19 +45,19 @@ Result<> Call(const Context& context, const std::string& method, const std::stri
 }
 
 void AddKeys(Command& app, Context& context, const std::shared_ptr<Arguments>& args) {
-  auto* keys = app.add_subcommand("keys", "one's own pre-shared keys; needs a sign-in");
+  auto* keys = app.add_subcommand("keys", "your own pre-shared keys; needs a sign-in");
   keys->require_subcommand();
-  auto* list = keys->add_subcommand("list", "all of them");
+  auto* list = keys->add_subcommand("list", "list your keys");
   list->callback([&context] { context.chosen = [&context] { return Call(context, "GET", "/api/user/psk"); }; });
-  auto* create = keys->add_subcommand("create", "make one; it is shown this once");
-  create->add_option("description", args->description, "what it is for").required();
+  auto* create = keys->add_subcommand("create", "make a key; it is shown only now");
+  create->add_option("description", args->description, "what the key is for").required();
   create->callback([&context, args] {
     context.chosen = [&context, args] {
       return Call(context, "POST", "/api/user/psk", json::serialize(json::object{{"description", args->description}}));
     };
   });
-  auto* revoke = keys->add_subcommand("revoke", "it stops working");
-  revoke->add_option("id", args->id, "as the list gives it").required();
+  auto* revoke = keys->add_subcommand("revoke", "revoke a key: it stops working");
+  revoke->add_option("id", args->id, "the key's id, as `keys list` shows it").required();
   revoke->callback([&context, args] {
     context.chosen = [&context, args] { return Call(context, "DELETE", "/api/user/psk/" + UrlEncode(args->id)); };
   });

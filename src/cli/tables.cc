@@ -41,7 +41,8 @@ Result<std::unique_ptr<iceberg::Catalog>> Open(const Context& context, const Cho
 
 Result<iceberg::Table> Load(const Context& context, const Chosen& chosen, const std::string& name) {
   auto dot = name.rfind('.');
-  if (dot == std::string::npos) return Fail(ErrorKind::kInvalid, "'{}' is no table: write schema.table", name);
+  if (dot == std::string::npos)
+    return Fail(ErrorKind::kInvalid, "'{}' is not the name of a table: write schema.table", name);
   ASSIGN(auto catalog, Open(context, chosen));
   return catalog->Load({name.substr(0, dot), name.substr(dot + 1)});
 }
@@ -144,7 +145,8 @@ void AddTables(Command& app, Context& context) {
   auto args = std::make_shared<Arguments>();
   auto* tables = app.add_subcommand("tables", "the tables of a catalog");
   auto chosen = std::make_shared<Chosen>();
-  tables->add_option("--catalog", chosen->catalog, "by its name in the configuration").capture_default_str();
+  tables->add_option("--catalog", chosen->catalog, "the catalog, by its name in the configuration")
+      .capture_default_str();
   chosen->flags = AddConfigFlags(*tables);
   tables->require_subcommand();
   tables->add_subcommand("list", "all tables")->callback([&context, chosen] {

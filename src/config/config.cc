@@ -54,17 +54,17 @@ std::vector<Setting> Defaults() {
       text("python.interpreter", "", "a Python with mlflow and what models need; empty: the wheel's own, or python3"),
       text("python.environment", "interpreter",
            "model: an environment made from the model's own requirements, by pip, once for all that ask for the same"),
-      number("python.environment_seconds", 1800, "for making one"),
+      number("python.environment_seconds", 1800, "the longest that making one may take"),
       text("python.check", "registration",
            "first-run: compare native engines with mlflow.pyfunc before a model's first run too, as for models of an "
            "MLflow server"),
       text("python.network", "no", "yes: models may open sockets"),
-      number("python.memory_mib", 4096, "of one process of a model that Python scores"),
-      number("python.batch_seconds", 600, "for one batch"),
-      number("python.load_seconds", 300, "for loading a model"),
-      number("python.processes", 0, "for one run; 0: one for each core"),
+      number("python.memory_mib", 4096, "the memory of one process of a model that Python scores"),
+      number("python.batch_seconds", 600, "the longest that one batch may take"),
+      number("python.load_seconds", 300, "the longest that loading a model may take"),
+      number("python.processes", 0, "processes of one run; 0: one for each core"),
       text("auth.issuer", "", "the Keycloak realm's URL; empty: tokens are refused"),
-      text("auth.audience", "slipway", "that tokens must be for"),
+      text("auth.audience", "slipway", "the audience that tokens must name"),
       text("auth.client", "slipway", "the client whose roles count beside the realm's"),
       text("auth.login_client", "slipway-cli", "the public client of `slipway login`"),
       text("auth.admin_role", "slipway-admin", "the role that may manage every deployment"),
@@ -76,25 +76,26 @@ std::vector<Setting> Defaults() {
       text("dispatch.kind", "local",
            "what executes runs: local (this server's clock and processes), airflow (DAGs), or both, the default first"),
       number("dispatch.processes", 1, "local: runs at once"),
-      number("dispatch.attempts", 3, "of a run whose process was lost"),
+      number("dispatch.attempts", 3, "how often a run whose process was lost is tried"),
       number("dispatch.lease_seconds", 30, "after this long without a word, a server's runs are taken over"),
       text("dispatch.catch_up", "latest", "ticks missed while all was down: latest, or all"),
-      text("dispatch.time_zone", "UTC", "of the schedules: a name of the IANA database"),
+      text("dispatch.time_zone", "UTC", "the time zone of schedules: a name of the IANA database"),
       text("airflow.url", "", "Airflow's web server (API v2 of Airflow 3, or v1 of 2.10)"),
-      text("airflow.username", "", "who asks it"),
+      text("airflow.username", "", "the user that Slipway is to Airflow"),
       secret("airflow.password", "their password"),
       secret("airflow.token", "a token of Airflow 3 instead"),
       text("airflow.dags", "", "the folder of DAGs that Airflow watches: s3://bucket/prefix, or file:///…"),
-      number("airflow.retries", 2, "of a task that failed"),
-      number("airflow.retry_seconds", 60, "between a task's tries"),
+      number("airflow.retries", 2, "how often a task that failed is tried again"),
+      number("airflow.retry_seconds", 60, "the pause between a task's tries"),
       number("airflow.parse_seconds", 600, "a DAG that Airflow has not parsed after this long is reported"),
       number("airflow.check_seconds", 60, "how often the DAGs' files are compared with what they should be"),
       number("airflow.poll_seconds", 5, "how often Airflow is asked what has changed"),
-      text("webhooks.*.url", "", "is told of runs: http(s)://…"),
+      text("webhooks.*.url", "", "what is told of runs: http(s)://…"),
       secret("webhooks.*.secret", "signs what is sent (Standard Webhooks): whsec_… or any text"),
       text("webhooks.*.events", "run.succeeded run.failed", "run.queued, run.running, run.succeeded, run.failed"),
-      number("webhooks.*.attempts", 12, "until a delivery is a dead letter"),
-      number("webhooks.*.pause_seconds", 5, "before the second attempt; then three times longer each, an hour at most"),
+      number("webhooks.*.attempts", 12, "attempts before a delivery becomes a dead letter"),
+      number("webhooks.*.pause_seconds", 5,
+             "the pause before the second attempt; each later one is three times longer, an hour at most"),
       number("clock.speed", 1, "for tests: how many times faster the server's clock runs since 2024-01-01"),
   };
 }
@@ -162,7 +163,8 @@ Result<> Config::ReadToml(std::string_view text, const std::string& file) {
   }
   for (const auto& [section, value] : table)
     if (!value.is_table())
-      return Fail(ErrorKind::kInvalid, "{}: '{}' stands outside of any section", file, section.str());
+      return Fail(ErrorKind::kInvalid, "{}: '{}' is outside of any section: write it below a line such as [server]",
+                  file, section.str());
   std::function<Result<>(const toml::table&, const std::string&)> read = [&](const toml::table& keys,
                                                                              const std::string& above) -> Result<> {
     for (const auto& [key, item] : keys) {
@@ -203,7 +205,7 @@ Result<> Config::ReadEnvironment(const std::map<std::string, std::string>& envir
       }
     }
     if (name.empty() && of_section)
-      return Fail(ErrorKind::kInvalid, "${} names no setting; `slipway config` lists them", variable);
+      return Fail(ErrorKind::kInvalid, "${} is not the variable of any setting; `slipway config` lists them", variable);
     if (!name.empty()) TRY(Set(name, value, "$" + variable));
   }
   return {};

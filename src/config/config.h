@@ -10,8 +10,8 @@ namespace slipway::config {
 
 /// One setting: where its value came from is kept for `slipway config`.
 struct Setting {
-  /// "auth.issuer": [auth] issuer in the file, SLIPWAY_AUTH_ISSUER in the environment. "webhooks.*.url" stands for any
-  /// name.
+  /// "auth.issuer": [auth] issuer in the file, SLIPWAY_AUTH_ISSUER in the environment. In "webhooks.*.url" the star
+  /// stands for any name.
   std::string name;
   std::string value;  ///< text, also of numbers and booleans
   std::string from = "default";
@@ -25,7 +25,7 @@ class Config {
  public:
   Config();
 
-  /// kInvalid with the line for text that is no TOML, an unknown key, or a value of another kind.
+  /// kInvalid with the line for text that is not TOML, an unknown key, or a value of another kind.
   Result<> ReadToml(std::string_view text, const std::string& file);
   /// SLIPWAY_<SECTION>_<KEY>; `environment` as NAME → value. kInvalid for an unknown key of a known section; others are
   /// left alone.

@@ -38,13 +38,13 @@ Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_d
   places.registry.cache_bytes = int64_t{config.Number("registry.cache_mib")} << 20;
   const auto& network = config.Text("python.network");
   if (network != "yes" && network != "no")
-    return Fail(ErrorKind::kInvalid, "python.network is yes or no, not '{}'", network);
+    return Fail(ErrorKind::kInvalid, "python.network must be yes or no, not '{}'", network);
   const auto& environment = config.Text("python.environment");
   if (environment != "interpreter" && environment != "model")
-    return Fail(ErrorKind::kInvalid, "python.environment is interpreter or model, not '{}'", environment);
+    return Fail(ErrorKind::kInvalid, "python.environment must be interpreter or model, not '{}'", environment);
   const auto& check = config.Text("python.check");
   if (check != "registration" && check != "first-run")
-    return Fail(ErrorKind::kInvalid, "python.check is registration or first-run, not '{}'", check);
+    return Fail(ErrorKind::kInvalid, "python.check must be registration or first-run, not '{}'", check);
   places.python = {.interpreter = config.Text("python.interpreter"),
                    .cache = places.python.cache,
                    .environment_of_model = environment == "model",
@@ -106,7 +106,9 @@ Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config) {
     std::istringstream words(config.Text(key + "events"));
     for (std::string event; words >> event;) {
       if (!event.starts_with("run.") || !deployments::ParseRunStatus(event.substr(4)))
-        return Fail(ErrorKind::kInvalid, "{}events: there is no event '{}'", key, event);
+        return Fail(ErrorKind::kInvalid,
+                    "{}events: there is no event '{}'; there are run.queued, run.running, run.succeeded and run.failed",
+                    key, event);
       webhook.events.insert(event);
     }
     found.push_back(std::move(webhook));
@@ -135,7 +137,7 @@ Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scori
   dispatching.lease_seconds = std::max(1, config.Number("dispatch.lease_seconds"));
   const auto& catch_up = config.Text("dispatch.catch_up");
   if (catch_up != "latest" && catch_up != "all")
-    return Fail(ErrorKind::kInvalid, "dispatch.catch_up is latest or all, not '{}'", catch_up);
+    return Fail(ErrorKind::kInvalid, "dispatch.catch_up must be latest or all, not '{}'", catch_up);
   dispatching.every_missed_tick = catch_up == "all";
   ASSIGN(dispatching.zone, deployments::FindTimeZone(config.Text("dispatch.time_zone")));
   return dispatching;

@@ -11,7 +11,6 @@
 namespace slipway::http {
 namespace {
 
-using testing::Answer;
 using testing::Client;
 using ::testing::HasSubstr;
 using testing::Running;

@@ -14,7 +14,7 @@ struct Target {
   std::map<std::string, std::string> query;  ///< the last of repeated parameters counts, as in the reference
 };
 
-/// Nothing for a target that is no valid path and query.
+/// Nothing for a target that is not a valid path and query.
 std::optional<Target> ParseTarget(std::string_view text);
 
 /// The path's parts under the names that a route's pattern gives them ("/api/models/{model}"), or nothing where it does

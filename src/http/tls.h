@@ -12,10 +12,11 @@ namespace slipway::http {
 /// The certificate of new connections: TLS 1.2 and later, from PEM files that are read again when they change.
 class TlsCertificate {
  public:
-  /// kInvalid: the files are no certificate and key that belong together.
+  /// kInvalid: the files are not a certificate and the key that belongs to it.
   static Result<std::unique_ptr<TlsCertificate>> Open(TlsFiles files);
 
-  /// What is on disk now; while that cannot be read, what was read last. A connection keeps the one that it began with.
+  /// What is on disk now; while that cannot be read, what was read last. A connection keeps the certificate that it
+  /// began with.
   std::shared_ptr<boost::asio::ssl::context> Current();
 
  private:

@@ -40,7 +40,7 @@ Result<Address> ParseAddress(const std::string& listen) {
   auto port = listen.substr(colon == std::string::npos ? 0 : colon + 1);
   auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), address.port);
   if (code != std::errc{} || end != port.data() + port.size() || address.port < 0 || address.port > 65535)
-    return Fail(ErrorKind::kInvalid, "server.listen wants HOST:PORT, not '{}'", listen);
+    return Fail(ErrorKind::kInvalid, "server.listen must be HOST:PORT, not '{}'", listen);
   if (colon != std::string::npos) address.host = listen.substr(0, colon);
   if (address.host.starts_with('[') && address.host.ends_with(']'))
     address.host = address.host.substr(1, address.host.size() - 2);
@@ -83,7 +83,7 @@ Result<LogRequests> LogRequestsOf(const Config& config) {
   if (text == "all") return LogRequests::kAll;
   if (text == "changes") return LogRequests::kChanges;
   if (text == "none") return LogRequests::kNone;
-  return Fail(ErrorKind::kInvalid, "server.log_requests is all, changes or none, not '{}'", text);
+  return Fail(ErrorKind::kInvalid, "server.log_requests must be all, changes or none, not '{}'", text);
 }
 
 /// What a dispatcher is made of.
