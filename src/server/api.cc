@@ -83,8 +83,9 @@ const std::vector<double> kLatencyBuckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 
 Api::State::State(ApiParts given)
     : parts(std::move(given)),
       routes(Routes()),
+      metrics(parts.metrics),
       lifecycle({parts.store, parts.clock, parts.zone, parts.runners, PlannerOf(parts.sources, parts.clock),
-                 [this](const auto& run, const auto& seconds) { Count(run, seconds); }}) {
+                 [this](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); }}) {
   std::vector<Operation> operations;
   for (const auto& route : routes) operations.push_back(route.operation);
   openapi = OpenApiDocument(operations, parts.login);
@@ -194,16 +195,5 @@ AuditEntry Api::State::EntryOf(const Call& call, int status) const {
 Api::Api(ApiParts parts) : state_(std::make_unique<State>(std::move(parts))) {}
 Api::~Api() = default;
 Response Api::Answer(const Request& request) { return state_->Answer(request); }
-
-void Api::CountRun(const deployments::Run& run, const std::map<std::string, double>& stage_seconds) {
-  state_->Count(run, stage_seconds);
-}
-
-void Api::State::Count(const deployments::Run& run, const std::map<std::string, double>& stage_seconds) {
-  metrics.ended_runs.Add({{"status", std::string(ToString(run.status))}}).Increment();
-  if (run.status == deployments::RunStatus::kSucceeded)
-    metrics.rows.Add({}).Increment(static_cast<double>(run.rows_scored.value_or(0)));
-  for (const auto& [stage, seconds] : stage_seconds) metrics.stage_seconds.Add({{"stage", stage}}).Increment(seconds);
-}
 
 }  // namespace slipway::server

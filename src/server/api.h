@@ -11,6 +11,7 @@
 #include "http/message.h"
 #include "scoring/sources.h"
 #include "server/audit_log.h"
+#include "server/metrics.h"
 #include "server/openapi.h"
 #include "webhooks/outbox.h"
 
@@ -32,6 +33,7 @@ struct ApiParts {
   auth::Authenticator& authenticator;
   auth::UserKeys& user_keys;
   AuditLog& audit;
+  Metrics& metrics;
   deployments::Runners runners;
   webhooks::Outbox& outbox;
   const scoring::Sources& sources;
@@ -48,8 +50,6 @@ class Api {
   explicit Api(ApiParts parts);
   ~Api();
   Response Answer(const Request& request);
-  /// Counts a run that ended in the metrics.
-  void CountRun(const deployments::Run& run, const std::map<std::string, double>& stage_seconds);
 
  private:
   struct State;

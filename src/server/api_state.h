@@ -10,7 +10,6 @@
 #include "deployments/lifecycle.h"
 #include "server/answers.h"
 #include "server/api.h"
-#include "server/metrics.h"
 #include "server/openapi.h"
 #include "server/read_body.h"
 
@@ -42,7 +41,7 @@ struct Api::State {
   ApiParts parts;
   std::vector<Route> routes;
   json::object openapi;
-  Metrics metrics;
+  Metrics& metrics;
   deployments::Lifecycle lifecycle;
 
   explicit State(ApiParts given);
@@ -89,8 +88,6 @@ struct Api::State {
   /// What is answered when a deployment was changed, or a run was made.
   Response Answer(const Result<deployments::Deployment>& changed, const Call& call) const;
   json::object Show(const deployments::DeploymentWithRun& both) const;
-  /// Counts a run that ended in the metrics.
-  void Count(const deployments::Run& run, const std::map<std::string, double>& stage_seconds);
 };
 
 /// A file of the documentation's page, /docs/<file>, where the request asks for one.

@@ -5,6 +5,11 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <map>
+#include <string>
+
+#include "deployments/records.h"
+
 namespace slipway::server {
 
 /// What /metrics tells.
@@ -38,5 +43,8 @@ struct Metrics {
                                                           .Help("Webhook deliveries by status: pending, dead")
                                                           .Register(registry);
 };
+
+/// A run that ended, with the processor seconds of its stages.
+void CountRun(Metrics& metrics, const deployments::Run& run, const std::map<std::string, double>& stage_seconds);
 
 }  // namespace slipway::server

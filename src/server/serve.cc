@@ -78,6 +78,20 @@ deployments::Subscriptions SubscriptionsOf(const std::vector<webhooks::Webhook>&
   return subscriptions;
 }
 
+/// How people sign in, where they can.
+std::optional<Login> LoginOf(const Config& config) {
+  if (config.Text("auth.issuer").empty()) return std::nullopt;
+  return Login{config.Text("auth.issuer"), config.Text("auth.login_client")};
+}
+
+http::Limits LimitsOf(const Config& config) {
+  return {.read_seconds = config.Number("server.read_seconds"),
+          .threads = std::max(1, config.Number("server.threads")),
+          .queue = config.Number("server.queue"),
+          .connections = std::max(1, config.Number("server.connections")),
+          .loopback_only = config.Text("auth.issuer").empty()};
+}
+
 Result<LogRequests> LogRequestsOf(const Config& config) {
   const auto& text = config.Text("server.log_requests");
   if (text == "all") return LogRequests::kAll;
@@ -195,10 +209,10 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
                                     system_clock);
 
   ASSIGN(auto zone, deployments::FindTimeZone(config.Text("dispatch.time_zone")));
-  Api* counted = nullptr;
+  Metrics metrics;
   ASSIGN(auto dispatchers,
          Dispatchers::Make({options, data_dir, places, sources, secrets, *database, store, clock,
-                            [&](const auto& run, const auto& seconds) { counted->CountRun(run, seconds); }}));
+                            [&](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); }}));
   auto check = [&]() -> Result<> {
     TRY(Wrap(store.CountOpenRuns(deployments::RunStatus::kRunning), "store"));
     if (oidc) TRY(Wrap(oidc->Ready(), "issuer"));
@@ -207,19 +221,11 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
     return {};
   };
   ASSIGN(auto log_requests, LogRequestsOf(config));
-  std::optional<Login> login;
-  if (oidc) login = Login{config.Text("auth.issuer"), config.Text("auth.login_client")};
-  Api api({store, authenticator, user_keys, audit, dispatchers.runners(), outbox, sources, clock, zone, check, login,
-           log_requests});
-  counted = &api;
+  Api api({store, authenticator, user_keys, audit, metrics, dispatchers.runners(), outbox, sources, clock, zone, check,
+           LoginOf(config), log_requests});
   http::TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
-  http::Limits limits{.read_seconds = config.Number("server.read_seconds"),
-                      .threads = std::max(1, config.Number("server.threads")),
-                      .queue = config.Number("server.queue"),
-                      .connections = std::max(1, config.Number("server.connections")),
-                      .loopback_only = oidc == nullptr};
   auto answer = http::Blocking([&](const Request& request) { return api.Answer(request); });
-  ASSIGN(auto http, http::Server::Listen(address.host, address.port, limits, tls, std::move(answer)));
+  ASSIGN(auto http, http::Server::Listen(address.host, address.port, LimitsOf(config), tls, std::move(answer)));
   dispatchers.Start();
   std::jthread stopper([&](const std::stop_token& done) {
     timespec pause{0, 100'000'000};
@@ -231,7 +237,7 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
                     http->port()));
   Log(LogLevel::kInfo, "server_started", {{"data_dir", data_dir}, {"port", std::to_string(http->port())}});
   http->Run();
-  dispatchers.Stop();  // it tells the API of runs that end
+  dispatchers.Stop();
   Log(LogLevel::kInfo, "server_stopped");
   return {};
 }
