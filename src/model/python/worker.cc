@@ -146,7 +146,11 @@ Result<> Worker::StartWith(const MlModel& model, int socket) {
     ZygoteRequest request{.interpreter = engine_.interpreter,
                           .network = engine_.network,
                           .seconds = static_cast<double>(engine_.load_seconds)};
-    for (const auto& [flavor, settings] : model.flavors) request.libraries.push_back(flavor);
+    for (const auto& [flavor, settings] : model.flavors) {
+      request.libraries.push_back(flavor);
+      if (auto found = settings.find("serialization_format"); found != settings.end())
+        request.libraries.push_back(found->second);  // "skops" is a library too
+    }
     if (auto forked = engine_.zygotes->Fork(request, files)) {
       process_ = std::move(*forked);
       return {};

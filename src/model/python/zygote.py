@@ -27,7 +27,8 @@ LONGEST_REQUEST = 1 << 16
 # What models of these libraries import when they are loaded; others are not imported here on anyone's word.
 LIBRARIES = {
     "sklearn": ["sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "sklearn.compose",
-                "sklearn.preprocessing", "sklearn.impute", "skops.io", "mlflow.sklearn"],
+                "sklearn.preprocessing", "sklearn.impute", "mlflow.sklearn"],
+    "skops": ["skops.io"],
     "lightgbm": ["lightgbm", "mlflow.lightgbm"],
     "xgboost": ["xgboost", "mlflow.xgboost"],
     "catboost": ["catboost", "mlflow.catboost"],
@@ -69,6 +70,16 @@ def import_all(names: list) -> None:
         raise Unfit("a library started a thread when it was imported")
 
 
+def look_up_packages() -> None:
+    """mlflow compares what a model requires with what is installed, and looks through all packages for it, once."""
+    try:
+        from mlflow.utils import requirements_utils
+
+        requirements_utils._init_packages_to_modules_map()
+    except Exception:
+        pass  # another version of mlflow: each worker looks by itself
+
+
 class Zygote:
     def __init__(self, folder: str, has_network: bool):
         self.folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -93,6 +104,7 @@ class Zygote:
             import pyarrow  # noqa: F401
 
             import_all([])
+            look_up_packages()
         except BaseException as error:
             self.unfit = f"{type(error).__name__}: {error}"
         gc.collect()
