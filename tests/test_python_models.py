@@ -281,7 +281,7 @@ def test_garbage_in_the_place_of_an_answer(lake, rows, text):
         os.write(3, text)
         time.sleep(1000)
 
-    assert "no answer" in (message := failure(lake, writes, batch_seconds=20)) or "do not fit" in message
+    assert "not an answer" in (message := failure(lake, writes, batch_seconds=20)) or "do not fit" in message
 
 
 def test_no_secrets_and_no_network(lake, rows):

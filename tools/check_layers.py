@@ -14,6 +14,7 @@ import selection
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = tomllib.loads((ROOT / "tools/layers.toml").read_text())
+INSIDE = LAYERS.pop("inside")
 WIDTH = 120
 BANNED = re.compile(r"system_clock::now|\bgetenv\(|sleep_for|\busleep\(")
 ALLOWED = {
@@ -44,9 +45,24 @@ def problems() -> list[str]:
             to = include.split("/")[0]
             if to != layer and to not in LAYERS[layer]:
                 found.append(f"{name}: includes {include}, but {layer} may not depend on {to} (tools/layers.toml)")
+            if to == layer and layer in INSIDE:
+                found += inner_problems(name, include, INSIDE[layer])
         if layer != "base" and name not in ALLOWED and BANNED.search(text):
             found.append(f"{name}: uses {BANNED.search(text).group()}, which only base/ may")
     return found + too_wide() + selection.problems()
+
+
+def inner_problems(name: str, include: str, allowed: dict[str, list[str]]) -> list[str]:
+    """Of an include within one folder, by its sub-folders."""
+    here, there = (path.split("/")[1:-1] for path in (name.removeprefix("src/"), include))
+    for folders in (here, there):
+        if folders and folders[0] not in allowed:
+            return [f"{name}: the sub-folder {folders[0]} is not in tools/layers.toml"]
+    if not here or here == there:
+        return []
+    if there and there[0] in allowed[here[0]]:
+        return []
+    return [f"{name}: includes {include}, but {here[0]} may not depend on it (tools/layers.toml)"]
 
 
 def too_wide() -> list[str]:

@@ -13,7 +13,7 @@
 #include "cli/environment.h"
 #include "cli/model_files.h"
 #include "cli/terminal.h"
-#include "model/mlmodel.h"
+#include "model/mlflow/mlmodel.h"
 #include "model/model.h"
 #include "model/proof.h"
 

@@ -16,7 +16,7 @@
 #include "cli/model_inspect.h"
 #include "cli/terminal.h"
 #include "model/forest/vectors.h"
-#include "model/mlmodel.h"
+#include "model/mlflow/mlmodel.h"
 #include "model/model.h"
 #include "model/proof.h"
 
@@ -39,9 +39,9 @@ Result<> CheckEngine(const Context& context, const Arguments& args) {
   ASSIGN(auto folder, FindModel(context, args.model));
   ASSIGN(auto engine, model::ProveModel(folder.folder, EngineOf(context)));
   if (context.json)
-    std::cout << json::serialize(json::object{{"engine", engine.engine}, {"why", engine.why}}) << "\n";
+    std::cout << json::serialize(json::object{{"engine", ToString(engine.engine)}, {"why", engine.why}}) << "\n";
   else
-    fmt::print("scored by the {} engine: {}\n", engine.engine, engine.why);
+    fmt::print("scored by the {} engine: {}\n", ToString(engine.engine), engine.why);
   return {};
 }
 

@@ -71,12 +71,13 @@ void AddModels(Command& app, Context& context) {
         std::cout << json::serialize(json::object{{"name", version.name},
                                                   {"version", version.version},
                                                   {"digest", version.digest},
-                                                  {"engine", engine.engine},
+                                                  {"engine", args->no_check ? "" : ToString(engine.engine)},
                                                   {"why", engine.why}})
                   << "\n";
       else
         fmt::print("{} version {} (sha256 {})\n", version.name, version.version, version.digest.substr(0, 12));
-      if (!context.json && !args->no_check) fmt::print("scored by the {} engine: {}\n", engine.engine, engine.why);
+      if (!context.json && !args->no_check)
+        fmt::print("scored by the {} engine: {}\n", ToString(engine.engine), engine.why);
       return {};
     };
   });

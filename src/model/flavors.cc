@@ -1,17 +1,21 @@
-#include <arrow/type.h>
-
 #include "base/file.h"
 #include "base/format.h"
 #include "model/exported/exported_model.h"
 #include "model/lightgbm/lightgbm_model.h"
-#include "model/mlmodel.h"
+#include "model/mlflow/mlmodel.h"
 #include "model/model.h"
-#include "model/proof.h"
+#include "model/proof/prove.h"
 #include "model/python/python_model.h"
 #include "model/xgboost/xgboost_model.h"
 
 namespace slipway::model {
 namespace {
+
+Result<std::unique_ptr<Model>> LightGbm(const MlModel& mlmodel, const PythonEngine& python) {
+  return IsPickledLightGbm(mlmodel) ? LoadExported(mlmodel, python) : LoadLightGbm(mlmodel);
+}
+
+Result<std::unique_ptr<Model>> Xgboost(const MlModel& mlmodel, const PythonEngine&) { return LoadXgboost(mlmodel); }
 
 /// One line for each flavor that has a native engine; the first that a model names is taken.
 struct Flavor {
@@ -19,8 +23,8 @@ struct Flavor {
   Result<std::unique_ptr<Model>> (*load)(const MlModel&, const PythonEngine&);
 };
 constexpr Flavor kFlavors[] = {
-    {"lightgbm", LoadLightGbm},
-    {"xgboost", LoadXgboost},
+    {"lightgbm", LightGbm},
+    {"xgboost", Xgboost},
     {"sklearn", LoadExported},
     {"catboost", LoadExported},
 };
@@ -37,23 +41,6 @@ Result<std::unique_ptr<Model>> ByPython(const MlModel& mlmodel, const PythonEngi
 
 }  // namespace
 
-Result<std::shared_ptr<arrow::RecordBatch>> Model::ExampleRows() const {
-  return Fail(ErrorKind::kUnsupported, "this engine does not read input examples");
-}
-
-bool Feeds(const arrow::DataType& column, const std::string& type) {
-  using arrow::Type;
-  auto id = column.id();
-  if (type == "string") return id == Type::STRING;
-  if (type == "boolean") return id == Type::BOOL;
-  if (type == "integer") return id == Type::INT8 || id == Type::INT16 || id == Type::INT32;
-  if (type == "long") return Feeds(column, "integer") || id == Type::INT64;
-  if (type == "float") return id == Type::INT8 || id == Type::INT16 || id == Type::FLOAT;
-  if (type == "double") return Feeds(column, "integer") || id == Type::FLOAT || id == Type::DOUBLE;
-  if (type == "datetime") return id == Type::TIMESTAMP || id == Type::DATE32;
-  return type == "binary" && id == Type::BINARY;
-}
-
 Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, const PythonEngine& python) {
   return LoadModel(folder, python, Extras());
 }
@@ -66,7 +53,7 @@ Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, co
   std::string why, names, digest;
   if (!python.cache.empty()) {
     ASSIGN(digest, HashFolder(folder));
-    if (auto record = FindRecord(python, digest); record && record->engine == "python")
+    if (auto record = FindRecord(python, digest); record && record->engine == Engine::kPython)
       return ByPython(mlmodel, python, record->why);
   }
   for (const auto& flavor : kFlavors) {
@@ -76,7 +63,7 @@ Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, co
     why = model ? "" : model.error().message;
     if (model && python.check_first && !digest.empty() && !python.interpreter.empty()) {
       ASSIGN(auto record, ProveOnce(**model, mlmodel, python, digest));
-      if (record.engine == "python") why = record.why;
+      if (record.engine == Engine::kPython) why = record.why;
     }
     if (why.empty()) return model;
     break;

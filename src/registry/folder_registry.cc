@@ -38,7 +38,8 @@ std::vector<int> Versions(const fs::path& folder) {
 Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs::path& folder,
                                               const Clock& clock) const {
   if (!IsName(name))
-    return Fail(ErrorKind::kInvalid, "'{}' is no model name: letters, digits, '.', '-' and '_', at most 128", name);
+    return Fail(ErrorKind::kInvalid, "'{}' is not a model name: use letters, digits, '.', '-' and '_', at most 128",
+                name);
   if (!fs::exists(folder / "MLmodel"))
     return Fail(ErrorKind::kInvalid, "{} has no MLmodel file: give the folder that mlflow's save_model wrote",
                 folder.string());
@@ -72,7 +73,8 @@ Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs:
 }
 
 Result<> FolderRegistry::SetAlias(const std::string& name, const std::string& alias, const std::string& version) const {
-  if (!IsName(alias)) return Fail(ErrorKind::kInvalid, "'{}' is no alias: letters, digits, '.', '-' and '_'", alias);
+  if (!IsName(alias))
+    return Fail(ErrorKind::kInvalid, "'{}' is not an alias: use letters, digits, '.', '-' and '_'", alias);
   TRY(Load(name, version));
   TRY(CreateFolders(root_ / name / "aliases"));
   return WriteFileAtomically(root_ / name / "aliases" / alias, version);

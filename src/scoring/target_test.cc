@@ -35,6 +35,7 @@ class Predicts final : public model::Model {
   Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t) const override {
     return Fail(ErrorKind::kUnsupported, "none");
   }
+  model::EngineChoice engine() const override { return {}; }
   std::vector<model::Fact> facts() const override { return {}; }
   Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch&) const override {
     return Fail(ErrorKind::kUnsupported, "none");

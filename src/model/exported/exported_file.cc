@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/json.h"
+#include "model/mlflow/column_type.h"
 
 namespace slipway::model {
 namespace {
@@ -51,18 +52,20 @@ Result<std::shared_ptr<arrow::Array>> LabelsOf(const JsonObject& labels) {
   ASSIGN(auto type, labels.String("type"));
   ASSIGN(const auto* values, labels.Array("values"));
   auto integer = [](const json::value& value) { return value.is_int64() ? value.get_int64() : int64_t{0}; };
-  if (type == "long") return Build<arrow::Int64Builder>(*values, integer);
-  if (type == "integer")
-    return Build<arrow::Int32Builder>(*values, [&](const auto& value) { return static_cast<int32_t>(integer(value)); });
-  if (type == "double") return Build<arrow::DoubleBuilder>(*values, NumberOf);
-  if (type == "float")
-    return Build<arrow::FloatBuilder>(*values, [](const auto& value) { return static_cast<float>(NumberOf(value)); });
-  if (type == "boolean")
-    return Build<arrow::BooleanBuilder>(*values, [](const auto& value) { return value.is_bool() && value.get_bool(); });
-  if (type == "string")
-    return Build<arrow::StringBuilder>(
-        *values, [](const auto& value) { return value.is_string() ? std::string(value.get_string()) : ""; });
-  return Fail(ErrorKind::kCorrupt, "labels of type {}", type);
+  switch (ColumnTypeOf(type)) {
+    case ColumnType::kLong: return Build<arrow::Int64Builder>(*values, integer);
+    case ColumnType::kInteger:
+      return Build<arrow::Int32Builder>(*values, [&](const auto& one) { return static_cast<int32_t>(integer(one)); });
+    case ColumnType::kDouble: return Build<arrow::DoubleBuilder>(*values, NumberOf);
+    case ColumnType::kFloat:
+      return Build<arrow::FloatBuilder>(*values, [](const auto& one) { return static_cast<float>(NumberOf(one)); });
+    case ColumnType::kBoolean:
+      return Build<arrow::BooleanBuilder>(*values, [](const auto& one) { return one.is_bool() && one.get_bool(); });
+    case ColumnType::kString:
+      return Build<arrow::StringBuilder>(
+          *values, [](const auto& one) { return one.is_string() ? std::string(one.get_string()) : ""; });
+    default: return Fail(ErrorKind::kCorrupt, "labels of type {}", type);
+  }
 }
 
 template <typename T, size_t kCount>
@@ -136,7 +139,7 @@ Result<DerivedColumn> ReadColumn(const json::value& value) {
   ASSIGN(const auto* steps, object.Array("steps"));
   for (const auto& item : *steps) {
     if (!item.is_array() || item.get_array().size() != 2 || !item.get_array()[0].is_string())
-      return Fail(ErrorKind::kCorrupt, "a step that is no operation and operand");
+      return Fail(ErrorKind::kCorrupt, "a step that is not an operation and its operand");
     ASSIGN(auto operation, NameOf(kOperations, std::string(item.get_array()[0].get_string())));
     column.steps.push_back({operation, NumberOf(item.get_array()[1])});
   }
@@ -166,12 +169,12 @@ Result<std::vector<std::vector<uint32_t>>> SetsOf(const JsonObject& about) {
   if (about.Find("category_sets") == nullptr) return sets;
   ASSIGN(const auto* array, about.Array("category_sets"));
   for (const auto& item : *array) {
-    if (!item.is_array()) return Fail(ErrorKind::kCorrupt, "a set of categories that is no list");
+    if (!item.is_array()) return Fail(ErrorKind::kCorrupt, "a set of categories that is not a list");
     auto& set = sets.emplace_back();
     for (const auto& category : item.get_array()) {
       auto value = NumberOf(category);
       if (!(value >= 0 && value <= std::numeric_limits<int32_t>::max()))
-        return Fail(ErrorKind::kCorrupt, "a category that is no number");
+        return Fail(ErrorKind::kCorrupt, "a category that is not a number");
       set.push_back(static_cast<uint32_t>(value));
     }
   }
@@ -203,7 +206,7 @@ Result<LinearSpec> ReadLinear(const JsonObject& about, const ExportedFile& file)
   ASSIGN(linear.single, about.Bool("single"));
   ASSIGN(const auto* weights, about.Array("weights"));
   for (const auto& item : *weights) {
-    if (!item.is_array()) return Fail(ErrorKind::kCorrupt, "weights that are no list");
+    if (!item.is_array()) return Fail(ErrorKind::kCorrupt, "weights that are not a list");
     auto& of_output = linear.weights.emplace_back();
     for (const auto& weight : item.get_array()) of_output.push_back(NumberOf(weight));
     if (of_output.size() != file.columns.size())
@@ -235,7 +238,7 @@ Result<> ReadTrees(const arrow::RecordBatch& nodes, Ensemble& ensemble) {
   ASSIGN(auto cover, Column<arrow::DoubleArray>(nodes, "cover"));
   auto values = std::dynamic_pointer_cast<arrow::DoubleArray>(value->values());
   auto width = value->value_length();
-  if (values == nullptr || width < 1) return Fail(ErrorKind::kCorrupt, "its leaves are no numbers");
+  if (values == nullptr || width < 1) return Fail(ErrorKind::kCorrupt, "its leaves are not numbers");
   for (int64_t first = 0, end = 0; first < nodes.num_rows(); first = end) {
     while (end < nodes.num_rows() && tree_of->Value(end) == tree_of->Value(first)) ++end;
     Tree tree;

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "model/answers.h"
 #include "model/forest/ensemble.h"
 #include "model/linear/linear_model.h"
+#include "model/predictions/answers.h"
 
 namespace slipway::model {
 

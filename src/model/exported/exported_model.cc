@@ -2,8 +2,6 @@
 
 #include <arrow/type.h>
 
-#include <limits>
-
 #include "base/arrow.h"
 #include "base/file.h"
 #include "base/format.h"
@@ -13,23 +11,13 @@
 #include "model/lightgbm/lightgbm_model.h"
 #include "model/linear/linear_model.h"
 #include "model/preprocessing/fold.h"
-#include "model/proof.h"
+#include "model/proof/prove.h"
+#include "model/python/exporter.h"
 #include "model/python/python_model.h"
-#include "model/python/worker.h"
 #include "model/xgboost/xgboost_model.h"
-
-extern const char slipway_python_export[], slipway_python_export_end[];
-extern const char slipway_python_preprocessing[], slipway_python_preprocessing_end[];
-extern const char slipway_python_linear[], slipway_python_linear_end[];
 
 namespace slipway::model {
 namespace {
-
-PythonProgram Exporter() {
-  return {{slipway_python_export, slipway_python_export_end},
-          {{"slipway_preprocessing", {slipway_python_preprocessing, slipway_python_preprocessing_end}},
-           {"slipway_linear", {slipway_python_linear, slipway_python_linear_end}}}};
-}
 
 struct Exported {
   std::filesystem::path file;
@@ -59,12 +47,12 @@ Result<Inputs> InputsOf(const MlModel& mlmodel, const ExportedFile& file) {
   for (size_t f = 0; f < file.inputs.size(); ++f) {
     const auto& [categories, refuses_missing, refuses_unknown, refuses_infinity] = file.inputs[f];
     inputs.accepts[f] = {!refuses_missing, !refuses_unknown};
-    if (refuses_infinity) inputs.accepts[f].most = -(inputs.accepts[f].least = std::numeric_limits<double>::lowest());
+    if (refuses_infinity) inputs.accepts[f].OnlyFinite();
     if (!categories) continue;
     auto& codes = inputs.codes[f].emplace();
     for (const auto& category : *categories) {
       if (!codes.Add(category, static_cast<double>(codes.size())))
-        return Fail(ErrorKind::kCorrupt, "the category '{}' stands there twice", category);
+        return Fail(ErrorKind::kCorrupt, "the category '{}' is listed twice", category);
     }
     codes.other = static_cast<double>(codes.size());
   }
@@ -103,7 +91,7 @@ Result<std::unique_ptr<Model>> ModelOf(const std::filesystem::path& path, const 
   } else {
     for (auto& accepts : inputs.accepts) {
       accepts.missing = !file.refuses_nan;
-      if (file.refuses_infinity) accepts.most = -(accepts.least = std::numeric_limits<double>::lowest());
+      if (file.refuses_infinity) accepts.OnlyFinite();
     }
   }
   parts.inputs = std::move(inputs);
@@ -120,16 +108,6 @@ Result<std::unique_ptr<Model>> ModelOf(const std::filesystem::path& path, const 
 
 }  // namespace
 
-std::string ExporterVersion() {
-  static const std::string version = [] {
-    auto program = Exporter();
-    auto all = program.main;
-    for (const auto& [name, text] : program.modules) all += text;
-    return Sha256(all).substr(0, 8);
-  }();
-  return version;
-}
-
 Result<std::unique_ptr<Model>> LoadExported(const MlModel& mlmodel, const PythonEngine& python) {
   if (python.interpreter.empty() || python.cache.empty())
     return Fail(ErrorKind::kUnsupported, "it can only be read through Python, where it is scored");
@@ -137,7 +115,7 @@ Result<std::unique_ptr<Model>> LoadExported(const MlModel& mlmodel, const Python
   auto known = FindRecord(python, digest);
   // What Python refuses, it refuses again: such a model is not exported anew for each run.
   auto refuse = [&](const std::string& why) -> Result<std::unique_ptr<Model>> {
-    TRY(KeepRecord(python, digest, {"python", why}));
+    TRY(KeepRecord(python, digest, {Engine::kPython, Evidence::kNotCompared, why}));
     return Fail(ErrorKind::kUnsupported, why);
   };
   auto exported = Export(mlmodel, python, digest);
@@ -150,7 +128,7 @@ Result<std::unique_ptr<Model>> LoadExported(const MlModel& mlmodel, const Python
   if (!record)
     return Fail(ErrorKind::kUnsupported, "it could not be compared with mlflow.pyfunc: {}", record.error().message);
   TRY(KeepRecord(python, digest, *record));
-  if (record->engine == "python") return Fail(ErrorKind::kUnsupported, record->why);
+  if (record->engine == Engine::kPython) return Fail(ErrorKind::kUnsupported, record->why);
   return model;
 }
 

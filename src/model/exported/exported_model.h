@@ -1,10 +1,10 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
-#include "model/mlmodel.h"
-#include "model/model.h"
+#include "model/interface/model.h"
+#include "model/mlflow/mlmodel.h"
+#include "model/python/python_engine.h"
 
 namespace slipway::model {
 
@@ -14,8 +14,5 @@ namespace slipway::model {
 /// given what `mlflow.pyfunc` gives on rows around all that it decides by. kUnsupported: no interpreter, a model or
 /// step that cannot be exported, or other answers than pyfunc's.
 Result<std::unique_ptr<Model>> LoadExported(const MlModel& mlmodel, const PythonEngine& python);
-
-/// What tells files and records of one exporter from those of another.
-std::string ExporterVersion();
 
 }  // namespace slipway::model

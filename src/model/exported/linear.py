@@ -4,12 +4,48 @@ import warnings
 
 import numpy as np
 
-REGRESSORS = {"LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "Lars", "LarsCV", "ElasticNet", "ElasticNetCV",
-              "MultiTaskLasso", "MultiTaskLassoCV", "MultiTaskElasticNet", "MultiTaskElasticNetCV", "BayesianRidge", "ARDRegression", "HuberRegressor",
-              "TheilSenRegressor", "SGDRegressor", "QuantileRegressor", "OrthogonalMatchingPursuit", "OrthogonalMatchingPursuitCV", "PassiveAggressiveRegressor",
-              "LinearSVR", "PoissonRegressor", "GammaRegressor", "TweedieRegressor"}
-CLASSIFIERS = {"LogisticRegression", "LogisticRegressionCV", "SGDClassifier", "LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron",
-               "PassiveAggressiveClassifier", "LinearDiscriminantAnalysis"}
+REGRESSORS = {
+    "LinearRegression",
+    "Ridge",
+    "RidgeCV",
+    "Lasso",
+    "LassoCV",
+    "LassoLars",
+    "LassoLarsCV",
+    "LassoLarsIC",
+    "Lars",
+    "LarsCV",
+    "ElasticNet",
+    "ElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "BayesianRidge",
+    "ARDRegression",
+    "HuberRegressor",
+    "TheilSenRegressor",
+    "SGDRegressor",
+    "QuantileRegressor",
+    "OrthogonalMatchingPursuit",
+    "OrthogonalMatchingPursuitCV",
+    "PassiveAggressiveRegressor",
+    "LinearSVR",
+    "PoissonRegressor",
+    "GammaRegressor",
+    "TweedieRegressor",
+}
+CLASSIFIERS = {
+    "LogisticRegression",
+    "LogisticRegressionCV",
+    "SGDClassifier",
+    "LinearSVC",
+    "RidgeClassifier",
+    "RidgeClassifierCV",
+    "Perceptron",
+    "PassiveAggressiveClassifier",
+    "LinearDiscriminantAnalysis",
+}
 
 
 def softmax(sums: np.ndarray) -> np.ndarray:
@@ -38,9 +74,11 @@ def link_of(model, dtype="float64") -> str:
         sums, wanted = model.decision_function(sample).reshape(64, -1), model.predict_proba(sample)
         functions = {"sigmoid": both} if sums.shape[1] == 1 else {"softmax": softmax, "normalized": normalized}
         for name, function in functions.items():
-            if np.allclose(function(sums.astype("float64")), wanted, rtol=1e-5 if wanted.dtype == np.float32 else 1e-9, atol=1e-30):
+            if np.allclose(
+                function(sums.astype("float64")), wanted, rtol=1e-5 if wanted.dtype == np.float32 else 1e-9, atol=1e-30
+            ):
                 return name
-    raise NotImplementedError("probabilities that are no logistic function of its raw scores")
+    raise NotImplementedError("probabilities that are not a logistic function of its raw scores")
 
 
 def gives_probabilities(model) -> bool:
@@ -60,8 +98,17 @@ def of_linear(model, columns: list, predict_fn: str) -> dict:
         raise NotImplementedError("coefficients of other columns than it is given")
     outputs = weights.shape[0]
     single = weights.dtype == np.float32 and all(column.dtype == np.float32 for column in columns)
-    about = {"outputs": outputs, "weights": [[float(w) for w in row] for row in weights], "single": single, "link": "identity", "pick": "values", "shares": False,
-             "base": [float(b) for b in np.broadcast_to(np.asarray(model.intercept_, weights.dtype), (outputs,))], "refuses_nan": True, "refuses_infinity": True}
+    about = {
+        "outputs": outputs,
+        "weights": [[float(w) for w in row] for row in weights],
+        "single": single,
+        "link": "identity",
+        "pick": "values",
+        "shares": False,
+        "base": [float(b) for b in np.broadcast_to(np.asarray(model.intercept_, weights.dtype), (outputs,))],
+        "refuses_nan": True,
+        "refuses_infinity": True,
+    }
     if name in REGRESSORS:
         if hasattr(model, "_base_loss"):
             link = type(model._base_loss.link).__name__
@@ -74,5 +121,7 @@ def of_linear(model, columns: list, predict_fn: str) -> dict:
     elif predict_fn != "predict":
         raise NotImplementedError(f"{name} has no {predict_fn}")
     if predict_fn == "predict":
-        about |= {"pick": "at_least", "at_least": 5e-324} if outputs == 1 else {"pick": "argmax"}  # the second label: above zero
+        about |= (
+            {"pick": "at_least", "at_least": 5e-324} if outputs == 1 else {"pick": "argmax"}
+        )  # the second label: above zero
     return about

@@ -1,7 +1,10 @@
-"""What the steps of a scikit-learn pipeline do before its last: each column that they give, as a function of one column of the rows.
+"""What the steps of a scikit-learn pipeline do before its last.
 
-A number goes through elementary operations, in the precision that scikit-learn has there; a category has a value. What is no such function
-(components, polynomials, norms of rows) raises NotImplementedError. The reader is preprocessing/derived_column.h.
+Each column that they give is described as a function of one column of the rows.
+
+A number goes through elementary operations, in the precision that scikit-learn has there; a category has a value.
+What is not such a function (components, polynomials, norms of rows) raises NotImplementedError. The reader is
+preprocessing/derived_column.h.
 """
 
 import copy
@@ -17,16 +20,26 @@ def evaluate(steps: list, values: np.ndarray) -> np.ndarray:
     """The steps over doubles."""
     for operation, operand in steps:
         match operation:
-            case "fill": values = np.where(np.isnan(values), operand, values)
-            case "is_missing": values = np.isnan(values).astype("float64")
-            case "subtract": values = values - operand
-            case "divide": values = values / operand
-            case "multiply": values = values * operand
-            case "add": values = values + operand
-            case "at_least": values = np.maximum(values, operand)
-            case "at_most": values = np.minimum(values, operand)
-            case "above": values = (values > operand).astype("float64")
-            case "round": values = values.astype("float32").astype("float64")
+            case "fill":
+                values = np.where(np.isnan(values), operand, values)
+            case "is_missing":
+                values = np.isnan(values).astype("float64")
+            case "subtract":
+                values = values - operand
+            case "divide":
+                values = values / operand
+            case "multiply":
+                values = values * operand
+            case "add":
+                values = values + operand
+            case "at_least":
+                values = np.maximum(values, operand)
+            case "at_most":
+                values = np.minimum(values, operand)
+            case "above":
+                values = (values > operand).astype("float64")
+            case "round":
+                values = values.astype("float32").astype("float64")
     return values
 
 
@@ -45,7 +58,13 @@ class Column:
 
     def gives_nan(self, key: str) -> bool:
         """Whether a null, or a category that was never seen, is NaN here."""
-        value = self.values[key] if self.values is not None else float(evaluate(self.steps, np.array([np.nan]))[0]) if key == MISSING else 0.0
+        value = (
+            self.values[key]
+            if self.values is not None
+            else float(evaluate(self.steps, np.array([np.nan]))[0])
+            if key == MISSING
+            else 0.0
+        )
         return bool(np.isnan(value))
 
     def then(self, *steps: tuple) -> None:
@@ -65,14 +84,31 @@ class Input:
 
     def described(self) -> dict:
         def text(category) -> str:
-            return category if isinstance(category, str) else str(category).lower() if isinstance(category, bool) else str(int(category))
+            return (
+                category
+                if isinstance(category, str)
+                else str(category).lower()
+                if isinstance(category, bool)
+                else str(int(category))
+            )
 
         categories = [] if self.categories is None and self.kind == "string" else self.categories
-        return {"categories": None if categories is None else [text(c) for c in categories], "refuses_missing": self.refuses_missing,
-                "refuses_unknown": self.refuses_unknown, "refuses_infinity": self.refuses_infinity}
+        return {
+            "categories": None if categories is None else [text(c) for c in categories],
+            "refuses_missing": self.refuses_missing,
+            "refuses_unknown": self.refuses_unknown,
+            "refuses_infinity": self.refuses_infinity,
+        }
 
 
-DTYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32", "boolean": "bool", "string": "object"}
+DTYPES = {
+    "double": "float64",
+    "float": "float32",
+    "long": "int64",
+    "integer": "int32",
+    "boolean": "bool",
+    "string": "object",
+}
 
 
 class Preprocessing:
@@ -104,7 +140,10 @@ class Preprocessing:
         self.columns = self.applied(step, self.columns)
 
     def apply_histogram(self, model) -> None:
-        """What HistGradientBoosting does to its columns: those of categories come first, encoded; what it does not know is NaN."""
+        """What HistGradientBoosting does to its columns: those of categories come first, encoded.
+
+        What it does not know is NaN.
+        """
         inside = getattr(model, "_preprocessor", None)
         if inside is None:
             raise NotImplementedError("categories of HistGradientBoosting before scikit-learn 1.4")
@@ -143,7 +182,9 @@ class Preprocessing:
         if type(step).__name__ == "FeatureUnion":
             branches = [(transformer, range(len(columns))) for _, transformer in step.transformer_list]
         else:
-            branches = [(transformer, step._transformer_to_input_indices[name]) for name, transformer, _ in step.transformers_]
+            branches = [
+                (transformer, step._transformer_to_input_indices[name]) for name, transformer, _ in step.transformers_
+            ]
         together: list[Column] = []
         for transformer, indices in branches:
             if not (isinstance(transformer, str) and transformer == "drop") and len(indices):
@@ -155,7 +196,10 @@ class Preprocessing:
         return together
 
     def as_numbers(self, step, columns: list[Column]) -> np.dtype:
-        """What scikit-learn makes of the columns: floats if all fit, else doubles; never infinite, and NaN where the step takes it."""
+        """What scikit-learn makes of the columns: floats if all fit, else doubles.
+
+        They are never infinite, and NaN only where the step takes it.
+        """
         if any(column.is_text for column in columns):
             raise NotImplementedError(f"{type(step).__name__} over text")
         dtype = np.result_type(*[column.dtype for column in columns])
@@ -175,10 +219,15 @@ class Preprocessing:
         return dtype
 
     def scaled(self, step, operations: list, columns: list[Column]) -> list[Column]:
-        """`operations`: a name and a value for each column. Versions differ in whether values are rounded first: what this one does is tried."""
+        """`operations`: a name and a value for each column.
+
+        Versions differ in whether values are rounded first: what this one does is tried.
+        """
         dtype = self.as_numbers(step, columns)
         rng = np.random.default_rng(7)
-        sample = (rng.normal(size=(256, len(columns))) * 10.0 ** rng.integers(-3, 6, size=(256, len(columns)))).astype(dtype)
+        sample = (rng.normal(size=(256, len(columns))) * 10.0 ** rng.integers(-3, 6, size=(256, len(columns)))).astype(
+            dtype
+        )
         wanted = self.quietly(step, sample.copy(), dtype)
         for as_column in (False, True):
             plans = []
@@ -238,8 +287,10 @@ class Preprocessing:
         return answer.toarray() if hasattr(answer, "toarray") else np.asarray(answer)
 
     def encoded(self, step, columns: list[Column]) -> list[Column]:
-        """The encoder itself is asked for what it makes of each category, of one that it has not seen, and of a null."""
-        known = [[c for c in of if not (c is None or (isinstance(c, float) and np.isnan(c)))] for of in step.categories_]
+        """The encoder itself is asked what it makes of each category, of one that it has not seen, and of a null."""
+        known = [
+            [c for c in of if not (c is None or (isinstance(c, float) and np.isnan(c)))] for of in step.categories_
+        ]
         if not all(known):
             raise NotImplementedError("an encoder without categories")
 
@@ -273,7 +324,7 @@ class Preprocessing:
         return out
 
     def given(self, column: Column, categories: list) -> dict:
-        """What an encoder is given for each category of the rows' column, for one that it has not seen, and for a null."""
+        """What an encoder is given for each category of the column, for one that it has not seen, and for a null."""
         if column.values is not None:
             return dict(column.values)
         if any(operation != "fill" for operation, _ in column.steps):
@@ -296,9 +347,20 @@ class Preprocessing:
 
 
 SCALERS = {
-    "StandardScaler": lambda s: ([("subtract", s.mean_)] if s.with_mean else []) + ([("divide", s.scale_)] if s.with_std else []),
-    "MinMaxScaler": lambda s: [("multiply", s.scale_), ("add", s.min_), *([("at_least", s.feature_range[0]), ("at_most", s.feature_range[1])] if s.clip else [])],
-    "MaxAbsScaler": lambda s: [("divide", s.scale_), *([("at_least", -1.0), ("at_most", 1.0)] if getattr(s, "clip", False) else [])],
-    "RobustScaler": lambda s: ([("subtract", s.center_)] if s.with_centering else []) + ([("divide", s.scale_)] if s.with_scaling else []),
+    "StandardScaler": lambda s: (
+        ([("subtract", s.mean_)] if s.with_mean else []) + ([("divide", s.scale_)] if s.with_std else [])
+    ),
+    "MinMaxScaler": lambda s: [
+        ("multiply", s.scale_),
+        ("add", s.min_),
+        *([("at_least", s.feature_range[0]), ("at_most", s.feature_range[1])] if s.clip else []),
+    ],
+    "MaxAbsScaler": lambda s: [
+        ("divide", s.scale_),
+        *([("at_least", -1.0), ("at_most", 1.0)] if getattr(s, "clip", False) else []),
+    ],
+    "RobustScaler": lambda s: (
+        ([("subtract", s.center_)] if s.with_centering else []) + ([("divide", s.scale_)] if s.with_scaling else [])
+    ),
     "Binarizer": lambda s: [("above", s.threshold)],
 }

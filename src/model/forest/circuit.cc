@@ -112,7 +112,7 @@ Plane Circuit::Once(const Function& function, Make&& make) {
 /// Whether bits [from, from + bits) of a column's numbers, as a number, are above another.
 Plane Circuit::Greater(uint32_t column, uint32_t from, uint32_t bits, uint32_t than) {
   if (Low(~than, bits) == 0) return kZeros;
-  return Once({'>', column, from, bits, than}, [&] {
+  return Once({Function::kGreater, column, from, bits, than}, [&] {
     auto top = BitOf(column, from + bits - 1);
     auto rest = Greater(column, from, bits - 1, Low(than, bits - 1));
     return than >> (bits - 1) != 0 ? Mux(top, kZeros, rest, true) : Mux(top, rest, kOnes, true);
@@ -121,7 +121,7 @@ Plane Circuit::Greater(uint32_t column, uint32_t from, uint32_t bits, uint32_t t
 
 Plane Circuit::Equal(uint32_t column, uint32_t from, uint32_t bits, uint32_t to) {
   if (bits == 0) return kOnes;
-  return Once({'=', column, from, bits, to}, [&] {
+  return Once({Function::kEqual, column, from, bits, to}, [&] {
     auto top = BitOf(column, from + bits - 1);
     auto rest = Equal(column, from, bits - 1, Low(to, bits - 1));
     return to >> (bits - 1) != 0 ? Mux(top, kZeros, rest, true) : Mux(top, rest, kZeros, true);
@@ -137,7 +137,7 @@ Plane Circuit::Above(const Columns::Place& place) {
                Greater(place.column, 0, low, Low(threshold, low)), keep);
   };
   if (!keep_thresholds_) return make(false);
-  return Once({'t', place.column, 0, 0, threshold}, [&] { return make(true); });
+  return Once({Function::kAboveThreshold, place.column, 0, 0, threshold}, [&] { return make(true); });
 }
 
 /// table[number] of a column's lowest bits, by halves.
@@ -150,7 +150,7 @@ Plane Circuit::OfTable(uint32_t column, uint32_t bits, const uint8_t* table) {
   }
   uint32_t pattern = 0;
   for (uint32_t i = 0; i < 1u << bits; ++i) pattern |= uint32_t{table[i]} << i;
-  return Once({'f', column, bits, 0, pattern}, [&] {
+  return Once({Function::kTable, column, 0, bits, pattern}, [&] {
     auto zero = OfTable(column, bits - 1, table), one = OfTable(column, bits - 1, half);
     return Mux(BitOf(column, bits - 1), zero, one, true);
   });

@@ -3,11 +3,11 @@
 #include <boost/container_hash/hash.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <span>
-#include <tuple>
 #include <vector>
 
 #include "model/forest/columns.h"
@@ -59,8 +59,21 @@ class Circuit {
   };
 
   class Order;
-  using Function =
-      std::tuple<char, uint32_t, uint32_t, uint32_t, uint32_t>;  ///< kind, column, bits, how many, of what number
+  /// A function of a column's bits, by which its plane is found again.
+  struct Function {
+    enum Kind : uint8_t { kGreater, kEqual, kAboveThreshold, kTable } kind = kGreater;
+    uint32_t column = 0;
+    uint32_t from = 0, bits = 0;  ///< which of the column's bits are looked at: none stands for all
+    uint32_t number = 0;          ///< what they are compared with; of a table its values, bit by bit
+    auto operator<=>(const Function&) const = default;
+    friend size_t hash_value(const Function& function) {
+      size_t seed = 0;
+      boost::hash_combine(seed, static_cast<uint32_t>(function.kind));
+      for (auto part : {function.column, function.from, function.bits, function.number})
+        boost::hash_combine(seed, part);
+      return seed;
+    }
+  };
   template <typename Make>
   Plane Once(const Function& function, Make&& make);
   Plane Mux(Plane select, Plane zero, Plane one, bool keep);

@@ -35,12 +35,12 @@ void Columns::WriteOne(uint32_t index, const uint32_t* ranks, size_t rows, uint1
     for (size_t row = 0; row < rows; ++row) out[row * stride] = static_cast<uint16_t>(ranks[row]);
     return;
   }
-  const auto most = Most(index);
-  auto number = [&](uint32_t rank) { return std::min(rank - std::min(rank, column.first), most); };
+  const auto last = Most(index);
+  auto number = [&](uint32_t rank) { return std::min(rank - std::min(rank, column.first), last); };
   auto of_missing = [&](Missing missing) {
-    return missing == Missing::kLeft ? 0 : missing == Missing::kRight ? most : number(ranks_.OfZero(column.feature));
+    return missing == Missing::kLeft ? 0 : missing == Missing::kRight ? last : number(ranks_.OfZero(column.feature));
   };
-  const RankCodes codes{column.first, most, of_missing(column.nan), of_missing(column.zero)};
+  const RankCodes codes{column.first, last, of_missing(column.nan), of_missing(column.zero)};
   if (stride == 1) return NarrowRanks(ranks, rows, codes, out);
   for (size_t row = 0; row < rows; ++row)
     out[row * stride] = static_cast<uint16_t>((ranks[row] & Ranks::kNaN) != 0    ? codes.nan

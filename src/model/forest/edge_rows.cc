@@ -12,6 +12,7 @@
 #include <random>
 
 #include "base/arrow.h"
+#include "model/mlflow/column_type.h"
 
 namespace slipway::model {
 namespace {
@@ -30,7 +31,7 @@ std::vector<double> Around(const std::vector<double>& thresholds, const Accepts&
       values.push_back(near);
   }
   std::erase_if(values, [&](double value) {  // some libraries refuse what others take
-    return std::fabs(value) >= kLargestFloat || value < accepts.least || value > accepts.most;
+    return std::fabs(value) >= kLargestFloat || value < accepts.smallest || value > accepts.largest;
   });
   if (accepts.missing) values.push_back(std::numeric_limits<double>::quiet_NaN());
   return values;
@@ -51,13 +52,15 @@ T Whole(double value) {
 }
 
 Result<std::shared_ptr<arrow::Array>> ColumnOf(const std::string& type, const std::vector<double>& values) {
-  if (type == "double") return Build<arrow::DoubleBuilder>(values, [](double value) { return value; });
-  if (type == "float")
-    return Build<arrow::FloatBuilder>(values, [](double value) { return static_cast<float>(value); });
-  if (type == "long") return Build<arrow::Int64Builder>(values, Whole<int64_t>);
-  if (type == "integer") return Build<arrow::Int32Builder>(values, Whole<int32_t>);
-  if (type == "boolean") return Build<arrow::BooleanBuilder>(values, [](double value) { return value > 0; });
-  return Fail(ErrorKind::kUnsupported, "no rows can be made for a feature of type " + type);
+  switch (ColumnTypeOf(type)) {
+    case ColumnType::kDouble: return Build<arrow::DoubleBuilder>(values, [](double value) { return value; });
+    case ColumnType::kFloat:
+      return Build<arrow::FloatBuilder>(values, [](double value) { return static_cast<float>(value); });
+    case ColumnType::kLong: return Build<arrow::Int64Builder>(values, Whole<int64_t>);
+    case ColumnType::kInteger: return Build<arrow::Int32Builder>(values, Whole<int32_t>);
+    case ColumnType::kBoolean: return Build<arrow::BooleanBuilder>(values, [](double value) { return value > 0; });
+    default: return Fail(ErrorKind::kUnsupported, "no rows can be made for a feature of type " + type);
+  }
 }
 
 Result<std::shared_ptr<arrow::Array>> TextOf(const Codes& codes, const Accepts& accepts, int64_t rows,
@@ -115,7 +118,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> EdgeRowsOf(const Inputs& inputs,
                     values[f].begin() + static_cast<std::ptrdiff_t>(std::min(values[f].size(), rows - column.size())));
     }
     std::shared_ptr<arrow::Array> array;
-    if (input.type == "string" && inputs.codes[f]) {
+    if (ColumnTypeOf(input.type) == ColumnType::kString && inputs.codes[f]) {
       ASSIGN(array, TextOf(*inputs.codes[f], inputs.accepts[f], static_cast<int64_t>(rows), random));
     } else {
       ASSIGN(array, ColumnOf(input.type, column));

@@ -65,7 +65,7 @@ Result<> CheckTree(const Ensemble& ensemble, const Tree& tree, std::vector<Kind>
   if (!tree.covers.empty() && tree.covers.size() != leaves)
     return Fail(ErrorKind::kCorrupt, "has {} covers for {} leaves", tree.covers.size(), leaves);
   if (std::ranges::any_of(tree.covers, [](double cover) { return !(cover >= 0) || std::isinf(cover); }))
-    return Fail(ErrorKind::kCorrupt, "has a leaf whose cover is below 0 or no number");
+    return Fail(ErrorKind::kCorrupt, "has a leaf whose cover is negative or not a number");
   for (const auto& leaf : tree.linear)
     if (leaf.features.size() != leaf.coefficients.size() ||
         std::ranges::any_of(leaf.features, [&](uint32_t feature) { return feature >= ensemble.features; }))

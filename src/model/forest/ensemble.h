@@ -53,7 +53,7 @@ struct Ensemble {
   Precision input = Precision::kDouble;  ///< kFloat: values are rounded to float32 before anything is compared
   Precision sum = Precision::kDouble;
   double zero_band = 0;       ///< values at most this far from zero are zero
-  double least_category = 0;  ///< values below it are no category; others are cut to whole numbers
+  double least_category = 0;  ///< values below it are not categories; others are cut to whole numbers
   std::vector<double> base;   ///< [outputs]
   std::vector<std::vector<uint32_t>> category_sets;
   std::vector<Tree> trees;

@@ -156,7 +156,7 @@ Result<> Inputs::Read(const arrow::ArrayVector& columns, int64_t first, int64_t 
 Result<> Inputs::Check(size_t feature, const Values& values, size_t rows) const {
   const auto& may = accepts[feature];
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  if (may.missing && may.unknown && may.least == -kInfinity && may.most == kInfinity) return {};
+  if (may.missing && may.unknown && may.smallest == -kInfinity && may.largest == kInfinity) return {};
   const double other =
       !may.unknown && codes[feature] ? codes[feature]->other : std::numeric_limits<double>::quiet_NaN();
   bool nan = false, outside = false, unknown = false;
@@ -164,7 +164,7 @@ Result<> Inputs::Check(size_t feature, const Values& values, size_t rows) const 
     for (size_t row = 0; row < rows; ++row) {
       auto value = static_cast<double>(of[row]);
       nan |= std::isnan(value);
-      outside |= value < may.least || value > may.most;
+      outside |= value < may.smallest || value > may.largest;
       unknown |= value == other;
     }
   };

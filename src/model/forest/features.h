@@ -2,20 +2,27 @@
 
 #include <arrow/type_fwd.h>
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <vector>
 
 #include "model/forest/codes.h"
 #include "model/forest/ranks.h"
-#include "model/signature.h"
+#include "model/mlflow/signature.h"
 
 namespace slipway::model {
 
 /// What a feature may be; the library raises an error on anything else.
 struct Accepts {
   bool missing = true, unknown = true;  ///< nulls and NaN; values that have no code of their own
-  double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();
+  double smallest = -std::numeric_limits<double>::infinity(), largest = std::numeric_limits<double>::infinity();
+
+  /// Infinite values are refused.
+  void OnlyFinite() {
+    smallest = std::max(smallest, std::numeric_limits<double>::lowest());
+    largest = std::min(largest, std::numeric_limits<double>::max());
+  }
 };
 
 /// The columns of a model's rows, one for each feature: how they are read, and what they may hold.

@@ -18,9 +18,10 @@
 namespace slipway::model {
 namespace {
 
-constexpr size_t kFewRows = 16, kFewInterpreted = 40;  // that are walked faster than a circuit runs
+// Calls of at most so many rows are walked faster than the circuit runs: as machine code, and interpreted.
+constexpr size_t kMostWalkedRows = 16, kMostWalkedInterpreted = 40;
 constexpr uint32_t kMostCategories = 65'534;
-constexpr size_t kFewLeaves = 4096;  // of a forest, which are compiled sooner than a thread starts to pay
+constexpr size_t kMostLeavesAtOnce = 4096;  // of a forest that is compiled in place: a thread would not pay
 
 template <typename T>
 using Buffer = hwy::AlignedFreeUniquePtr<T[]>;
@@ -62,11 +63,12 @@ void Reorder(Tree& tree, const std::vector<uint16_t>& leaf_of_number) {
 class Forest::Scratch {
  public:
   Buffer<uint8_t> planes, numbers;
-  Buffer<uint16_t> columns, rows;          ///< of ranks
-  Buffer<uint32_t> ranks, leaves, of_few;  ///< of_few: the leaves of all trees for few rows, `[trees, rows]`
+  Buffer<uint16_t> columns, rows;  ///< of ranks
+  Buffer<uint32_t> ranks, leaves,
+      walked;  ///< walked: the leaves of all trees for the rows of a small call, `[trees, rows]`
   Buffer<double> doubles;
   Buffer<float> floats;
-  size_t numbers_held = 0, columns_held = 0, rows_held = 0, ranks_held = 0, leaves_held = 0, of_few_held = 0,
+  size_t numbers_held = 0, columns_held = 0, rows_held = 0, ranks_held = 0, leaves_held = 0, walked_held = 0,
          doubles_held = 0, floats_held = 0;
 };
 
@@ -132,7 +134,7 @@ Result<Forest> Forest::Compile(Ensemble ensemble) {
       return Fail(ErrorKind::kUnsupported, "feature {} has more than {} categories", f, kMostCategories);
   size_t leaves = 0;
   for (const auto& tree : parts->ensemble.trees) leaves += tree.leaves.size();
-  auto policy = leaves > kFewLeaves ? std::launch::async : std::launch::deferred;
+  auto policy = leaves > kMostLeavesAtOnce ? std::launch::async : std::launch::deferred;
   parts->compiled = std::async(policy, [p = parts.get()] { p->Compile(); });
   if (policy == std::launch::deferred) parts->compiled.get();
   return Forest(std::move(parts));
@@ -215,14 +217,14 @@ void AddLinear(const Ensemble& ensemble, const std::vector<LinearLeaf>& linear, 
   };
   for (size_t row = 0; row < rows; ++row) {
     const auto& leaf = linear[leaves[row]];
-    double worth = leaf.constant;
+    double sum = leaf.constant;
     bool complete = true;
     for (size_t i = 0; i < leaf.features.size() && complete; ++i) {
       double value = value_of(leaf.features[i], row);
       complete = !std::isnan(value);
-      worth += leaf.coefficients[i] * value;
+      sum += leaf.coefficients[i] * value;
     }
-    sums[row] += complete ? static_cast<T>(worth) : fallback[leaves[row]];
+    sums[row] += complete ? static_cast<T>(sum) : fallback[leaves[row]];
   }
 }
 
@@ -259,25 +261,25 @@ class Waiting {
 
 template <typename T>
 void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, Scratch& scratch, T* sums) const {
-  const bool few = rows <= (circuit.is_code() ? kFewRows : kFewInterpreted);
+  const bool only_walks = rows <= (circuit.is_code() ? kMostWalkedRows : kMostWalkedInterpreted);
   const size_t room = (rows + kRowStep - 1) / kRowStep * kRowStep;
   Reserve(scratch.ranks, scratch.ranks_held, kPlaneRows);
   Reserve(scratch.leaves, scratch.leaves_held, kPlaneRows);
-  if (!few) {
+  if (!only_walks) {
     if (scratch.planes == nullptr) scratch.planes = hwy::AllocateAligned<uint8_t>(circuit.planes() * kPlaneBytes);
     Reserve(scratch.numbers, scratch.numbers_held, Waiting<T>::kMost * 2 * kPlaneRows);
     Reserve(scratch.columns, scratch.columns_held, columns.size() * kPlaneRows);
     columns.Write(features, rows, scratch.ranks.get(), scratch.columns.get(), kPlaneRows, 1);
     circuit.Begin(scratch.columns.get(), room, scratch.planes.get());
   }
-  if (few || some_walk) {
+  if (only_walks || some_walk) {
     Reserve(scratch.rows, scratch.rows_held, columns.size() * kPlaneRows);
     columns.Write(features, rows, scratch.ranks.get(), scratch.rows.get(), 1, columns.size());
   }
-  if (few) {
-    Reserve(scratch.of_few, scratch.of_few_held, trees.size() * kFewInterpreted);
+  if (only_walks) {
+    Reserve(scratch.walked, scratch.walked_held, trees.size() * kMostWalkedInterpreted);
     for (size_t row = 0; row < rows; ++row)
-      walks.LeavesOfAll(scratch.rows.get() + row * columns.size(), scratch.of_few.get() + row, rows);
+      walks.LeavesOfAll(scratch.rows.get() + row * columns.size(), scratch.walked.get() + row, rows);
   }
   Waiting<T> waiting(room, scratch.numbers.get());
   for (size_t t = 0; t < trees.size(); ++t) {
@@ -285,26 +287,27 @@ void Forest::Parts::AddTrees(const std::vector<Values>& features, size_t rows, S
     const auto& shape = ensemble.trees[t];
     const T* values = ValuesOf<T>() + tree.first_value;
     T* out = sums + shape.output * kPlaneRows;
-    auto* leaves = few ? scratch.of_few.get() + t * rows : scratch.leaves.get();
-    if (!few && tree.in_circuit()) {
+    auto* leaves = only_walks ? scratch.walked.get() + t * rows : scratch.leaves.get();
+    if (!only_walks && tree.in_circuit()) {
       const auto& bits = tree.part.bits;
-      const bool wide = bits.size() > 8;
+      const bool has_high = bits.size() > 8;
       auto *low = waiting.NextNumbers(), *high = low + kPlaneRows;
       circuit.Run(tree.part, room, scratch.planes.get());
       JoinPlanes(scratch.planes.get(), bits.data(), std::min<size_t>(8, bits.size()), room, low);
-      if (wide) JoinPlanes(scratch.planes.get(), bits.data() + 8, bits.size() - 8, room, high);
+      if (has_high) JoinPlanes(scratch.planes.get(), bits.data() + 8, bits.size() - 8, room, high);
       if (shape.linear.empty()) {
         for (size_t w = 0; w < shape.width; ++w) {
           const auto first = tree.first_value + w * tree.padded;
-          waiting.Add({ValuesOf<T>() + first, bytes.get() + first * sizeof(T), tree.leaves, low, wide ? high : nullptr},
-                      out + w * kPlaneRows);
+          waiting.Add(
+              {ValuesOf<T>() + first, bytes.get() + first * sizeof(T), tree.leaves, low, has_high ? high : nullptr},
+              out + w * kPlaneRows);
         }
         continue;
       }
-      for (size_t row = 0; row < rows; ++row) leaves[row] = low[row] | (wide ? uint32_t{high[row]} << 8 : 0u);
+      for (size_t row = 0; row < rows; ++row) leaves[row] = low[row] | (has_high ? uint32_t{high[row]} << 8 : 0u);
     } else if (tree.leaves == 1) {
       std::fill_n(leaves, rows, 0u);
-    } else if (!few) {
+    } else if (!only_walks) {
       walks.Leaves(t, scratch.rows.get(), columns.size(), rows, leaves);
     }
     waiting.AddNow();

@@ -13,6 +13,7 @@
 #include "base/format.h"
 #include "model/forest/contributions.h"
 #include "model/forest/edge_rows.h"
+#include "model/predictions/predictions.h"
 
 namespace slipway::model {
 namespace {
@@ -31,11 +32,12 @@ class ForestModel final : public Model {
     return EdgeRowsOf(parts_.inputs, decides_by, most);
   }
 
+  EngineChoice engine() const override { return {.engine = Engine::kForest}; }
   bool has_extras() const override { return parts_.probabilities || contributions_.has_value(); }
 
   std::vector<Fact> facts() const override {
     const auto& shape = forest_.shape();
-    return {{"engine", "forest"},
+    return {{"engine", std::string(ToString(engine().engine))},
             {"trees", fmt::to_string(shape.trees)},
             {"leaves", fmt::to_string(shape.leaves)},
             {"most leaves of a tree", fmt::to_string(shape.most_leaves)},
@@ -92,19 +94,19 @@ class ForestModel final : public Model {
   void Contribute(const std::vector<Values>& features, size_t rows, double* out, size_t stride) const {
     size_t outputs = forest_.ensemble().outputs, count = features.size();
     Contributions::Scratch scratch;
-    std::vector<double> few(outputs * count * kContributionBlock);
-    auto some = features;
+    std::vector<double> block(outputs * count * kContributionBlock);
+    auto part = features;
     for (size_t first = 0; first < rows; first += kContributionBlock) {
       auto now = std::min(kContributionBlock, rows - first);
       for (size_t f = 0; f < count; ++f)
-        some[f] = features[f].floats != nullptr ? Values{features[f].floats + first, nullptr}
+        part[f] = features[f].floats != nullptr ? Values{features[f].floats + first, nullptr}
                                                 : Values{nullptr, features[f].doubles + first};
-      contributions_->Compute(some, now, scratch, few.data());
+      contributions_->Compute(part, now, scratch, block.data());
       for (size_t k = 0; k < outputs; ++k) {
         double* of_output = out + k * (count + 1) * stride + first;
         for (size_t f = 0; f < count; ++f)
           for (size_t row = 0; row < now; ++row)
-            of_output[f * stride + row] = parts_.contribution_scale * few[(k * count + f) * kContributionBlock + row];
+            of_output[f * stride + row] = parts_.contribution_scale * block[(k * count + f) * kContributionBlock + row];
         double add = parts_.contribution_add.empty() ? 0 : parts_.contribution_add[k];
         std::fill_n(of_output + count * stride, now, parts_.contribution_scale * contributions_->expected()[k] + add);
       }
@@ -143,21 +145,6 @@ Result<std::unique_ptr<Model>> MakeForestModel(Ensemble ensemble, ForestModelPar
   }
   ASSIGN(auto forest, Forest::Compile(std::move(ensemble)));
   return std::make_unique<ForestModel>(std::move(forest), std::move(contributions), std::move(parts));
-}
-
-std::shared_ptr<arrow::Schema> PredictionSchema(size_t outputs, const std::shared_ptr<arrow::DataType>& type) {
-  arrow::FieldVector fields;
-  for (size_t k = 0; k < outputs; ++k)
-    fields.push_back(arrow::field(outputs == 1 ? "prediction" : fmt::format("prediction_{}", k), type, false));
-  return arrow::schema(std::move(fields));
-}
-
-arrow::ArrayVector DoubleColumns(const std::shared_ptr<arrow::Buffer>& values, int64_t columns, int64_t rows) {
-  arrow::ArrayVector arrays;
-  auto bytes = rows * static_cast<int64_t>(sizeof(double));
-  for (int64_t k = 0; k < columns; ++k)
-    arrays.push_back(std::make_shared<arrow::DoubleArray>(rows, arrow::SliceBuffer(values, k * bytes, bytes)));
-  return arrays;
 }
 
 }  // namespace slipway::model

@@ -7,7 +7,7 @@
 
 #include "model/forest/features.h"
 #include "model/forest/forest.h"
-#include "model/model.h"
+#include "model/interface/model.h"
 
 namespace slipway::model {
 
@@ -37,11 +37,5 @@ struct ForestModelParts {
 /// score (margin); of several outputs `contribution_<feature>_0`, …. kUnsupported: see Forest::Compile and
 /// Contributions::Of.
 Result<std::unique_ptr<Model>> MakeForestModel(Ensemble ensemble, ForestModelParts parts);
-
-/// `prediction`, or `prediction_0`, … of several.
-std::shared_ptr<arrow::Schema> PredictionSchema(size_t outputs, const std::shared_ptr<arrow::DataType>& type);
-
-/// The columns of a buffer `[columns, rows]` of doubles, without a copy.
-arrow::ArrayVector DoubleColumns(const std::shared_ptr<arrow::Buffer>& values, int64_t columns, int64_t rows);
 
 }  // namespace slipway::model

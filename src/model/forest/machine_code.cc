@@ -127,8 +127,8 @@ class MachineCode::Writer : public Xbyak::CodeGenerator {
   }
 
   int Take() {
-    auto worth = [](const Register& one) { return one.in_use ? 0 : one.plane == kZeros ? kNever : one.next_use; };
-    auto best = std::ranges::max_element(registers_, {}, worth);
+    auto needed_at = [](const Register& one) { return one.in_use ? 0 : one.plane == kZeros ? kNever : one.next_use; };
+    auto best = std::ranges::max_element(registers_, {}, needed_at);
     auto number = static_cast<int>(best - registers_.begin());
     if (best->plane != kZeros) {
       if (!best->in_memory) {

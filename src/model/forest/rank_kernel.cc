@@ -136,8 +136,8 @@ HWY_INLINE void RankValues(const Thresholds<T>& thresholds, double zero_band, co
 template <typename T>
 HWY_INLINE void RankAll(const Thresholds<T>& thresholds, double zero_band, const T* values, size_t rows,
                         uint32_t* ranks) {
-  const size_t most = thresholds.grid.most;
-  switch (kWide || most == 0 ? 0 : std::bit_ceil(most)) {
+  const size_t in_cell = thresholds.grid.fullest;
+  switch (kWide || in_cell == 0 ? 0 : std::bit_ceil(in_cell)) {
     case 1: return RankValues<1>(thresholds, zero_band, values, rows, ranks);
     case 2: return RankValues<2>(thresholds, zero_band, values, rows, ranks);
     case 4: return RankValues<4>(thresholds, zero_band, values, rows, ranks);
@@ -159,11 +159,11 @@ void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uin
   const hn::ScalableTag<uint32_t> d;
   const hn::Rebind<uint16_t, decltype(d)> d16;
   const auto first = hn::Set(d, codes.first), nan = hn::Set(d, codes.nan), zero = hn::Set(d, codes.zero),
-             most = hn::Set(d, codes.most);
+             last = hn::Set(d, codes.last);
   const auto nan_flag = hn::Set(d, Ranks::kNaN), zero_flag = hn::Set(d, Ranks::kZero);
   for (size_t row = 0; row < rows; row += hn::Lanes(d)) {
     const auto rank = hn::LoadU(d, ranks + row);
-    auto number = hn::Min(hn::Sub(hn::Max(rank, first), first), most);
+    auto number = hn::Min(hn::Sub(hn::Max(rank, first), first), last);
     number = hn::IfThenElse(hn::TestBit(rank, zero_flag), zero, number);
     number = hn::IfThenElse(hn::TestBit(rank, nan_flag), nan, number);
     hn::StoreU(hn::TruncateTo(d16, number), d16, out + row);

@@ -15,9 +15,9 @@ void RankFloats(const Thresholds<float>& thresholds, double zero_band, const flo
 void RankDoubles(const Thresholds<double>& thresholds, double zero_band, const double* values, size_t rows,
                  uint32_t* ranks);
 
-/// A rank becomes min(rank - first, most), at least 0; those of missing values and of zero have a number of their own.
+/// A rank becomes min(rank - first, last), at least 0; those of missing values and of zero have a number of their own.
 struct RankCodes {
-  uint32_t first = 0, most = 0, nan = 0, zero = 0;
+  uint32_t first = 0, last = 0, nan = 0, zero = 0;
 };
 void NarrowRanks(const uint32_t* ranks, size_t rows, const RankCodes& codes, uint16_t* out);
 

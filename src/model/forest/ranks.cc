@@ -33,10 +33,10 @@ Ranks::Ranks(const Ensemble& ensemble)
     : zero_band_(ensemble.zero_band),
       least_category_(ensemble.least_category),
       sets_(ensemble.category_sets),
-      of_(ensemble.features) {
+      features_(ensemble.features) {
   for (const auto& tree : ensemble.trees) {
     for (const auto& [split, left, right] : tree.nodes) {
-      auto& feature = of_[split.feature];
+      auto& feature = features_[split.feature];
       feature.categorical = split.categories >= 0;
       if (!feature.categorical) {
         feature.thresholds.values.push_back(split.threshold);
@@ -46,7 +46,7 @@ Ranks::Ranks(const Ensemble& ensemble)
       }
     }
   }
-  for (auto& feature : of_) {
+  for (auto& feature : features_) {
     SortUnique(feature.thresholds.values);
     SortUnique(feature.categories);
     feature.count = static_cast<uint32_t>(feature.thresholds.values.size());
@@ -58,24 +58,24 @@ Ranks::Ranks(const Ensemble& ensemble)
 }
 
 uint32_t Ranks::Count(uint32_t feature) const {
-  const auto& of = of_[feature];
-  return static_cast<uint32_t>(of.categorical ? of.categories.size() + 2 : of.count);
+  const auto& about = features_[feature];
+  return static_cast<uint32_t>(about.categorical ? about.categories.size() + 2 : about.count);
 }
 
 std::vector<double> Ranks::DecidesBy(uint32_t feature) const {
-  const auto& of = of_[feature];
-  if (of.categorical) return {of.categories.begin(), of.categories.end()};
-  return {of.thresholds.values.begin(), of.thresholds.values.begin() + of.count};
+  const auto& about = features_[feature];
+  if (about.categorical) return {about.categories.begin(), about.categories.end()};
+  return {about.thresholds.values.begin(), about.thresholds.values.begin() + about.count};
 }
 
 uint32_t Ranks::OfThreshold(const Split& split) const {
-  return PlaceOf(of_[split.feature].thresholds.values, split.threshold);
+  return PlaceOf(features_[split.feature].thresholds.values, split.threshold);
 }
 
-uint32_t Ranks::OfZero(uint32_t feature) const { return PlaceOf(of_[feature].thresholds.values, 0.0); }
+uint32_t Ranks::OfZero(uint32_t feature) const { return PlaceOf(features_[feature].thresholds.values, 0.0); }
 
 std::vector<uint32_t> Ranks::OfCategories(const Split& split) const {
-  const auto& feature = of_[split.feature];
+  const auto& feature = features_[split.feature];
   std::vector<uint32_t> ranks;
   for (uint32_t category : sets_[static_cast<size_t>(split.categories)])
     ranks.push_back(PlaceOf(feature.categories, category) + 1);
@@ -99,7 +99,7 @@ uint32_t Ranks::OfCategory(const Feature& feature, double value) const {
 }
 
 void Ranks::Rank(uint32_t index, Values values, size_t rows, uint32_t* ranks) const {
-  const auto& feature = of_[index];
+  const auto& feature = features_[index];
   if (feature.categorical) {
     for (size_t row = 0; row < rows; ++row)
       ranks[row] =

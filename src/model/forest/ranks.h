@@ -24,7 +24,7 @@ class Ranks {
 
   explicit Ranks(const Ensemble& ensemble);
 
-  bool IsCategorical(uint32_t feature) const { return of_[feature].categorical; }
+  bool IsCategorical(uint32_t feature) const { return features_[feature].categorical; }
   /// How many thresholds a feature has, or ranks of categories.
   uint32_t Count(uint32_t feature) const;
   /// A feature's thresholds, or its categories.
@@ -52,7 +52,7 @@ class Ranks {
 
   double zero_band_, least_category_;
   const std::vector<std::vector<uint32_t>> sets_;
-  std::vector<Feature> of_;
+  std::vector<Feature> features_;
 };
 
 }  // namespace slipway::model

@@ -157,14 +157,14 @@ HWY_INLINE void AddFour(const Table<T>* tables, size_t rows, T* sums) {
     return kHigh ? table.numbers[row] | size_t{table.high[row]} << 8 : size_t{table.numbers[row]};
   };
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
-  const hn::Full128<T> few;
+  const hn::Full128<T> d128;
   using Vector = hn::Vec<hn::Full128<T>>;
-  for (size_t row = 0; row < rows; row += hn::Lanes(few)) {
+  for (size_t row = 0; row < rows; row += hn::Lanes(d128)) {
     auto of = [&](const Table<T>& table) HWY_ATTR {
       return Vector{Together(table.values, [&](size_t i) HWY_ATTR { return number(table, row + i); })};
     };
-    const auto sum = hn::Add(hn::Add(hn::Add(hn::Add(hn::Load(few, sums + row), of(a)), of(b)), of(c)), of(d));
-    hn::Store(sum, few, sums + row);
+    const auto sum = hn::Add(hn::Add(hn::Add(hn::Add(hn::Load(d128, sums + row), of(a)), of(b)), of(c)), of(d));
+    hn::Store(sum, d128, sums + row);
   }
 #else
   for (size_t row = 0; row < rows; ++row)

@@ -33,14 +33,14 @@ struct Pivots {
 };
 
 /// The range of the thresholds as cells of one width, where they are spread so evenly that few share a cell: one look
-/// then says where a value lies but for `most` compares. Exact, for a value's cell never falls when the value rises:
+/// then says where a value lies but for `fullest` compares. Exact, for a value's cell never falls when the value rises:
 /// thresholds of lower cells are below it, of higher ones above.
 template <typename T>
 struct Grid {
   static constexpr size_t kFewest = 16, kMost = 8,
                           kCells = 8192;  ///< thresholds of a grid at least; of a cell at most; cells at most
   T low = 0, cells_per_unit = 0, last = 0;
-  size_t most = 0;               ///< 0: no grid
+  size_t fullest = 0;            ///< how many thresholds the fullest cell has; 0: no grid
   std::vector<uint32_t> before;  ///< how many thresholds lie in the cells before each cell
 
   Grid() = default;
@@ -53,10 +53,11 @@ struct Grid {
     before.resize(cells + 1);
     for (size_t i = 0; i < count; ++i)
       ++before[static_cast<size_t>(std::clamp((thresholds[i] - low) * cells_per_unit, T{0}, last)) + 1];
-    auto fullest = static_cast<size_t>(std::ranges::max(before));
+    auto in_fullest = static_cast<size_t>(std::ranges::max(before));
     std::partial_sum(before.begin(), before.end(), before.begin());
-    if (fullest <= kMost && fullest < static_cast<size_t>(std::bit_width(count)))  // else a search takes fewer compares
-      most = fullest;
+    if (in_fullest <= kMost &&
+        in_fullest < static_cast<size_t>(std::bit_width(count)))  // else a search takes fewer compares
+      fullest = in_fullest;
     else
       before = {};
   }

@@ -31,7 +31,7 @@ template <typename T>
 void Compare(std::vector<T> given, bool has_grid) {
   std::ranges::sort(given);
   const Thresholds<T> thresholds(given);
-  EXPECT_EQ(thresholds.grid.most > 0, has_grid);
+  EXPECT_EQ(thresholds.grid.fullest > 0, has_grid);
   using Limits = std::numeric_limits<T>;
   std::vector<T> values{0,
                         -T{0},

@@ -37,7 +37,7 @@ class Walks {
   void Together(size_t count, Start&& start, Reached&& reached) const;
 
   std::vector<Place> places_;      ///< of all trees
-  std::vector<uint32_t> leaf_of_;  ///< of each place; of the leaves'
+  std::vector<uint32_t> leaf_of_;  ///< of each place that is a leaf its number; of others nothing
   std::vector<uint32_t> roots_;
   std::vector<uint8_t> tables_;
 };

@@ -11,10 +11,10 @@
 #include "base/arrow.h"
 #include "base/file.h"
 #include "base/format.h"
-#include "model/exported/exported_model.h"
 #include "model/forest/forest_model.h"
-#include "model/forest/labels.h"
 #include "model/lightgbm/text_model.h"
+#include "model/mlflow/column_type.h"
+#include "model/predictions/predictions.h"
 
 namespace slipway::model {
 namespace {
@@ -44,8 +44,9 @@ Result<std::vector<size_t>> CategoryFeatures(const LightGbmText& text, const std
   auto count = text.pandas_categorical.size();
   std::vector<size_t> texts, categorical;
   for (size_t f = 0; f < inputs.size(); ++f) {
-    if (inputs[f].type == "string") texts.push_back(f);
-    if (inputs[f].type == "string" || IsCategorical(text.feature_infos[f])) categorical.push_back(f);
+    bool is_text = ColumnTypeOf(inputs[f].type) == ColumnType::kString;
+    if (is_text) texts.push_back(f);
+    if (is_text || IsCategorical(text.feature_infos[f])) categorical.push_back(f);
   }
   if (texts.size() == count) return texts;
   if (categorical.size() == count) return categorical;
@@ -70,6 +71,12 @@ Result<Inputs> ReadInputs(const LightGbmText& text, const MlModel& mlmodel) {
   return inputs;
 }
 
+std::filesystem::path FileOf(const MlModel& mlmodel) {
+  const auto& settings = mlmodel.flavors.at("lightgbm");
+  auto data = settings.find("data");
+  return mlmodel.folder / (data == settings.end() ? "model.lgb" : data->second);
+}
+
 /// `[2, rows]`: 1 - p and p.
 Result<std::shared_ptr<arrow::Buffer>> BothOf(const arrow::Buffer& sums, int64_t rows) {
   ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> both,
@@ -82,11 +89,13 @@ Result<std::shared_ptr<arrow::Buffer>> BothOf(const arrow::Buffer& sums, int64_t
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel, const PythonEngine& python) {
-  const auto& settings = mlmodel.flavors.at("lightgbm");
-  auto data = settings.find("data");
-  auto file = mlmodel.folder / (data == settings.end() ? "model.lgb" : data->second);
-  if (file.extension() == ".pkl" || file.extension() == ".skops") return LoadExported(mlmodel, python);
+bool IsPickledLightGbm(const MlModel& mlmodel) {
+  auto extension = FileOf(mlmodel).extension();
+  return extension == ".pkl" || extension == ".skops";
+}
+
+Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel) {
+  auto file = FileOf(mlmodel);
   ASSIGN(auto bytes, ReadFile(file, kLargestModel));
   return MakeLightGbm(mlmodel, bytes, nullptr, nullptr, file.string());
 }

@@ -57,7 +57,7 @@ class TreeLines {
     }
     for (auto word : Split(found->second)) {
       T value{};
-      if (!ReadNumber(word, value)) Problem(fmt::format("'{}': '{}' is no number", key, word.substr(0, 40)));
+      if (!ReadNumber(word, value)) Problem(fmt::format("'{}': '{}' is not a number", key, word.substr(0, 40)));
       values.push_back(value);
     }
     if (values.size() != count) Problem(fmt::format("'{}' has {} values, not {}", key, values.size(), count));
@@ -68,7 +68,7 @@ class TreeLines {
     auto found = lines_.find(key);
     int value = fallback;
     if (found == lines_.end() ? required : !ReadNumber(found->second, value))
-      Problem(fmt::format("'{}' is missing or no number", key));
+      Problem(fmt::format("'{}' is missing or not a number", key));
     return value;
   }
 

@@ -55,8 +55,9 @@ class LinearModel final : public Model {
   const std::vector<ColumnSpec>& inputs() const override { return inputs_.specs; }
   const std::shared_ptr<arrow::Schema>& outputs() const override { return answers_.schema(); }
   bool has_extras() const override { return answers_.has_extras(); }
+  EngineChoice engine() const override { return {.engine = Engine::kLinear}; }
   std::vector<Fact> facts() const override {
-    return {{"engine", "linear"},
+    return {{"engine", std::string(ToString(Engine::kLinear))},
             {"features", fmt::to_string(inputs_.size())},
             {"columns", fmt::to_string(columns_)},
             {"outputs", fmt::to_string(base_.size())}};
@@ -186,7 +187,7 @@ class LinearModel final : public Model {
 Result<std::unique_ptr<Model>> MakeLinearModel(LinearSpec linear, std::vector<DerivedColumn> columns, Inputs inputs,
                                                Answers answers) {
   TRY(Check(columns, inputs));
-  // A sum that is no number is refused, as the library refuses it.
+  // A sum that is not a number is refused, as the library refuses it.
   for (const auto& column : columns) {
     auto& accepts = inputs.accepts[column.input];
     if (column.is_category()) {
@@ -196,8 +197,7 @@ Result<std::unique_ptr<Model>> MakeLinearModel(LinearSpec linear, std::vector<De
       double missing = std::numeric_limits<double>::quiet_NaN();
       Apply(column.steps, {&missing, 1});
       accepts.missing &= !std::isnan(missing);
-      accepts.least = std::max(accepts.least, std::numeric_limits<double>::lowest());
-      accepts.most = std::min(accepts.most, std::numeric_limits<double>::max());
+      accepts.OnlyFinite();
     }
   }
   return std::make_unique<LinearModel>(linear, std::move(columns), std::move(inputs), std::move(answers));

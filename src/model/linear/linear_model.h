@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "model/answers.h"
+#include "model/predictions/answers.h"
 #include "model/preprocessing/derived_column.h"
 
 namespace slipway::model {

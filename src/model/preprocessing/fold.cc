@@ -131,9 +131,9 @@ void Refuse(const DerivedColumn& column, Precision precision, bool refuses_nan, 
     auto value = ValueOf(column, input);
     return precision == Precision::kFloat ? static_cast<double>(static_cast<float>(value)) : value;
   };
-  accepts.most = std::min(accepts.most, LastThat([&](double input) { return rounded(input) < kInfinity; }));
+  accepts.largest = std::min(accepts.largest, LastThat([&](double input) { return rounded(input) < kInfinity; }));
   auto below = LastThat([&](double input) { return rounded(input) == -kInfinity; });
-  accepts.least = std::max(accepts.least, std::nextafter(below, kInfinity));
+  accepts.smallest = std::max(accepts.smallest, std::nextafter(below, kInfinity));
 }
 
 }  // namespace

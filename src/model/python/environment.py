@@ -1,7 +1,9 @@
-"""Makes the Python environment that an MLflow model asks for, once for all models that ask for the same (src/model/python/environment.cc).
+"""Makes the Python environment that an MLflow model asks for, once for all models that ask for the same
+(src/model/python/environment.cc).
 
-`export(model folder, file)` writes the environment's interpreter to the file. Environments stand beside the file, each under the hash of what it holds; a
-lock keeps two processes from making the same one, and one that was cut off in the middle is made anew.
+`export(model folder, file)` writes the environment's interpreter to the file. Environments stand beside the file,
+each under the hash of what it holds; a lock keeps two processes from making the same one, and one that was cut off in
+the middle is made anew.
 """
 
 import ctypes
@@ -19,7 +21,15 @@ def die_with_parent() -> None:
 
 
 def run(what: str, *command: str) -> None:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        preexec_fn=die_with_parent,
+    )
     if done.returncode:
         lines = [line for line in done.stdout.splitlines() if line.strip()]
         errors = [line for line in lines if "error" in line.lower()] or lines
@@ -49,7 +59,11 @@ def requirements_of(folder: str) -> list[str]:
         lines = [line.strip() for line in file]
     lines = sorted(line for line in lines if line and not line.startswith("#"))
     names = {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower() for line in lines}
-    return lines + ([] if "pyarrow" in names else ["pyarrow"]) + ([] if names & {"mlflow", "mlflow-skinny"} else ["mlflow"])
+    return (
+        lines
+        + ([] if "pyarrow" in names else ["pyarrow"])
+        + ([] if names & {"mlflow", "mlflow-skinny"} else ["mlflow"])
+    )
 
 
 def export(folder: str, path: str) -> None:
@@ -67,8 +81,19 @@ def export(folder: str, path: str) -> None:
                 run("python -m venv", python, "-I", "-m", "venv", place)
                 with open(os.path.join(place, "requirements.txt"), "w") as file:
                     file.write("\n".join(requirements) + "\n")
-                run("pip install", interpreter, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-cache-dir",
-                    "-r", os.path.join(place, "requirements.txt"))
+                run(
+                    "pip install",
+                    interpreter,
+                    "-I",
+                    "-m",
+                    "pip",
+                    "install",
+                    "--no-input",
+                    "--disable-pip-version-check",
+                    "--no-cache-dir",
+                    "-r",
+                    os.path.join(place, "requirements.txt"),
+                )
                 open(ready, "w").close()
             finally:
                 shutil.rmtree(place + ".home", ignore_errors=True)

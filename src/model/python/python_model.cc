@@ -14,6 +14,7 @@
 
 #include "base/arrow.h"
 #include "base/format.h"
+#include "model/mlflow/column_type.h"
 #include "model/python/worker.h"
 
 namespace slipway::model {
@@ -74,22 +75,6 @@ class Workers {
   std::vector<std::unique_ptr<Worker>> idle_;
 };
 
-Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(const std::string& type) {
-  if (type == "boolean") return arrow::boolean();
-  if (type == "integer") return arrow::int32();
-  if (type == "long") return arrow::int64();
-  if (type == "float") return arrow::float32();
-  if (type == "double") return arrow::float64();
-  if (type == "string") return arrow::utf8();
-  if (type == "binary") return arrow::binary();
-  if (type == "datetime") return arrow::timestamp(arrow::TimeUnit::MICRO);
-  if (type.starts_with("array<") && type.ends_with(">") && !type.starts_with("array<array")) {
-    ASSIGN(auto element, ArrowTypeOf(type.substr(6, type.size() - 7)));
-    return arrow::list(element);
-  }
-  return Fail(ErrorKind::kUnsupported, "a prediction of type {} cannot be written to a table", type);
-}
-
 class PythonModel final : public Model {
  public:
   PythonModel(const PythonEngine& engine, const MlModel& mlmodel, std::shared_ptr<arrow::Schema> outputs,
@@ -117,9 +102,9 @@ class PythonModel final : public Model {
     if (!rows) return rows;
     return InputsOf(**rows);
   }
-  bool needs_files() const override { return true; }
+  EngineChoice engine() const override { return {Engine::kPython, why_}; }
   std::vector<Fact> facts() const override {
-    return {{"engine", "python"}, {"why", why_}, {"interpreter", interpreter_}};
+    return {{"engine", std::string(ToString(Engine::kPython))}, {"why", why_}, {"interpreter", interpreter_}};
   }
 
   Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& batch) const override {

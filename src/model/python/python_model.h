@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "model/mlmodel.h"
-#include "model/model.h"
+#include "model/interface/model.h"
+#include "model/mlflow/mlmodel.h"
 #include "model/python/python_engine.h"
 
 namespace slipway::model {

@@ -194,7 +194,7 @@ Result<std::string> Worker::Receive(int64_t seconds, const char* doing) {
       received_.erase(0, end + 1);
       return line;
     }
-    if (received_.size() > kLongestAnswer) return GiveUp("answered with something that is no answer", doing);
+    if (received_.size() > kLongestAnswer) return GiveUp("wrote something to its socket that is not an answer", doing);
     pollfd ready{socket_, POLLIN, 0};
     if (::poll(&ready, 1, kWatchMilliseconds) > 0) {
       std::array<char, 4096> piece{};
@@ -225,7 +225,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> Worker::Ask(const json::object& requ
   ASSIGN(auto line, Receive(engine_.batch_seconds, doing.c_str()));
   auto value = ParseJson(line);
   auto answer = value ? JsonObject::From(*value, "answer") : Result<JsonObject>(Failure(value.error()));
-  if (!answer) return GiveUp("answered with something that is no answer", doing);
+  if (!answer) return GiveUp("wrote something to its socket that is not an answer", doing);
   ASSIGN(auto error, answer->String("error", ""));
   if (!error.empty()) return Fail(ErrorKind::kInvalid, "{}: {}", failing, error);
   auto batch = ReadStream(predictions_);

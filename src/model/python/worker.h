@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/private_folder.h"
-#include "model/mlmodel.h"
+#include "model/mlflow/mlmodel.h"
 #include "model/python/python_engine.h"
 #include "model/python/worker_process.h"
 

@@ -258,7 +258,7 @@ def answer_requests(folder: str, model, predict, schema) -> None:
 
 def work(is_closed: bool = False) -> None:
     """What a worker does, in its own process, whose limits are set first. `is_closed`: it has no network already."""
-    os.dup2(2, 1)  # what a model prints is no answer
+    os.dup2(2, 1)  # what a model prints is not an answer
     settings = line()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with open("/proc/self/oom_score_adj", "w") as file:  # before the process that started this one

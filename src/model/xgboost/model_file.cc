@@ -78,7 +78,7 @@ double NoNumber(std::string_view text) {
   return text == kInfinity ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
 }
 
-/// XGBoost writes NaN and Infinity into its JSON as they are, which is no JSON: they become strings.
+/// XGBoost writes NaN and Infinity into its JSON as they are, which is not JSON: they become strings.
 std::string QuoteNoNumbers(std::string_view text) {
   std::string quoted;
   quoted.reserve(text.size());
@@ -115,7 +115,7 @@ Result<std::vector<T>> Numbers(const JsonObject& object, std::string_view key) {
     else if (item.is_string() && std::is_floating_point_v<T> && IsNoNumber(item.get_string()))
       value = NoNumber(item.get_string());
     else
-      return Fail(ErrorKind::kCorrupt, "{}: '{}' holds something that is no number", object.where(), key);
+      return Fail(ErrorKind::kCorrupt, "{}: '{}' holds something that is not a number", object.where(), key);
     constexpr double kMost =
         sizeof(T) == 4 ? 2147483647.0 : 9007199254740992.0;  // doubles are whole numbers up to there
     if (std::is_integral_v<T> && !(value >= -kMost && value <= kMost))

@@ -7,7 +7,7 @@
 namespace slipway::model {
 namespace {
 
-/// A stump on the category 1, as XGBoost 1.7 writes it: the condition of a split by category is NaN, which is no JSON.
+/// A stump on the category 1, as XGBoost 1.7 writes it: the condition of a split by category is NaN, which is not JSON.
 constexpr std::string_view kCategorical =
     R"({"learner": {"attributes": {}, "feature_names": ["NaN\"", "x"], "gradient_booster": {"model":
   {"gbtree_model_param": {"num_parallel_tree": "1", "num_trees": "1"}, "tree_info": [0], "trees": [{"categories": [1], "categories_nodes": [0],

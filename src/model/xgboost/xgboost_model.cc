@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "model/forest/forest_model.h"
-#include "model/forest/labels.h"
+#include "model/predictions/predictions.h"
 #include "model/xgboost/model_file.h"
 
 namespace slipway::model {
@@ -108,7 +108,7 @@ class Converter {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel, const PythonEngine&) {
+Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel) {
   const auto& settings = mlmodel.flavors.at("xgboost");
   auto setting = [&](const char* key, std::string fallback) {
     auto found = settings.find(key);

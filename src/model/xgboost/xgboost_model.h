@@ -3,14 +3,14 @@
 #include <memory>
 
 #include "model/forest/forest_model.h"
-#include "model/mlmodel.h"
-#include "model/model.h"
+#include "model/interface/model.h"
+#include "model/mlflow/mlmodel.h"
 
 namespace slipway::model {
 
 /// The `xgboost` flavor: a Booster, or a class of XGBoost's scikit-learn API, whose `predict` MLflow calls (a
 /// classifier's gives labels). Columns stand for features by position.
-Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel, const PythonEngine& python);
+Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel);
 
 /// A model of XGBoost's JSON or UBJSON, and of the class that saved it; with `before` it is the last step of a
 /// pipeline. `where`: for errors.

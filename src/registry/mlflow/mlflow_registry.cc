@@ -128,7 +128,7 @@ Result<ModelVersion> MlflowRegistry::Resolve(const ModelReference& reference) {
                                 : fmt::format("registered-models/alias?name={}&alias={}", UrlEncode(reference.name),
                                               UrlEncode(reference.alias.value_or("")));
   auto asked = Wrap(server_.Get(path), fmt::format("model '{}'", reference.name));
-  // MLflow answers 400 for an alias that is not there, and for a version that is no number.
+  // MLflow answers 400 for an alias that is not there, and for a version that is not a number.
   if (!asked && asked.error().kind == ErrorKind::kInvalid)
     return Fail(ErrorKind::kNotFound, std::move(asked.error().message));
   ASSIGN(auto answer, std::move(asked));

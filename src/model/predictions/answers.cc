@@ -1,4 +1,4 @@
-#include "model/answers.h"
+#include "model/predictions/answers.h"
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
@@ -11,8 +11,7 @@
 
 #include "base/arrow.h"
 #include "base/format.h"
-#include "model/forest/forest_model.h"
-#include "model/forest/labels.h"
+#include "model/predictions/predictions.h"
 
 namespace slipway::model {
 namespace {

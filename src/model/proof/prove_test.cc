@@ -1,4 +1,4 @@
-#include "model/proof.h"
+#include "model/proof/prove.h"
 
 #include <arrow/array.h>
 #include <arrow/builder.h>
@@ -26,7 +26,8 @@ class Scores final : public Model {
 
   const std::vector<ColumnSpec>& inputs() const override { return inputs_; }
   const std::shared_ptr<arrow::Schema>& outputs() const override { return outputs_; }
-  std::vector<Fact> facts() const override { return {{"engine", "forest"}}; }
+  std::vector<Fact> facts() const override { return {}; }
+  EngineChoice engine() const override { return {.engine = Engine::kForest}; }
   Result<std::shared_ptr<arrow::RecordBatch>> EdgeRows(int64_t) const override { return Column("x", {1, 2, 3}); }
   Result<std::shared_ptr<arrow::RecordBatch>> ExampleRows() const override {
     if (example_.empty()) return Model::ExampleRows();
@@ -58,31 +59,31 @@ EngineRecord Proven(const Scores& native, const Scores& reference) {
 
 TEST(Prove, TakesTheNativeEngineWhereAllIsEqual) {
   auto record = Proven(Scores(Twice), Scores(Twice));
-  EXPECT_EQ(record.engine, "forest");
+  EXPECT_EQ(record.engine, Engine::kForest);
   EXPECT_EQ(record.why, "equal to mlflow.pyfunc to the last bit on 3 rows around all that it decides by");
   record = Proven(Scores(Twice), Scores(Twice, {7, 8}));
-  EXPECT_EQ(record.engine, "forest");
+  EXPECT_EQ(record.engine, Engine::kForest);
   EXPECT_TRUE(record.why.ends_with(", and on its input example")) << record.why;
 }
 
 TEST(Prove, TakesPythonWhereOneRowDiffers) {
   auto record = Proven(Scores([](double x) { return x == 2 ? 4.5 : 2 * x; }), Scores(Twice));
-  EXPECT_EQ(record.engine, "python");
+  EXPECT_EQ(record.engine, Engine::kPython);
   EXPECT_EQ(record.why, "'prediction' differs from mlflow.pyfunc: 4.5, not 4");
 }
 
 TEST(Prove, TakesPythonWhereTheInputExampleDiffersOrIsRefused) {
   auto record = Proven(Scores([](double x) { return x == 8 ? 1 : 2 * x; }), Scores(Twice, {7, 8}));
-  EXPECT_EQ(record.engine, "python");
+  EXPECT_EQ(record.engine, Engine::kPython);
   EXPECT_EQ(record.why, "on the input example, 'prediction' differs from mlflow.pyfunc: 1, not 16");
   record = Proven(Scores([](double x) { return x == 8 ? -1 : 2 * x; }), Scores(Twice, {7, 8}));
-  EXPECT_EQ(record.engine, "python");
+  EXPECT_EQ(record.engine, Engine::kPython);
   EXPECT_EQ(record.why, "the native engine refuses the input example: below zero");
 }
 
 TEST(Prove, AnExampleThatTheLibraryRefusesSaysNothing) {
   auto record = Proven(Scores(Twice), Scores([](double x) { return x == 8 ? -1 : 2 * x; }, {7, 8}));
-  EXPECT_EQ(record.engine, "forest");
+  EXPECT_EQ(record.engine, Engine::kForest);
   EXPECT_FALSE(record.why.ends_with("input example")) << record.why;
 }
 

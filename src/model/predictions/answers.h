@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model/model.h"
+#include "model/interface/model.h"
 
 namespace slipway::model {
 
@@ -20,8 +20,8 @@ struct AnswerSpec {
   std::optional<double> divide;  ///< sums are divided by it
   std::optional<double> scale;   ///< sums become scale * sum + bias
   std::vector<double> bias;      ///< [outputs]
-  double any_order =
-      0;  ///< how far they may then lie from the library's, which adds in the order in which its threads come
+  /// How far the library's own sums may lie from these: above 0 where its threads add in whatever order they finish.
+  double any_order = 0;
   enum class Pick { kValues, kArgmax, kAtLeast } pick = Pick::kValues;
   bool shares = false;  ///< the sums are the labels' probabilities
   Link link = Link::kIdentity;

@@ -1,4 +1,4 @@
-#include "model/forest/labels.h"
+#include "model/predictions/predictions.h"
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
@@ -13,6 +13,21 @@
 
 namespace slipway::model {
 
+std::shared_ptr<arrow::Schema> PredictionSchema(size_t outputs, const std::shared_ptr<arrow::DataType>& type) {
+  arrow::FieldVector fields;
+  for (size_t k = 0; k < outputs; ++k)
+    fields.push_back(arrow::field(outputs == 1 ? "prediction" : fmt::format("prediction_{}", k), type, false));
+  return arrow::schema(std::move(fields));
+}
+
+arrow::ArrayVector DoubleColumns(const std::shared_ptr<arrow::Buffer>& values, int64_t columns, int64_t rows) {
+  arrow::ArrayVector arrays;
+  auto bytes = rows * static_cast<int64_t>(sizeof(double));
+  for (int64_t k = 0; k < columns; ++k)
+    arrays.push_back(std::make_shared<arrow::DoubleArray>(rows, arrow::SliceBuffer(values, k * bytes, bytes)));
+  return arrays;
+}
+
 Result<arrow::ArrayVector> PickLabels(const arrow::Array& labels, int64_t rows,
                                       const std::function<int64_t(size_t row)>& pick) {
   ARROW_ASSIGN(std::shared_ptr<arrow::Buffer> picked,
@@ -25,7 +40,9 @@ Result<arrow::ArrayVector> PickLabels(const arrow::Array& labels, int64_t rows,
 
 Failure NoLabels(const std::string& where) {
   return Fail(ErrorKind::kUnsupported,
-              "{}: it predicts no labels, or none whose probabilities are exact outside of its library", where);
+              "{}: probabilities can be given only of classifiers that predict labels, and only where they are exact "
+              "outside of the library: log the model without slipway.probabilities",
+              where);
 }
 
 Result<std::shared_ptr<arrow::Schema>> WithProbabilities(const arrow::Schema& predictions, const arrow::Array& labels,

@@ -1,4 +1,4 @@
-#include "model/signature.h"
+#include "model/mlflow/signature.h"
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
@@ -6,17 +6,12 @@
 
 #include "base/format.h"
 #include "base/json.h"
+#include "model/mlflow/column_type.h"
 
 namespace slipway::model {
 namespace {
 
 constexpr int64_t kMostTensorColumns = 100'000;
-
-/// numpy's names of types → MLflow's of columns.
-constexpr std::pair<std::string_view, std::string_view> kTensorTypes[] = {
-    {"float64", "double"}, {"float32", "float"}, {"int64", "long"},    {"int32", "integer"},
-    {"int16", "integer"},  {"int8", "integer"},  {"uint8", "integer"}, {"uint16", "integer"},
-    {"bool", "boolean"},   {"object", "string"}, {"str", "string"},    {"datetime64", "datetime"}};
 
 /// A tensor `[rows]` is a column, one `[rows, n]` n of them: `prediction`, or `prediction_0`, …. A column that goes in
 /// has the tensor's own name; where that does not do, `names` are those of all.
@@ -26,14 +21,14 @@ Result<> AddTensor(const JsonObject& column, bool inputs, const std::vector<std:
   ASSIGN(auto dtype, spec.String("dtype"));
   ASSIGN(const auto* shape, spec.Array("shape"));
   ASSIGN(auto name, column.String("name", inputs ? "" : "prediction"));
-  auto type =
-      std::ranges::find(kTensorTypes, std::string_view(dtype), &std::pair<std::string_view, std::string_view>::first);
-  if (type == std::end(kTensorTypes))
-    return Fail(ErrorKind::kUnsupported, "the signature has a tensor of type {}", dtype);
+  std::string type(ColumnTypeOfTensor(dtype));
+  if (type.empty()) return Fail(ErrorKind::kUnsupported, "the signature has a tensor of type {}", dtype);
   auto size = shape->size() == 2 && (*shape)[1].is_int64() ? (*shape)[1].get_int64() : int64_t{1};
   if (shape->empty() || shape->size() > 2 || size < 1 || size > kMostTensorColumns)
-    return Fail(ErrorKind::kUnsupported, "the signature's {} '{}' is a tensor whose rows are no columns",
-                inputs ? "input" : "output", name);
+    return Fail(
+        ErrorKind::kUnsupported,
+        "the signature's {} '{}' is a tensor of more than two dimensions: its rows cannot be columns of a table",
+        inputs ? "input" : "output", name);
   if (inputs && names.empty() && (name.empty() || size != 1))
     return Fail(ErrorKind::kUnsupported,
                 "the signature's input is a tensor of {} columns without names: log the model with "
@@ -47,12 +42,11 @@ Result<> AddTensor(const JsonObject& column, bool inputs, const std::vector<std:
     std::set<std::string_view> seen;
     for (const auto& one : names) {
       if (!seen.insert(one).second) return Fail(ErrorKind::kInvalid, "slipway.columns names '{}' twice", one);
-      columns.push_back({one, std::string(type->second), true});
+      columns.push_back({one, type, true});
     }
     return {};
   }
-  for (int64_t k = 0; k < size; ++k)
-    columns.push_back({size == 1 ? name : fmt::format("{}_{}", name, k), std::string(type->second), true});
+  for (int64_t k = 0; k < size; ++k) columns.push_back({size == 1 ? name : fmt::format("{}_{}", name, k), type, true});
   return {};
 }
 
@@ -118,7 +112,7 @@ Result<Signature> ParseSignature(const std::string& inputs_json, const std::stri
   Signature signature;
   ASSIGN(signature.inputs, ParseColumns(inputs_json, true, names));
   ASSIGN(signature.outputs, ParseColumns(outputs_json, false));
-  // They are only shown, and MLflow writes what is no JSON: NaN.
+  // They are only shown, and MLflow writes NaN, which is not JSON.
   auto parameters = ParseParameters(parameters_json);
   signature.parameters = parameters ? *parameters : std::vector{ParameterSpec{"", "", parameters_json}};
   return signature;

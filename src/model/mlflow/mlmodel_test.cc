@@ -1,4 +1,4 @@
-#include "model/mlmodel.h"
+#include "model/mlflow/mlmodel.h"
 
 #include <gtest/gtest.h>
 

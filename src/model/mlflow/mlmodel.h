@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "model/signature.h"
+#include "model/mlflow/signature.h"
 
 namespace slipway::model {
 

@@ -12,8 +12,7 @@ namespace slipway::model {
 /// One column of an MLflow signature (mlflow.types.ColSpec), or of a tensor whose rows are columns (TensorSpec).
 struct ColumnSpec {
   std::string name;
-  std::string
-      type;  ///< boolean, integer, long, float, double, string, binary, datetime; of outputs also array<double>, …
+  std::string type;  ///< as MLflow writes it (column_type.h); of outputs also array<double>, …
   bool required = true;
 };
 

@@ -9,7 +9,14 @@
 
 #include "base/error.h"
 
+/// The columns that sums, classes and probabilities become.
 namespace slipway::model {
+
+/// `prediction`, or `prediction_0`, … of several.
+std::shared_ptr<arrow::Schema> PredictionSchema(size_t outputs, const std::shared_ptr<arrow::DataType>& type);
+
+/// The columns of a buffer `[columns, rows]` of doubles, without a copy.
+arrow::ArrayVector DoubleColumns(const std::shared_ptr<arrow::Buffer>& values, int64_t columns, int64_t rows);
 
 /// For each row the label that `pick` gives the index of.
 Result<arrow::ArrayVector> PickLabels(const arrow::Array& labels, int64_t rows,
