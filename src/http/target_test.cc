@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "base/testing/golden.h"
+
 namespace slipway::http {
 namespace {
 
@@ -16,6 +18,21 @@ TEST(Target, IsDecoded) {
   for (const char* wrong : {"", "x", "*", "http://x/y", "/%zz", "/%4", "/a b"})
     EXPECT_FALSE(ParseTarget(wrong)) << wrong;
 }
+
+class TargetGolden : public ::testing::TestWithParam<testing::GoldenCase> {};
+
+TEST_P(TargetGolden, IsReadAsStarletteReadsIt) {
+  auto target = ParseTarget(GetParam().text("target"));
+  ASSERT_TRUE(target);
+  json::object query;
+  for (const auto& [name, value] : target->query)
+    if (!name.empty()) query[name] = value;  // of a && or nothing behind the ?: Starlette leaves them out
+  EXPECT_EQ(json::value(json::array(target->path.begin(), target->path.end())), GetParam().at("path"));
+  EXPECT_EQ(json::value(query), GetParam().at("query"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Starlette, TargetGolden, ::testing::ValuesIn(testing::GoldenCases("http/targets.json")),
+                         testing::CaseName);
 
 TEST(Fit, NamesPartsOfThePath) {
   EXPECT_THAT(*Fit("/api/models/{model}/deployments/{name}", {"api", "models", "m", "deployments", "d"}),
