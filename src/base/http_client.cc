@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -105,11 +104,6 @@ Result<HttpAnswer> SendHttp(const HttpRequest& request) {
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.data());
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
   }
-  // On a connection that was used before, libcurl sends a request again by itself where the connection ends without an
-  // answer. One that must not be done twice gets a new one (RFC 9110, section 9.2.2).
-  constexpr std::array<std::string_view, 4> kIdempotent{"GET", "HEAD", "PUT", "DELETE"};
-  if (std::ranges::find(kIdempotent, request.method) == kIdempotent.end())
-    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
   auto code = curl_easy_perform(curl);
   if (arriving.refused) return Failure(arriving.refused->Wrap(request.method + " " + request.url));
   if (code != CURLE_OK)
