@@ -32,8 +32,8 @@ def test_the_document_is_valid(server):
     validate(document)
 
 
-@pytest.mark.parametrize("hooks", [False, True], ids=["as it is", "with what is there"])
-def test_schemathesis(server, ready, hooks):
+@pytest.mark.parametrize("names", ["anything", "there"], ids=["as it is", "with what is there"])
+def test_schemathesis(server, ready, names):
     command = [
         Path(sys.executable).parent / "schemathesis",
         "run",
@@ -46,7 +46,11 @@ def test_schemathesis(server, ready, hooks):
         "--continue-on-failure",
         "--no-color",
     ]
-    variables = {"SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(Path(__file__).parent)} if hooks else {}
+    variables = {
+        "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
+        "PYTHONPATH": str(Path(__file__).parent),
+        "SLIPWAY_SCHEMATHESIS": names,
+    }
     done = subprocess.run(command, capture_output=True, text=True, cwd=ready.dir, env={**os.environ, **variables})
     summary = done.stdout[done.stdout.find("= FAILURES") :]
     assert done.returncode == 0, json.dumps(done.args, default=str) + summary

@@ -44,6 +44,24 @@ std::partial_ordering Compare(const Literal& a, const Literal& b) {
   return std::get<bool>(a) <=> std::get<bool>(b);
 }
 
+std::string ShortestDecimal(std::string_view bytes) {
+  auto negative = [](char byte) { return (static_cast<unsigned char>(byte) & 0x80) != 0; };
+  while (bytes.size() > 1 && bytes[0] == (negative(bytes[1]) ? '\xff' : '\0')) bytes.remove_prefix(1);
+  return std::string(bytes);
+}
+
+std::strong_ordering CompareDecimals(std::string_view a, std::string_view b) {
+  auto left = ShortestDecimal(a), right = ShortestDecimal(b);
+  auto negative = [](const std::string& number) { return !number.empty() && (number[0] & 0x80) != 0; };
+  if (negative(left) != negative(right)) return negative(right) <=> negative(left);
+  // Of one sign, more bytes lie further away from zero; of one length, the order of bytes is that of the numbers.
+  if (left.size() != right.size()) {
+    auto farther = left.size() <=> right.size();
+    return negative(left) ? 0 <=> farther : farther;
+  }
+  return std::memcmp(left.data(), right.data(), left.size()) <=> 0;
+}
+
 std::string ToBytes(const Literal& literal, const Type& type) {
   switch (type.id) {
     case TypeId::kBoolean: return std::string(1, std::get<bool>(literal) ? '\1' : '\0');

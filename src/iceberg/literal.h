@@ -20,6 +20,12 @@ inline bool IsNull(const Literal& literal) { return literal.index() == 0; }
 /// The order of two values of one type; bytes are unsigned. Unordered when one is NaN, a null, or the kinds differ.
 std::partial_ordering Compare(const Literal& a, const Literal& b);
 
+/// The order of two decimals of one scale: big-endian two's complement of any length, where Compare sees bytes.
+std::strong_ordering CompareDecimals(std::string_view a, std::string_view b);
+
+/// A decimal in as few bytes as hold it (spec, Appendix D); the empty text is none.
+std::string ShortestDecimal(std::string_view bytes);
+
 /// Single-value serialization (spec, Appendix D), as bounds in manifests hold it. `literal` must not be null.
 std::string ToBytes(const Literal& literal, const Type& type);
 

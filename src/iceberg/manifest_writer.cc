@@ -298,12 +298,28 @@ void CountEntries(ManifestFile& m, const std::vector<ManifestEntry>& entries) {
   }
 }
 
+namespace {
+
+std::partial_ordering Order(const Literal& a, const Literal& b, const Type& type) {
+  if (type.id != TypeId::kDecimal) return Compare(a, b);
+  return CompareDecimals(std::get<std::string>(a), std::get<std::string>(b));
+}
+
+std::string BoundOf(const Literal& value, const Type& type) {
+  auto bytes = ToBytes(value, type);
+  return type.id == TypeId::kDecimal ? ShortestDecimal(bytes) : bytes;
+}
+
+}  // namespace
+
 ManifestFile Summarize(const ManifestContext& context, const std::vector<ManifestEntry>& entries) {
   ManifestFile m;
   m.partition_spec_id = context.spec->spec_id;
   CountEntries(m, entries);
   m.partitions.resize(context.spec->fields.size());
   std::vector<Literal> lower(m.partitions.size()), upper(m.partitions.size());
+  std::vector<Type> types;
+  for (const auto& field : context.spec->fields) types.push_back(PartitionType(context, field));
   for (const auto& entry : entries) {
     for (size_t i = 0; i < m.partitions.size(); ++i) {
       const auto& value = entry.file.partition[i];
@@ -313,17 +329,16 @@ ManifestFile Summarize(const ManifestContext& context, const std::vector<Manifes
       else if (real != nullptr && *real != *real)
         m.partitions[i].contains_nan = true;
       else {
-        if (IsNull(lower[i]) || Compare(value, lower[i]) < 0) lower[i] = value;
-        if (IsNull(upper[i]) || Compare(value, upper[i]) > 0) upper[i] = value;
+        if (IsNull(lower[i]) || Order(value, lower[i], types[i]) < 0) lower[i] = value;
+        if (IsNull(upper[i]) || Order(value, upper[i], types[i]) > 0) upper[i] = value;
       }
     }
   }
   for (size_t i = 0; i < m.partitions.size(); ++i) {
-    auto type = PartitionType(context, context.spec->fields[i]);
     if (!m.partitions[i].contains_nan) m.partitions[i].contains_nan = false;
-    if (IsNull(lower[i]) || type.id == TypeId::kDecimal) continue;  // bytes are not a decimal's order: no bounds
-    m.partitions[i].lower_bound = ToBytes(lower[i], type);
-    m.partitions[i].upper_bound = ToBytes(upper[i], type);
+    if (IsNull(lower[i])) continue;  // readers take a field without bounds for one that holds nothing but nulls
+    m.partitions[i].lower_bound = BoundOf(lower[i], types[i]);
+    m.partitions[i].upper_bound = BoundOf(upper[i], types[i]);
   }
   return m;
 }
