@@ -39,12 +39,13 @@ def a_name(text: str) -> str:
 
 
 def meaning(body: dict) -> dict:
-    """The body with names, schedule and filter that can be ones."""
+    """The body with names, catalogs, schedule and filter that can be ones."""
     body = dict(body)
     if "entity_columns" in body:
         body["entity_columns"] = list(dict.fromkeys(name or "id" for name in body["entity_columns"]))
         for place in ("source", "target"):
-            body[place] = {**body[place], **{key: a_name(body[place][key]) for key in ("schema", "table")}}
+            names = {key: a_name(body[place][key]) for key in ("schema", "table")}
+            body[place] = {**body[place], **names, "catalog": "iceberg"}
         for place in (body, body["source"]):
             for field, choices in (("schedule", SCHEDULES), ("filter_sql", FILTERS)):
                 if place.get(field) is not None:
@@ -56,6 +57,8 @@ def meaning(body: dict) -> dict:
 def map_body(context, body):
     if not isinstance(body, dict) or not valid(context.operation, body):
         return body  # a case that must be refused stays as it is
+    if body.get("runner") is not None:
+        body["runner"] = {"kind": "local"}  # the one that the server under test has
     if not THERE:
         return meaning(body)
     if "entity_columns" in body:
