@@ -77,10 +77,10 @@ TEST_P(CronGolden, TicksAreTheOthers) {
   EXPECT_EQ(got, want);
 }
 
-INSTANTIATE_TEST_SUITE_P(Croniter, CronGolden, ::testing::ValuesIn(testing::GoldenCases("dispatch/cron_utc.json")),
+INSTANTIATE_TEST_SUITE_P(Croniter, CronGolden, ::testing::ValuesIn(testing::GoldenCases("deployments/cron_utc.json")),
                          testing::CaseName);
 INSTANTIATE_TEST_SUITE_P(MinuteByMinute, CronGolden,
-                         ::testing::ValuesIn(testing::GoldenCases("dispatch/cron_zones.json")), testing::CaseName);
+                         ::testing::ValuesIn(testing::GoldenCases("deployments/cron_zones.json")), testing::CaseName);
 
 using ::testing::ElementsAre;
 
