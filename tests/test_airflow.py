@@ -4,14 +4,12 @@ import ast
 import json
 import os
 import queue
-import shutil
 import signal
 import subprocess
 import threading
 import time
 import urllib.parse
 import uuid
-from secrets import token_hex
 from typing import NamedTuple
 
 import lightgbm
@@ -42,11 +40,8 @@ def everything(postgresql, keycloak):
     def make(folder):
         subprocess.run([ROOT / "tools/wheel", "--into", ROOT / ".deps/airflow"], check=True)
         folder.mkdir(parents=True)
-        key = folder / "platform.psk"
-        key.write_text(token_hex(32))
-        key.chmod(0o600)
         worker = {"SLIPWAY_REPORT_SECONDS": "3"}
-        return Stack(folder, key, worker=worker, postgresql=postgresql, keycloak=keycloak)
+        return Stack(folder, worker=worker, postgresql=postgresql, keycloak=keycloak)
 
     return shared("stack", make)
 
@@ -79,9 +74,7 @@ def slipway(stack):
 
 
 def serve(stack, settings: dict | None = None, data="data", environment: dict | None = None) -> Server:
-    """A server with the key that Airflow's workers have."""
     (stack.folder / data).mkdir()
-    shutil.copy2(stack.psk_file, stack.folder / data)
     wanted = {**stack.settings(stack.callbacks.url), "catalogs.lake.uri": stack.catalog_proxy.url, **(settings or {})}
     started = Server(stack.folder / data, wanted, {**stack.environment(), **(environment or {})})
     if data == "data":

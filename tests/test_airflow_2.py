@@ -18,7 +18,7 @@ def world(tmp_path):
     subprocess.run([ROOT / "tools/wheel", "--into", ROOT / ".deps/airflow2"], check=True)
     lake = fill(Lake(tmp_path / "data"))
     port = free_port()
-    with Airflow2(tmp_path, {"SLIPWAY_PSK_FILE": str(lake.dir / "platform.psk")}) as airflow:
+    with Airflow2(tmp_path, {}) as airflow:
         url = f"http://127.0.0.1:{port}"
         server = Server(
             lake.dir,

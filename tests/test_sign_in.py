@@ -17,6 +17,7 @@ import pytest
 from conftest import BINARY, Lake, Server
 from deployments import body, fill, finished, until
 from services.keycloak import SERVICE_CLIENT, SERVICE_SECRET
+from signing import run_token
 
 AREAS = ["auth"]
 EXAMPLE = "test_a_user_key_lists_only_what_its_roles_allow"
@@ -71,20 +72,25 @@ def credentials(server, keycloak):
     }
 
 
-OPEN, CREATE, LIST, SEE, MANAGE, OWN_KEYS, REPORT, PLATFORM = range(8)
+OPEN, CREATE, LIST, SEE, MANAGE, GOVERN, OWN_KEYS, REPORT, PLATFORM = range(9)
+RUN = str(uuid.uuid4())  # that the run tokens of the table are for
 CALLERS = {  # what each may do, beside the open endpoints: DESIGN section 2, "Who may do what"
     "nobody": None,
     "revoked PSK": None,
     "bearer without role": {CREATE, LIST, SEE, OWN_KEYS},
-    "bearer with role": {CREATE, LIST, SEE, MANAGE, OWN_KEYS},
-    "creator": {CREATE, LIST, SEE, MANAGE, OWN_KEYS},
-    "admin role": {CREATE, LIST, SEE, MANAGE, OWN_KEYS, PLATFORM},
+    "bearer with role": {CREATE, LIST, SEE, MANAGE, GOVERN, OWN_KEYS},
+    "creator": {CREATE, LIST, SEE, MANAGE, GOVERN, OWN_KEYS},
+    "admin role": {CREATE, LIST, SEE, MANAGE, GOVERN, OWN_KEYS, PLATFORM},
     "user PSK, no roles set": {LIST},
     "user PSK without the role": {LIST},
     "user PSK with the role": {LIST, SEE, MANAGE},
     "user PSK with the role as bearer": {LIST, SEE, MANAGE},
-    "platform PSK": {CREATE, LIST, SEE, MANAGE, REPORT, PLATFORM},
-    "platform PSK as bearer": {CREATE, LIST, SEE, MANAGE, REPORT, PLATFORM},
+    "platform PSK": {CREATE, LIST, SEE, MANAGE, GOVERN, REPORT, PLATFORM},
+    "platform PSK as bearer": {CREATE, LIST, SEE, MANAGE, GOVERN, REPORT, PLATFORM},
+    "run token": {REPORT},
+    "run token as bearer": {REPORT},
+    "run token of another deployment": set(),
+    "expired run token": None,
 }
 D = "/api/models/m/deployments/{name}"
 ENDPOINTS = [
@@ -93,14 +99,14 @@ ENDPOINTS = [
     ("GET", "/api/deployments", LIST, None),
     ("GET", D, SEE, None),
     ("PATCH", D, MANAGE, {"owner": "z"}),
-    ("DELETE", D, MANAGE, None),
-    ("PUT", D + "/allowed_roles", MANAGE, {"allowed_roles": []}),
+    ("DELETE", D, GOVERN, None),
+    ("PUT", D + "/allowed_roles", GOVERN, {"allowed_roles": []}),
     ("POST", D + "/stop", MANAGE, None),
     ("POST", D + "/start", MANAGE, None),
     ("POST", D + "/trigger", MANAGE, None),
     ("POST", D + "/backfill", MANAGE, {"from": "2024-01-01", "to": "2024-01-02"}),
     ("GET", D + "/runs", SEE, None),
-    ("POST", D + "/runs", REPORT, {"airflow_run_id": "a", "status": "running"}),
+    ("POST", D + "/runs", REPORT, {"airflow_run_id": f"slipway__{RUN}", "status": "running"}),
     ("GET", D + "/runs/{run_id}", SEE, None),
     ("POST", D + "/runs/{run_id}/cancel", MANAGE, None),
     ("GET", D + "/run/predict", MANAGE, None),
@@ -124,6 +130,25 @@ ENDPOINTS = [
 ]
 
 
+def run_token_of(server, caller: str, made: dict) -> dict:
+    """The headers of a caller with the token of a run: of this deployment, or of another one."""
+    if not caller.endswith(("run token", "run token as bearer", "run token of another deployment")):
+        return {}
+    deployment_id = str(uuid.uuid4()) if caller.endswith("another deployment") else made["deployment_id"]
+    token = run_token(server, deployment_id, RUN, -1 if caller == "expired run token" else 3600)
+    return {"Authorization": f"Bearer {token}"} if caller.endswith("bearer") else {"Authorization-PSK": token}
+
+
+def test_a_key_hears_that_roles_and_archiving_want_a_person(server, credentials):
+    server.call("POST", "/api/models/m/deployments", body(name="governed", allowed_roles=["data-science"]))
+    one, key = "/api/models/m/deployments/governed", credentials["user PSK with the role"]
+    for method, path, sent in (("DELETE", one, None), ("PUT", f"{one}/allowed_roles", {"allowed_roles": ["x"]})):
+        status, answer, _ = server.call(method, path, sent, psk=None, headers=key)
+        assert status == 403 and "a key never changes allowed_roles" in answer["detail"]
+    assert server.call("GET", one)[1]["allowed_roles"] == ["data-science"]
+    assert server.call("POST", f"{one}/stop", psk=None, headers=key)[0] == 200
+
+
 def test_the_table_names_every_endpoint(server):
     document = server.call("GET", "/openapi.json")[1]
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
@@ -142,12 +167,10 @@ def test_who_may_do_what(server, credentials, caller, method, path, needs, sent)
     name = "d" + uuid.uuid4().hex[:12]
     roles = [] if caller == "user PSK, no roles set" else ["data-science"]
     creator = credentials["creator"]
-    assert (
-        server.call(
-            "POST", "/api/models/m/deployments", body(name=name, allowed_roles=roles), psk=None, headers=creator
-        )[0]
-        == 201
+    status, made, _ = server.call(
+        "POST", "/api/models/m/deployments", body(name=name, allowed_roles=roles), psk=None, headers=creator
     )
+    assert status == 201
     run_id = "nope"
     if "{run_id}" in path:
         run_id = server.call("POST", f"/api/models/m/deployments/{name}/trigger", psk=None, headers=creator)[1][
@@ -158,14 +181,14 @@ def test_who_may_do_what(server, credentials, caller, method, path, needs, sent)
         path.format(name=name, run_id=run_id),
         sent(name) if callable(sent) else sent,
         psk=None,
-        headers=credentials[caller],
+        headers=credentials.get(caller) or run_token_of(server, caller, made),
     )
     may = needs == OPEN or (CALLERS[caller] is not None and needs in CALLERS[caller])
     if may:
         assert status not in (401, 403, 500), answer
     elif CALLERS[caller] is None:
         assert status == 401 and headers["WWW-Authenticate"].startswith('Bearer realm="slipway"'), answer
-        assert ("invalid_token" in headers["WWW-Authenticate"]) == (caller == "revoked PSK")
+        assert ("invalid_token" in headers["WWW-Authenticate"]) == (caller != "nobody")
     else:
         assert status == 403, answer
 

@@ -19,14 +19,13 @@ WAREHOUSE, DAGS, MODELS = "warehouse", "dags", "models"
 
 
 class Stack:
-    """Starts what `folder` does not have running yet; what it holds from before, ports too, is used again. `psk_file`:
-    the key that Airflow's workers report with. `say` is told of each server. `postgresql` and
-    `keycloak` may be others'."""
+    """Starts what `folder` does not have running yet; what it holds from before, ports too, is used again. `say` is
+    told of each server. `worker`: more of the environment of Airflow's workers. `postgresql` and `keycloak` may be
+    others'."""
 
     def __init__(
         self,
         folder: Path,
-        psk_file: Path,
         say=lambda _: None,
         worker: dict | None = None,
         postgresql: PostgreSQL | None = None,
@@ -37,7 +36,7 @@ class Stack:
         remembered = self.folder / "ports.json"
         ports = json.loads(remembered.read_text()) if remembered.exists() else {name: free_port() for name in NAMES}
         remembered.write_text(json.dumps(ports))
-        self.ports, self.psk_file = ports, psk_file
+        self.ports = ports
         self.services = {}
 
         def started(name: str, service):
@@ -64,7 +63,6 @@ class Stack:
                     self.s3,
                     self.postgresql.new_database("airflow", like=MIGRATED),
                     {
-                        "SLIPWAY_PSK_FILE": str(psk_file),
                         "SLIPWAY_MODEL_CACHE": str(self.folder / "worker-models"),
                         **(worker or {}),
                     },

@@ -61,7 +61,7 @@ def up() -> None:
 
     print(f"== starting the stack in {FOLDER}")
     DATA.mkdir(parents=True, exist_ok=True)
-    stack = Stack(FOLDER, DATA / "platform.psk", say)
+    stack = Stack(FOLDER, say)
     try:
         for name, service in stack.services.items():
             parts = service.parts.values() if name == "airflow" else [service.process]

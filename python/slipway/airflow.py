@@ -1,9 +1,10 @@
 """What a Slipway DAG does on an Airflow worker: executes `slipway score` and reports to the server.
 
-The server is told with a key that stands neither in the DAG nor in a log: $SLIPWAY_PSK, a file named by
-$SLIPWAY_PSK_FILE, or the password of Airflow's connection `slipway`. What the run itself needs (AWS_…,
-MLFLOW_TRACKING_…, SLIPWAY_CATALOGS_…) is taken from the worker's environment. A report that cannot be delivered fails
-no run: the server asks Airflow and the target too.
+A run that Slipway triggered brings a token in its configuration, with which it can be told of, and nothing else can be
+done. One that Airflow started has none: it reports with a key of a service account (scope `runs:report`) from
+$SLIPWAY_REPORT_KEY, a file named by $SLIPWAY_REPORT_KEY_FILE, or the password of Airflow's connection `slipway`, or
+without any of these not at all: the server asks Airflow and the target, as it does when a report is lost. What the run
+itself needs (AWS_…, MLFLOW_TRACKING_…, SLIPWAY_CATALOGS_…) is taken from the worker's environment.
 """
 
 from __future__ import annotations
@@ -95,6 +96,7 @@ class _Run:
             deployment["callback"],
             self.dag_run_id,
             {"run_id": self.run_id, "logical_date": self.logical_date, "attempt": self.attempt},
+            (conf.get("slipway") or {}).get("token") or _key(),
         )
 
     def arguments(self, file: Path) -> list[str]:
@@ -168,11 +170,11 @@ class _Run:
 
 
 class _Reporter:
-    """Tells the server. Progress goes beside the run, what decides is said until it is heard."""
+    """Tells the server, where there is a key to do it with. Progress goes beside the run, what decides is said until it
+    is heard."""
 
-    def __init__(self, url: str, dag_run_id: str, details: dict):
-        self.url, self.dag_run_id, self.details = url, dag_run_id, details
-        self.key = _key()
+    def __init__(self, url: str, dag_run_id: str, details: dict, key: str):
+        self.url, self.dag_run_id, self.details, self.key = url, dag_run_id, details, key
         self.next_progress = 0.0
         self.sending: threading.Thread | None = None
 
@@ -205,6 +207,8 @@ class _Reporter:
         ).encode()
 
     def _deliver(self, body: bytes, seconds: float) -> bool:
+        if not self.key:
+            return False
         request = urllib.request.Request(
             self.url,
             data=body,
@@ -240,10 +244,18 @@ def _event(line: str) -> dict | None:
 
 
 def _key() -> str:
-    if key := os.environ.get("SLIPWAY_PSK"):
-        return key
-    if file := os.environ.get("SLIPWAY_PSK_FILE"):
-        return Path(file).read_text().split()[0]
+    """Of runs that Airflow started by itself; empty where the worker has none."""
+    for name in ("SLIPWAY_REPORT_KEY", "SLIPWAY_PSK"):
+        if name == "SLIPWAY_PSK" and (name in os.environ or f"{name}_FILE" in os.environ):
+            log.warning(
+                "this worker holds the platform's key ($SLIPWAY_PSK), with which any task can do anything to Slipway, "
+                "and which the next version does not read: take it away, or give the worker a key of a service account "
+                "with the scope runs:report in $SLIPWAY_REPORT_KEY"
+            )
+        if key := os.environ.get(name):
+            return key
+        if file := os.environ.get(f"{name}_FILE"):
+            return Path(file).read_text().split()[0]
     try:
         try:
             from airflow.sdk import Connection
@@ -254,10 +266,7 @@ def _key() -> str:
 
             return BaseHook.get_connection("slipway").password or ""
     except Exception as error:  # noqa: BLE001 (whatever Airflow raises when there is none)
-        log.warning(
-            "no key for the reports: neither $SLIPWAY_PSK, nor $SLIPWAY_PSK_FILE, nor the connection 'slipway' (%s)",
-            error,
-        )
+        log.info("Airflow started this run: without a key for reports (%s) the server learns of it from Airflow", error)
         return ""
 
 

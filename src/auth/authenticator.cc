@@ -20,22 +20,26 @@ Result<Identity> Authenticator::FromCredential(std::string_view credential) {
 }
 
 Result<Identity> Authenticator::FromToken(std::string_view token) {
-  if (oidc_ == nullptr)
+  if (parts_.oidc == nullptr)
     return Fail(ErrorKind::kDenied, "tokens are not accepted here: no issuer (auth.issuer) is configured");
-  ASSIGN(auto claims, oidc_->Verify(token, clock_.Now()));
-  TRY(users_.Remember({claims.subject, claims.username, claims.roles}, claims.issued_at));
+  ASSIGN(auto claims, parts_.oidc->Verify(token, parts_.clock.Now()));
+  TRY(parts_.users.Remember({claims.subject, claims.username, claims.roles}, claims.issued_at));
   Identity who{Identity::Kind::kToken, claims.subject, claims.username, claims.roles, false};
-  who.admin = !admin_role_.empty() && who.roles.contains(admin_role_);
+  who.admin = !parts_.admin_role.empty() && who.roles.contains(parts_.admin_role);
   return who;
 }
 
 Result<Identity> Authenticator::FromKey(std::string_view key) {
-  if (platform_.Accepts(key)) return Identity{Identity::Kind::kPlatform, "platform", "platform", {}, true};
-  ASSIGN(auto owner, users_.FindOwner(key));
+  if (parts_.platform.Accepts(key)) return Identity{Identity::Kind::kPlatform, "platform", "platform", {}, true};
+  if (RunTokens::LooksLikeOne(key)) {
+    ASSIGN(auto grant, parts_.runs.Verify(key));
+    return Identity{Identity::Kind::kRunToken, "run:" + grant.run_id, "run " + grant.run_id, {}, false, {}, grant};
+  }
+  ASSIGN(auto owner, parts_.users.FindOwner(key));
   if (!owner) return Fail(ErrorKind::kDenied, "the key is not valid");
   Identity who{Identity::Kind::kUserKey, owner->subject, owner->username, owner->roles, false};
-  if (oidc_ != nullptr && oidc_->HasServiceAccount()) {
-    auto state = oidc_->LookUp(owner->subject);
+  if (parts_.oidc != nullptr && parts_.oidc->HasServiceAccount()) {
+    auto state = parts_.oidc->LookUp(owner->subject);
     if (!state && state.error().kind == ErrorKind::kNotFound)
       return Fail(ErrorKind::kDenied, "the key's owner is gone");
     TRY(state);

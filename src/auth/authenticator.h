@@ -7,6 +7,7 @@
 #include "auth/identity.h"
 #include "auth/oidc.h"
 #include "auth/platform_keys.h"
+#include "auth/run_tokens.h"
 #include "auth/user_keys.h"
 
 namespace slipway::auth {
@@ -14,9 +15,16 @@ namespace slipway::auth {
 /// Turns credentials into an identity.
 class Authenticator {
  public:
-  /// `oidc` may be null: then tokens are refused. All must outlive this.
-  Authenticator(PlatformKeys& platform, UserKeys& users, Oidc* oidc, std::string admin_role, const Clock& clock)
-      : platform_(platform), users_(users), oidc_(oidc), admin_role_(std::move(admin_role)), clock_(clock) {}
+  /// What it asks; all must outlive it.
+  struct Parts {
+    PlatformKeys& platform;
+    UserKeys& users;
+    RunTokens& runs;
+    Oidc* oidc = nullptr;  ///< null: tokens are refused
+    const Clock& clock;
+    std::string admin_role;
+  };
+  explicit Authenticator(Parts parts) : parts_(std::move(parts)) {}
 
   /// The headers Authorization and Authorization-PSK, as far as they were sent.
   struct Headers {
@@ -30,11 +38,7 @@ class Authenticator {
   Result<Identity> FromCredential(std::string_view credential);
   Result<Identity> FromToken(std::string_view token);
   Result<Identity> FromKey(std::string_view key);
-  PlatformKeys& platform_;
-  UserKeys& users_;
-  Oidc* oidc_;
-  std::string admin_role_;
-  const Clock& clock_;
+  Parts parts_;
 };
 
 }  // namespace slipway::auth

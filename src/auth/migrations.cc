@@ -12,6 +12,7 @@ constexpr Migration kMigrations[] = {
           sequence {identity}, id TEXT NOT NULL UNIQUE, subject TEXT NOT NULL REFERENCES people (subject),
           hash TEXT NOT NULL UNIQUE, description TEXT NOT NULL, created_at BIGINT NOT NULL, revoked_at BIGINT))"},
     {14, "CREATE INDEX keys_of_subject ON user_keys (subject, sequence)"},
+    {29, "CREATE TABLE signing_keys (id TEXT PRIMARY KEY, secret TEXT NOT NULL, made_at BIGINT NOT NULL)"},
     // clang-format on
 };
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "auth/identity.h"
 
 namespace slipway::auth {
@@ -10,21 +13,31 @@ enum class Permission {
   kCreate,    ///< make a deployment
   kList,      ///< see lists; a user key sees only what its roles allow
   kSee,       ///< read one deployment and its runs
-  kManage,    ///< change, stop, trigger, cancel, invoke
+  kManage,    ///< change, stop, start
+  kInvoke,    ///< trigger, backfill, cancel, ask an online one
+  kGovern,    ///< who may use it, and its end: never by a key
   kOwnKeys,   ///< one's own user keys
   kCallback,  ///< report what a DAG run did
-  kPlatform,  ///< the audit log and the dead letters
+  kPlatform,  ///< the audit log, the dead letters, the keys of others
 };
+
+/// What a key of a service account may be given.
+inline constexpr std::string_view kKeyScopes[] = {"deployments:read", "deployments:write", "runs:trigger",
+                                                  "runs:report"};
 
 /// What of a deployment decides.
 struct Guarded {
   std::string created_by;
   std::set<std::string> allowed_roles;
+  std::string deployment_id{};
 };
 
 enum class Verdict { kAllowed, kForbidden, kUnauthenticated };
 
 /// DESIGN section 2, "Who may do what". `deployment` is null where the permission is not about a deployment.
 Verdict Decide(Permission permission, const Identity& who, const Guarded* deployment);
+
+/// Why kForbidden, for the caller.
+std::string WhyForbidden(Permission permission, const Identity& who);
 
 }  // namespace slipway::auth

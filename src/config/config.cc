@@ -71,6 +71,7 @@ std::vector<Setting> Defaults() {
       text("auth.service_client", "", "a service account that may view users, for live roles of user keys"),
       secret("auth.service_secret", "its secret"),
       number("auth.refresh_seconds", 60, "how old looked-up roles may be, and how often an unknown key is asked for"),
+      number("auth.run_token_hours", 24, "how long a worker may tell of a run that it was given, by that run's token"),
       text("auth.platform_psk_file", "", "the file with the platform PSK; empty: platform.psk in the data directory"),
       text("server.public_url", "", "of this server as Airflow's workers reach it, for their callbacks"),
       text("dispatch.kind", "local",

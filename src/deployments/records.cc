@@ -12,6 +12,8 @@ Run NewRun(const Deployment& deployment, RunCause cause, Timestamp logical_date,
           .queued_at = now};
 }
 
+std::string NameInAirflow(const std::string& run_id) { return "slipway__" + run_id; }
+
 std::string RunIdInAirflow(const std::string& deployment_id, const std::string& airflow_run_id,
                            const std::optional<std::string>& triggered_for, int cleared) {
   auto first = triggered_for && IsUuid(*triggered_for) ? *triggered_for : UuidOf(deployment_id, airflow_run_id);

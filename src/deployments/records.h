@@ -85,6 +85,9 @@ struct Run {
 /// A run that waits to be executed, with a new id.
 Run NewRun(const Deployment& deployment, RunCause cause, Timestamp logical_date, Timestamp now);
 
+/// What a run that Slipway triggers is called in Airflow.
+std::string NameInAirflow(const std::string& run_id);
+
 /// The run that Airflow does under a name: the one that Slipway triggered it for, or one that follows from the name.
 /// Each time it is cleared in Airflow it is another run (`cleared` counts): Airflow's retries are attempts of the same.
 std::string RunIdInAirflow(const std::string& deployment_id, const std::string& airflow_run_id,

@@ -106,4 +106,12 @@ Outcome<RunReport> ParseReport(const json::object& body) {
   return report;
 }
 
+bool IsAbout(const RunReport& report, const std::string& run_id) {
+  if (!report.run_id) return report.airflow_run_id == NameInAirflow(run_id);
+  constexpr int kMostCleared = 100;  // of a count that grows by the tries of a task
+  for (int cleared = 0; cleared <= kMostCleared; ++cleared)
+    if (*report.run_id == RunIdInAirflow("", "", run_id, cleared)) return true;
+  return false;
+}
+
 }  // namespace slipway::deployments

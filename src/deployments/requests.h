@@ -57,4 +57,8 @@ struct RunReport {
 };
 Outcome<RunReport> ParseReport(const boost::json::object& body);
 
+/// Whether a report is about a run that Slipway triggered in Airflow, or about the run that it became when it was
+/// cleared there (RunIdInAirflow).
+bool IsAbout(const RunReport& report, const std::string& run_id);
+
 }  // namespace slipway::deployments

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/ids.h"
 #include "base/json.h"
 #include "contract/deployment_body.h"
 #include "deployments/views.h"
@@ -115,6 +116,20 @@ TEST(Requests, AReport) {
     "slipway": {"run_id": "7", "logical_date": "x"}})"));
   ASSERT_FALSE(wrong);
   EXPECT_EQ(Places(wrong.error()), (Names{"run_id", "logical_date"}));
+}
+
+TEST(Requests, AReportIsAboutARunAndWhatItBecameByClearing) {
+  auto run = NewUuid(), other = NewUuid();
+  RunReport report{.airflow_run_id = NameInAirflow(run)};
+  EXPECT_TRUE(IsAbout(report, run));
+  EXPECT_FALSE(IsAbout(report, other));
+  for (int cleared : {0, 1, 5, 100}) {
+    report.run_id = RunIdInAirflow(NewUuid(), "x", run, cleared);
+    EXPECT_TRUE(IsAbout(report, run)) << cleared;
+    EXPECT_FALSE(IsAbout(report, other)) << cleared;
+  }
+  report.run_id = other;  // whatever Airflow's name says
+  EXPECT_FALSE(IsAbout(report, run));
 }
 
 }  // namespace

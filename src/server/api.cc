@@ -35,7 +35,8 @@ std::expected<json::object, Response> ReadQuery(const contract::ObjectDescriptio
 
 auth::Guarded GuardedOf(const deployments::Deployment& deployment) {
   const auto& roles = deployment.spec.allowed_roles;
-  return {deployment.created_by, roles ? std::set<std::string>(roles->begin(), roles->end()) : std::set<std::string>()};
+  return {deployment.created_by, roles ? std::set<std::string>(roles->begin(), roles->end()) : std::set<std::string>(),
+          deployment.deployment_id};
 }
 
 /// The version that a run would use now, by the plan that the run itself makes.
@@ -132,8 +133,7 @@ Response Api::State::LetIn(const Route& route, Call& call) {
       return Unauthenticated(
           "Credentials are missing: send a token or the platform PSK as a bearer, or a key in Authorization-PSK",
           false);
-    case Verdict::kForbidden:
-      return ErrorAnswer(403, fmt::format("this {} may not do that here", ToString(call.who.kind)));
+    case Verdict::kForbidden: return ErrorAnswer(403, WhyForbidden(route.permission, call.who));
     case Verdict::kAllowed: break;
   }
   auto query = ReadQuery(route.operation.query, request);

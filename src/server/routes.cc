@@ -27,10 +27,10 @@ std::vector<Api::State::Route> Api::State::Routes() {
        Permission::kManage,
        &State::Patch},
       {{"DELETE", one, "archive a deployment; its runs stay", nullptr, &DeploymentView()},
-       Permission::kManage,
+       Permission::kGovern,
        &State::Archive},
       {{"PUT", one + "/allowed_roles", "who may use it", &AllowedRolesBody(), &DeploymentView()},
-       Permission::kManage,
+       Permission::kGovern,
        &State::SetRoles},
       {{"POST", one + "/stop", "no more ticks and triggers", nullptr, &DeploymentView()},
        Permission::kManage,
@@ -39,11 +39,11 @@ std::vector<Api::State::Route> Api::State::Routes() {
        Permission::kManage,
        &State::StartAgain},
       {{"POST", one + "/trigger", "start a run", &TriggerBody(), &RunView(), 202, nullptr, false, true},
-       Permission::kManage,
+       Permission::kInvoke,
        &State::Trigger},
       {{"POST", one + "/backfill", "a run for each missed tick, oldest first", &BackfillBody(), &RunView(), 202,
         nullptr, true},
-       Permission::kManage,
+       Permission::kInvoke,
        &State::Backfill},
       {{"GET", one + "/runs", "a deployment's runs, newest first", nullptr, &RunView(), 200, &PageQuery(), true},
        Permission::kSee,
@@ -53,7 +53,7 @@ std::vector<Api::State::Route> Api::State::Routes() {
        &State::Callback},
       {{"GET", run, "one run", nullptr, &RunView()}, Permission::kSee, &State::GetRun},
       {{"POST", run + "/cancel", "end a queued or running run", nullptr, &RunView(), 202},
-       Permission::kManage,
+       Permission::kInvoke,
        &State::Cancel},
       {{"POST", key, "make a key of one's own", &UserKeyBody(), &NewUserKeyView(), 201},
        Permission::kOwnKeys,
@@ -86,7 +86,7 @@ std::vector<Api::State::Route> Api::State::Routes() {
   };
   for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE"})
     routes.push_back({{method, one + "/run/{path}", "proxy to an online deployment", nullptr, nullptr, 409},
-                      Permission::kManage,
+                      Permission::kInvoke,
                       &State::Proxy});
   for (auto& route : routes) route.operation.guarded = route.permission != Permission::kAnyone;
   return routes;

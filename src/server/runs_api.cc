@@ -60,6 +60,8 @@ Response Api::State::Callback(Call& call) {
   if (!body) return body.error();
   auto report = deployments::ParseReport(*body);
   if (!report) return RefusalAnswer(report.error(), *body);
+  if (call.who.run && !deployments::IsAbout(*report, call.who.run->run_id))
+    return ErrorAnswer(403, fmt::format("this token is for run {}: it cannot tell of another", call.who.run->run_id));
   return RunAnswer(lifecycle.Report(call.deployment(), *report), 200);
 }
 

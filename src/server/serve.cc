@@ -111,6 +111,7 @@ struct Dispatching {
   deployments::Store& store;
   const Clock& clock;
   deployments::RunEnded ended;
+  dispatch::RunTokenMaker run_token;
 };
 
 Result<std::unique_ptr<deployments::Dispatcher>> MakeDispatcher(const Dispatching& parts,
@@ -121,6 +122,7 @@ Result<std::unique_ptr<deployments::Dispatcher>> MakeDispatcher(const Dispatchin
     airflow.scope = scope;
     airflow.catalogs = &parts.sources.catalogs;
     airflow.ended = parts.ended;
+    airflow.run_token = parts.run_token;
     return dispatch::MakeAirflowDispatcher(parts.store, parts.clock, std::move(airflow));
   }
   ASSIGN(auto local, LocalDispatchOf(config, parts.places));
@@ -166,7 +168,7 @@ class Dispatchers {
   deployments::Runners runners_;
 };
 
-/// Every table of the program. The number of a new migration is one more than the highest of all folders: 28.
+/// Every table of the program. The number of a new migration is one more than the highest of all folders: 29.
 std::vector<Migration> AllMigrations() {
   return AllOf(deployments::Migrations(), auth::Migrations(), webhooks::Migrations(), AuditLog::Migrations());
 }
@@ -205,14 +207,21 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   auth::UserKeys user_keys(*database);
   AuditLog audit(*database);
   auto oidc = MakeOidc(config);
-  auth::Authenticator authenticator(*platform_keys, user_keys, oidc.get(), config.Text("auth.admin_role"),
-                                    system_clock);
+  auth::RunTokens run_tokens(*database, system_clock, config.Number("auth.run_token_hours") * 3600);
+  auth::Authenticator authenticator({.platform = *platform_keys,
+                                     .users = user_keys,
+                                     .runs = run_tokens,
+                                     .oidc = oidc.get(),
+                                     .clock = system_clock,
+                                     .admin_role = config.Text("auth.admin_role")});
 
   ASSIGN(auto zone, deployments::FindTimeZone(config.Text("dispatch.time_zone")));
   Metrics metrics;
   ASSIGN(auto dispatchers,
-         Dispatchers::Make({options, data_dir, places, sources, secrets, *database, store, clock,
-                            [&](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); }}));
+         Dispatchers::Make(
+             {options, data_dir, places, sources, secrets, *database, store, clock,
+              [&](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); },
+              [&](const deployments::Run& run) { return run_tokens.Issue({run.deployment_id, run.run_id}); }}));
   auto check = [&]() -> Result<> {
     TRY(Wrap(store.CountOpenRuns(deployments::RunStatus::kRunning), "store"));
     if (oidc) TRY(Wrap(oidc->Ready(), "issuer"));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,6 +12,9 @@
 
 namespace slipway::dispatch {
 
+/// What a worker tells the server of one run with; it can do nothing else.
+using RunTokenMaker = std::function<Result<std::string>(const deployments::Run& run)>;
+
 struct AirflowOptions {
   AirflowPlace airflow;
   std::string dags;  ///< the folder that Airflow watches: s3://bucket/prefix, or file:///…
@@ -21,6 +25,7 @@ struct AirflowOptions {
   int poll_seconds = 5;     ///< how often Airflow is asked what has changed
   deployments::RunnerScope scope{deployments::RunnerKind::kAirflow};  ///< whose runs it has Airflow execute
   deployments::RunEnded ended;
+  RunTokenMaker run_token;
 };
 
 /// Keeps one DAG in Airflow for every deployment that Airflow runs, and the records of its runs. What the store says is

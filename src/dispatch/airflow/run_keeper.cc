@@ -17,7 +17,6 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::minutes kFirstLook = 24h, kClocksDiffer = 5min;
 constexpr size_t kMostRemembered = 100'000;
-constexpr std::string_view kTriggeredName = "slipway__";
 
 bool IsOver(const DagRun& dag_run) { return dag_run.state == "success" || dag_run.state == "failed"; }
 
@@ -67,7 +66,7 @@ Result<> RunKeeper::Trigger(const Deployment& deployment, const Run& run) {
   if (run.cancelled_by) return Fail(run, fmt::format("cancelled by {}", *run.cancelled_by));
   if (deployment.status == DeploymentStatus::kArchived) return Fail(run, "the deployment was archived");
   if (deployment.status != DeploymentStatus::kActive) return {};
-  auto name = run.airflow_run_id.value_or(std::string(kTriggeredName) + run.run_id);
+  auto name = run.airflow_run_id.value_or(deployments::NameInAirflow(run.run_id));
   TRY(store_.ChangeRun(run.run_id, [&](Run& stored) -> Result<> {
     stored.airflow_run_id = name;
     stored.leased_by.reset();  // the local dispatcher's, before Airflow was chosen
@@ -75,8 +74,10 @@ Result<> RunKeeper::Trigger(const Deployment& deployment, const Run& run) {
     stored.attempt = 0;
     return {};
   }));
+  ASSIGN(auto token, options_.run_token(run));
   json::object conf{
-      {"slipway", json::object{{"run_id", run.run_id}, {"logical_date", FormatTimestamp(run.logical_date)}}}};
+      {"slipway",
+       json::object{{"run_id", run.run_id}, {"logical_date", FormatTimestamp(run.logical_date)}, {"token", token}}}};
   auto triggered = airflow_.Trigger(*deployment.dag_id, name, run.logical_date, conf);
   if (!triggered && triggered.error().kind == ErrorKind::kConflict && !airflow_.FindDagRun(*deployment.dag_id, name)) {
     // Another run has that logical date in Airflow: this one has none there, and carries it.
@@ -136,6 +137,14 @@ Result<> RunKeeper::Adopt(const Deployment& deployment, const DagRun& dag_run) {
     run = store_.FindRun(id);
   }
   TRY(run);
+  if (run->deployment_id != deployment.deployment_id) {
+    // Whoever may trigger DAGs in Airflow may write any configuration: it reaches no other deployment's record.
+    Log(LogLevel::kWarning, "dag_run_refused",
+        {{"dag_id", dag_run.dag_id},
+         {"dag_run_id", dag_run.dag_run_id},
+         {"error", fmt::format("its configuration names run {}, which is another deployment's", run->run_id)}});
+    return IsOver(dag_run) ? Result<>() : airflow_.FailDagRun(dag_run.dag_id, dag_run.dag_run_id);
+  }
   return Apply(deployment, *run, dag_run, task);
 }
 
