@@ -172,6 +172,7 @@ def measure_python(work: Path, numbers=iter(range(1000))):
 def main() -> None:
     other = Path(sys.argv[1]).resolve()
     pairs, rows = ([int(a) for a in sys.argv[2:4]] + [5, 5_000_000][len(sys.argv) - 2 :])[:2]
+    del sys.argv[1:]  # the other measurements, imported below, would take them for theirs
     with tempfile.TemporaryDirectory(prefix="slipway-beside-") as folder:
         work = Path(folder)
         (work / "run").mkdir()
