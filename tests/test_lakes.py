@@ -398,6 +398,7 @@ def test_two_catalogs(tmp_path, s3, warehouse, rest_catalog, postgresql):
 def test_a_missing_bucket(tmp_path, s3, warehouse, postgresql):
     lake = sql_lake(tmp_path, s3, warehouse, postgresql.new_database())
     filled(lake)
+    lake.place["allowed_prefixes"] = [lake.place["warehouse"]]  # the source stays where it is
     lake.place["warehouse"] = "s3://no-such-bucket/w"
     failed = lake.score(ok=False)[-1]
     assert failed["kind"] == "not_found" and "no-such-bucket" in failed["message"], failed

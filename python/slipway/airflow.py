@@ -42,7 +42,7 @@ KEPT = (
     "SLIPWAY_MODEL_CACHE",
 )
 KEPT_PREFIXES = ("AWS_", "MLFLOW_TRACKING_", "SLIPWAY_CATALOGS_")
-FINAL = {"invalid", "not_found", "unsupported", "corrupt", "denied"}  # trying again changes nothing
+FINAL = {"invalid", "not_found", "unsupported", "corrupt", "denied", "too_large"}  # trying again changes nothing
 SECONDS_BETWEEN_REPORTS = 5
 REPORT_SECONDS = float(
     os.environ.get("SLIPWAY_REPORT_SECONDS", 60)

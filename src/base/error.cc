@@ -10,6 +10,7 @@ std::string_view ToString(ErrorKind kind) {
     case ErrorKind::kPerhapsCommitted: return "perhaps_committed";
     case ErrorKind::kUnavailable: return "unavailable";
     case ErrorKind::kDenied: return "denied";
+    case ErrorKind::kTooLarge: return "too_large";
     case ErrorKind::kUnsupported: return "unsupported";
     case ErrorKind::kCorrupt: return "corrupt";
     case ErrorKind::kIo: return "io";

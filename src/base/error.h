@@ -15,6 +15,7 @@ enum class ErrorKind {
   kPerhapsCommitted,  ///< the answer was lost: find out before any retry
   kUnavailable,       ///< retry later
   kDenied,            ///< not allowed
+  kTooLarge,          ///< more than a limit of this process allows: raise the limit, or make it smaller
   kUnsupported,       ///< Slipway cannot do this (yet); the input may be right
   kCorrupt,           ///< stored bytes are damaged
   kIo,                ///< a disk or the network failed, or is full

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,13 +24,17 @@ Failure SystemError(std::string_view what, const fs::path& path) {
   return Fail(kind, "{} {}: {}", what, path.string(), std::strerror(errno));
 }
 
-/// A file descriptor that closes itself.
-struct Descriptor {
-  int fd = -1;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
+std::string_view KindOf(mode_t mode) {
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+Failure TooLarge(const fs::path& path, size_t limit) {
+  return Fail(ErrorKind::kTooLarge, "{} is larger than {} bytes, the most that is read of such a file", path.string(),
+              limit);
+}
 
 Result<> WriteAll(int fd, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
@@ -44,28 +49,51 @@ Result<> WriteAll(int fd, std::string_view bytes, const fs::path& path) {
 
 }  // namespace
 
+OpenedFile::~OpenedFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<OpenedFile> OpenToRead(const fs::path& path) {
+  // Without O_NONBLOCK the open of a pipe waits for somebody to write into it.
+  OpenedFile file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  struct stat status{};
+  if (file.fd() < 0 && errno == ENXIO)
+    return Fail(ErrorKind::kInvalid, "{} is a socket, not a regular file: only those are read", path.string());
+  if (file.fd() < 0 || ::fstat(file.fd(), &status) != 0) return SystemError("open", path);
+  if (!S_ISREG(status.st_mode))
+    return Fail(ErrorKind::kInvalid, "{} is {}, not a regular file: only those are read", path.string(),
+                KindOf(status.st_mode));
+  return file;
+}
+
 Result<std::string> ReadFile(const fs::path& path, size_t limit) {
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) return SystemError("open", path);
+  ASSIGN(auto file, OpenToRead(path));
+  struct stat status{};
+  if (::fstat(file.fd(), &status) != 0) return SystemError("open", path);
+  const auto size = static_cast<size_t>(status.st_size);
+  if (size > limit) return TooLarge(path, limit);
   std::string bytes;
+  bytes.reserve(size);
   char buffer[1 << 16];
-  while (true) {
-    auto got = ::read(file.fd, buffer, sizeof buffer);
+  while (size == 0 || bytes.size() < size) {  // files of /proc have no size; one that grows is read as it was
+    auto got = ::read(file.fd(), buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return SystemError("read", path);
     if (got == 0) return bytes;
     bytes.append(buffer, static_cast<size_t>(got));
-    if (bytes.size() > limit) return Fail(ErrorKind::kInvalid, "{} is larger than {} bytes", path.string(), limit);
+    if (bytes.size() > limit) return TooLarge(path, limit);
   }
+  if (size > 0) bytes.resize(size);
+  return bytes;
 }
 
 Result<> WriteFileAtomically(const fs::path& path, std::string_view bytes, int mode) {
   auto beside = path;
   beside += ".tmp-" + RandomHex(4);
   {
-    Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
-    if (file.fd < 0) return SystemError("create", beside);
-    if (auto done = WriteAll(file.fd, bytes, beside); !done) {
+    OpenedFile file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (file.fd() < 0) return SystemError("create", beside);
+    if (auto done = WriteAll(file.fd(), bytes, beside); !done) {
       ::unlink(beside.c_str());
       return done;
     }
@@ -86,16 +114,15 @@ Result<> CreateFolders(const fs::path& path) {
 }
 
 Result<> SyncFolder(const fs::path& path) {
-  Descriptor folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (folder.fd < 0) return SystemError("open folder", path);
-  if (::fsync(folder.fd) != 0) return SystemError("sync folder", path);
+  OpenedFile folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.fd() < 0) return SystemError("open folder", path);
+  if (::fsync(folder.fd()) != 0) return SystemError("sync folder", path);
   return {};
 }
 
 Result<> SyncFile(const fs::path& path) {
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) return SystemError("open", path);
-  if (::fsync(file.fd) != 0) return SystemError("sync", path);
+  ASSIGN(auto file, OpenToRead(path));
+  if (::fsync(file.fd()) != 0) return SystemError("sync", path);
   return SyncFolder(path.parent_path());
 }
 

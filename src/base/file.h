@@ -9,7 +9,30 @@
 
 namespace slipway {
 
-/// The whole of a local file. kNotFound; kInvalid over `limit` bytes; kIo.
+/// A file descriptor that closes itself.
+class OpenedFile {
+ public:
+  explicit OpenedFile(int fd) : fd_(fd) {}
+  OpenedFile(OpenedFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  OpenedFile& operator=(OpenedFile&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~OpenedFile();
+  int fd() const { return fd_; }
+  /// The caller closes it.
+  int Release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+/// Opens a regular file for reading. Anything else is kInvalid at once, by name: a pipe may keep its reader waiting for
+/// ever, a device may never end. kNotFound, kDenied, kIo.
+Result<OpenedFile> OpenToRead(const std::filesystem::path& path);
+
+/// The whole of a regular file. As OpenToRead; kTooLarge over `limit` bytes, before anything is read where its size is
+/// known.
 Result<std::string> ReadFile(const std::filesystem::path& path, size_t limit = size_t{1} << 30);
 
 /// Writes beside `path`, syncs, then renames: readers see the old file or the whole new one. `mode` as in chmod.

@@ -15,7 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kLargestFile = int64_t{2} << 30;
 constexpr std::string_view kS3Schemes[] = {"s3://", "s3a://", "s3n://"};
 
 /// bucket/key of an S3 location; empty for another one.
@@ -52,26 +51,34 @@ std::string FileIo::Canonical(std::string_view location) {
   return path ? *path : std::string(location);
 }
 
+std::shared_ptr<FileIo> FileIo::Within(Gate gate) const {
+  auto io = std::make_shared<FileIo>(*this);
+  io->gate_ = std::move(gate);
+  return io;
+}
+
 Result<FileIo::Place> FileIo::Find(std::string_view location) {
+  if (gate_) TRY(gate_(location));
   if (!IsRemote(location)) {
     ASSIGN(auto path, LocalPath(location));
     return Place{nullptr, std::move(path)};
   }
-  std::lock_guard lock(mutex_);
-  if (s3_ == nullptr) {
-    ASSIGN(s3_, OpenS3(access_));
+  std::lock_guard lock(remote_->mutex);
+  if (remote_->s3 == nullptr) {
+    ASSIGN(remote_->s3, OpenS3(remote_->access));
   }
-  return Place{s3_, std::string(S3Path(location))};
+  return Place{remote_->s3, std::string(S3Path(location))};
 }
 
-Result<std::string> FileIo::Read(std::string_view location) {
+Result<std::string> FileIo::Read(std::string_view location, int64_t limit) {
   ASSIGN(auto place, Find(location));
-  if (place.system == nullptr) return ReadFile(place.path, kLargestFile);
+  if (place.system == nullptr) return ReadFile(place.path, static_cast<size_t>(limit));
   ASSIGN(auto input, OpenInput(location));
   auto size = input->GetSize();
   if (!size.ok()) return Named(size.status(), "read", location);
-  if (*size > kLargestFile)
-    return Fail(ErrorKind::kCorrupt, "{} has {} bytes, more than {}", location, *size, kLargestFile);
+  if (*size > limit)
+    return Fail(ErrorKind::kTooLarge, "{} has {} bytes; the most that is read of such a file is {}", location, *size,
+                limit);
   auto bytes = input->ReadAt(0, *size);
   if (!bytes.ok()) return Named(bytes.status(), "read", location);
   return (*bytes)->ToString();
@@ -101,7 +108,8 @@ Result<> FileIo::Replace(std::string_view location, std::string_view bytes) {
 Result<std::shared_ptr<arrow::io::RandomAccessFile>> FileIo::OpenInput(std::string_view location, int64_t size) {
   ASSIGN(auto place, Find(location));
   if (place.system == nullptr) {
-    auto file = arrow::io::ReadableFile::Open(place.path);
+    ASSIGN(auto opened, Wrap(OpenToRead(place.path), "open"));
+    auto file = arrow::io::ReadableFile::Open(opened.Release());
     if (!file.ok()) return Named(file.status(), "open", location);
     return *file;
   }

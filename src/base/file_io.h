@@ -2,6 +2,7 @@
 
 #include <arrow/type_fwd.h>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,18 +19,24 @@ class RandomAccessFile;
 namespace slipway {
 
 /// Files by their locations: "file:///…" or an absolute path, "s3://bucket/key" (also s3a, s3n). Another scheme is
-/// kUnsupported by name. Thread-safe; S3 is opened when it is first needed.
+/// kUnsupported by name. Of a disk only regular files are opened. Thread-safe; S3 is opened when it is first needed.
 class FileIo {
  public:
   /// `access`: what the catalog hands out; by default what the environment says.
-  explicit FileIo(S3Access access = {}) : access_(std::move(access)) {}
+  explicit FileIo(S3Access access = {}) : remote_(std::make_shared<Remote>(std::move(access))) {}
+
+  /// Why a location may not be touched, or nothing.
+  using Gate = std::function<Result<>(std::string_view location)>;
+  /// The same access and connections; whatever is read, listed, written or deleted, the gate is asked first.
+  std::shared_ptr<FileIo> Within(Gate gate) const;
 
   /// The form in which two locations of the same file are equal.
   static std::string Canonical(std::string_view location);
   static bool IsRemote(std::string_view location);
 
-  /// The whole file. kNotFound, kIo, kUnavailable; kCorrupt above 2 GiB.
-  Result<std::string> Read(std::string_view location);
+  /// The whole file. kNotFound, kIo, kUnavailable, kInvalid for what is no regular file; kTooLarge above `limit` bytes,
+  /// before anything is read.
+  Result<std::string> Read(std::string_view location, int64_t limit);
 
   /// Creates a file that must not exist yet, with its folders, synced to the disk. On a disk an existing one is
   /// kConflict; in S3 the caller's names are new ones.
@@ -60,9 +67,14 @@ class FileIo {
     std::string path;
   };
   Result<Place> Find(std::string_view location);
-  S3Access access_;
-  std::mutex mutex_;
-  std::shared_ptr<arrow::fs::FileSystem> s3_;
+  struct Remote {
+    explicit Remote(S3Access given) : access(std::move(given)) {}
+    S3Access access;
+    std::mutex mutex;
+    std::shared_ptr<arrow::fs::FileSystem> s3;
+  };
+  std::shared_ptr<Remote> remote_;
+  Gate gate_;
 };
 
 }  // namespace slipway

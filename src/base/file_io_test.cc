@@ -1,6 +1,7 @@
 #include "base/file_io.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -33,6 +34,7 @@ class LocalFiles : public ::testing::Test {
   void SetUp() override { fs::create_directories(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
   std::string Location(const std::string& name) const { return "file://" + (folder_ / name).string(); }
+  std::string Text(const std::string& name) { return io_.Read(Location(name), 100).value(); }
   fs::path folder_ = fs::temp_directory_path() / ("slipway-file-io-" + NewUuid());
   FileIo io_;
 };
@@ -42,13 +44,13 @@ TEST_F(LocalFiles, ANewFileIsNeverWrittenOverAnOldOne) {
   auto again = io_.WriteNew(Location("a/b/x"), "two");
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().kind, ErrorKind::kConflict) << again.error().message;
-  EXPECT_EQ(io_.Read(Location("a/b/x")).value(), "one");
+  EXPECT_EQ(Text("a/b/x"), "one");
   ASSERT_TRUE(io_.Replace(Location("a/b/x"), "three"));
-  EXPECT_EQ(io_.Read(Location("a/b/x")).value(), "three");
+  EXPECT_EQ(Text("a/b/x"), "three");
 }
 
 TEST_F(LocalFiles, WhatIsGoneIsSaidSo) {
-  EXPECT_EQ(io_.Read(Location("gone")).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(io_.Read(Location("gone"), 100).error().kind, ErrorKind::kNotFound);
   EXPECT_FALSE(io_.OpenInput(Location("gone")));
   EXPECT_TRUE(io_.Delete(Location("gone")));
   EXPECT_TRUE(io_.List(Location("gone")).value().empty());
@@ -59,18 +61,63 @@ TEST_F(LocalFiles, NamesAreTakenAsTheyStand) {
   EXPECT_TRUE(fs::exists(folder_ / "region=a%2Fb c" / "é"));
   auto listed = io_.List(Location("")).value();
   ASSERT_EQ(listed.size(), 1);
-  EXPECT_EQ(io_.Read(listed[0]).value(), "x") << listed[0];
+  EXPECT_EQ(io_.Read(listed[0], 100).value(), "x") << listed[0];
   EXPECT_TRUE(io_.Delete(listed[0]));
   EXPECT_TRUE(io_.List(Location("")).value().empty());
 }
 
 TEST_F(LocalFiles, OtherSchemesAreRefusedByName) {
   for (const auto* location : {"gs://b/k", "hdfs://n/p", "abfss://c@a/p", "relative/path", ""}) {
-    auto bytes = io_.Read(location);
+    auto bytes = io_.Read(location, 100);
     ASSERT_FALSE(bytes) << location;
     EXPECT_EQ(bytes.error().kind, ErrorKind::kUnsupported) << bytes.error().message;
     EXPECT_NE(bytes.error().message.find("'" + std::string(location) + "'"), std::string::npos);
   }
+}
+
+TEST_F(LocalFiles, OnlyRegularFilesAreOpened) {
+  auto pipe = folder_ / "pipe", socket = folder_ / "socket";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  ASSERT_EQ(::mknod(socket.c_str(), S_IFSOCK | 0600, 0), 0);
+  fs::create_symlink("/dev/zero", folder_ / "zero");
+  const std::pair<fs::path, std::string> others[] = {{pipe, "a pipe"},
+                                                     {socket, "a socket"},
+                                                     {folder_ / "zero", "a device"},
+                                                     {"/dev/zero", "a device"},
+                                                     {folder_, "a folder"}};
+  for (const auto& [path, kind] : others) {
+    for (const auto& error : {io_.Read(path.string(), 100).error(), io_.OpenInput(path.string()).error(),
+                              ReadFile(path).error(), OpenToRead(path).error()}) {
+      EXPECT_EQ(error.kind, ErrorKind::kInvalid) << path;
+      EXPECT_NE(error.message.find(path.string() + " is " + kind), std::string::npos) << error.message;
+    }
+  }
+}
+
+TEST_F(LocalFiles, AFileThatIsTooLargeIsNotRead) {
+  ASSERT_TRUE(io_.WriteNew(Location("x"), "12345"));
+  fs::resize_file(folder_ / "x", uint64_t{1} << 40);  // sparse: reading it would take a terabyte
+  auto bytes = io_.Read(Location("x"), 1 << 20);
+  ASSERT_FALSE(bytes);
+  EXPECT_EQ(bytes.error().kind, ErrorKind::kTooLarge) << bytes.error().message;
+  EXPECT_EQ(ReadFile("/proc/self/status").value().substr(0, 5), "Name:") << "files of /proc have no size";
+}
+
+TEST_F(LocalFiles, NothingPassesAGate) {
+  ASSERT_TRUE(io_.WriteNew(Location("in/x"), "1"));
+  ASSERT_TRUE(io_.WriteNew(Location("out/x"), "1"));
+  auto io = io_.Within([&](std::string_view location) -> Result<> {
+    if (location.starts_with(Location("in/"))) return {};
+    return Fail(ErrorKind::kDenied, "not there");
+  });
+  EXPECT_TRUE(io->Read(Location("in/x"), 10));
+  const auto out = Location("out/x");
+  for (auto kind :
+       {io->Read(out, 10).error().kind, io->WriteNew(Location("out/y"), "").error().kind,
+        io->Replace(out, "").error().kind, io->OpenInput(out).error().kind, io->OpenOutput(out).error().kind,
+        io->Sync(out).error().kind, io->Delete(out).error().kind, io->List(Location("out")).error().kind})
+    EXPECT_EQ(kind, ErrorKind::kDenied);
+  EXPECT_EQ(Text("out/x"), "1");
 }
 
 TEST_F(LocalFiles, AFolderHashDependsOnNamesAndBytesOnly) {

@@ -1,22 +1,60 @@
 #include "base/json.h"
 
 #include <boost/json/parser.hpp>
+#include <boost/json/storage_ptr.hpp>
 #include <limits>
+#include <memory>
+#include <new>
 
 #include "base/format.h"
 
 namespace slipway {
 
-Result<json::value> ParseJson(std::string_view text, size_t max_depth) {
+namespace {
+
+/// The heap, but for no more than so many bytes at once, until the document is there.
+class Capped final : public boost::container::pmr::memory_resource {
+ public:
+  explicit Capped(std::shared_ptr<size_t> left) : left_(std::move(left)) {}
+
+ private:
+  void* do_allocate(size_t bytes, size_t) override {
+    if (bytes > *left_) throw std::bad_alloc();
+    *left_ -= bytes;
+    return ::operator new(bytes);
+  }
+  void do_deallocate(void* memory, size_t bytes, size_t) override {
+    ::operator delete(memory);
+    *left_ += bytes;
+  }
+  bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+
+  std::shared_ptr<size_t> left_;
+};
+
+}  // namespace
+
+Result<json::value> ParseJson(std::string_view text, size_t max_depth, size_t most_memory) {
   json::parse_options options;
   options.max_depth = max_depth;
+  auto left = std::make_shared<size_t>(most_memory);
+  auto storage = most_memory == kAnyMemory ? json::storage_ptr() : json::make_shared_resource<Capped>(left);
   json::parser parser({}, options);
+  parser.reset(storage);
   boost::system::error_code code;
-  auto used = parser.write_some(text, code);
+  size_t used = 0;
+  try {
+    used = parser.write_some(text, code);
+  } catch (const std::bad_alloc&) {
+    return Fail(ErrorKind::kTooLarge, "JSON: the document of {} bytes takes more than {} bytes of memory", text.size(),
+                most_memory);
+  }
   if (!code && text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
     return Fail(ErrorKind::kInvalid, "JSON: extra data at byte {}", used);
   if (code) return Fail(ErrorKind::kInvalid, "JSON: {} at byte {}", code.message(), used);
-  return parser.release();
+  auto value = parser.release();
+  *left = SIZE_MAX / 2;  // what is done with it afterwards is not the document's doing
+  return value;
 }
 
 Result<JsonObject> JsonObject::From(const json::value& value, std::string where) {

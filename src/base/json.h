@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,14 +13,18 @@ namespace slipway {
 
 namespace json = boost::json;
 
-/// Parses one JSON document. kInvalid with the byte position; depth is limited to `max_depth`.
-Result<json::value> ParseJson(std::string_view text, size_t max_depth = 64);
+inline constexpr size_t kAnyMemory = SIZE_MAX;
+
+/// Parses one JSON document. kInvalid with the byte position; depth is limited to `max_depth`. kTooLarge: its values
+/// would take more than `most_memory` bytes, as those of a document that was made to (`[[],[],[],…`).
+Result<json::value> ParseJson(std::string_view text, size_t max_depth = 64, size_t most_memory = kAnyMemory);
 
 /// Reads members of an object with errors that name the path: `JsonObject metadata(value, "table metadata")`.
 class JsonObject {
  public:
   /// kInvalid when `value` is no object. `value` must outlive this; `where` starts every message.
   static Result<JsonObject> From(const json::value& value, std::string where);
+  static JsonObject Of(const json::object& object, std::string where) { return {object, std::move(where)}; }
 
   /// The member, or null when it is absent or JSON null.
   const json::value* Find(std::string_view key) const;

@@ -10,6 +10,8 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "base/file.h"
 
@@ -104,9 +106,8 @@ TEST_F(ProcessTest, OneThatDoesNotEndIsKilledWithAllThatItStarted) {
   program.folder = folder_;
   auto pid = StartProcess(program);
   ASSERT_TRUE(pid);
-  auto text = ReadFile(folder_ / "pipe", 64);  // waits until it has started another
-  ASSERT_TRUE(text);
-  int other = std::atoi(text->c_str());
+  int other = 0;
+  std::ifstream(folder_ / "pipe") >> other;  // waits until it has started another
   ASSERT_EQ(::getpgid(other), *pid);
   pollfd other_ends{static_cast<int>(::syscall(SYS_pidfd_open, other, 0)), POLLIN, 0};
   ASSERT_GE(other_ends.fd, 0);

@@ -1,12 +1,14 @@
 #include "config/settings.h"
 
 #include <algorithm>
+#include <iterator>
 #include <sstream>
 
 #include "base/format.h"
 #include "base/log.h"
 #include "base/s3.h"
 #include "deployments/cron.h"
+#include "iceberg/table_place.h"
 
 namespace slipway::config {
 
@@ -15,11 +17,31 @@ std::string TextOr(const Config& config, const std::string& name, const std::str
   return text.empty() ? fallback : text;
 }
 
+namespace {
+
+std::vector<std::string> Words(const std::string& text) {
+  std::istringstream words(text);
+  return {std::istream_iterator<std::string>(words), {}};
+}
+
+/// What tables may claim, and name beside their own files.
+Result<> HoldTables(const Config& config, iceberg::CatalogPlace& place, const std::string& prefixes) {
+  place.allowed_prefixes = Words(config.Text(prefixes));
+  for (const auto& prefix : place.allowed_prefixes) TRY(Wrap(iceberg::ComparableLocation(prefix), prefixes));
+  place.limits = {.metadata_bytes = int64_t{config.Number("tables.metadata_mib")} << 20,
+                  .manifests = config.Number("tables.manifests"),
+                  .data_files = config.Number("tables.data_files")};
+  return {};
+}
+
+}  // namespace
+
 Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_dir) {
   auto places = scoring::Places::In(data_dir);
   auto embedded = places.catalogs.front();
   if (const auto& file = config.Text("catalog.file"); !file.empty()) embedded.uri = "sqlite:///" + file;
   embedded.warehouse = TextOr(config, "catalog.warehouse", embedded.warehouse);
+  TRY(HoldTables(config, embedded, "catalog.allowed_prefixes"));
   places.catalogs.clear();
   bool replaced = false;
   for (const auto& name : config.Names("catalogs")) {
@@ -31,6 +53,7 @@ Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_d
                   name);
     places.catalogs.push_back(
         {name, text("kind"), text("uri"), text("warehouse"), text("oauth2_server_uri"), text("scope")});
+    TRY(HoldTables(config, places.catalogs.back(), "catalogs." + name + ".allowed_prefixes"));
     replaced |= name == embedded.name;
   }
   if (!replaced) places.catalogs.insert(places.catalogs.begin(), embedded);

@@ -1,11 +1,13 @@
 #include "iceberg/avro.h"
 
+#include <algorithm>
 #include <boost/json/value.hpp>
 #include <cstring>
 #include <map>
 
 #include "base/format.h"
 #include "base/json.h"
+#include "iceberg/limits.h"
 
 namespace slipway::iceberg::avro {
 namespace {
@@ -21,6 +23,37 @@ constexpr std::pair<std::string_view, Kind> kPrimitives[] = {
 
 Result<std::shared_ptr<const Schema>> Parse(const json::value& value, Names& names, int depth);
 
+/// Fills in `least` and `nodes` of a node whose children are there.
+Result<> Measure(Schema& schema) {
+  auto count = [&schema](const Schema& child) {
+    schema.nodes = std::min(schema.nodes + child.nodes, kMostSchemaNodes + 1);
+  };
+  switch (schema.kind) {
+    case Kind::kNull: break;
+    case Kind::kFloat: schema.least = sizeof(float); break;
+    case Kind::kDouble: schema.least = sizeof(double); break;
+    case Kind::kFixed: schema.least = schema.size; break;
+    case Kind::kRecord:
+      for (const auto& field : schema.fields) {
+        count(*field.type);
+        schema.least = std::min(schema.least + field.type->least, kLargestBlock);
+      }
+      break;
+    case Kind::kUnion: {
+      auto less = [](const auto& a, const auto& b) { return a->least < b->least; };
+      auto smallest = std::ranges::min_element(schema.branches, less);
+      schema.least = 1 + (smallest == schema.branches.end() ? 0 : (*smallest)->least);
+      for (const auto& branch : schema.branches) count(*branch);
+      break;
+    }
+    default:
+      schema.least = 1;  // a number, a length, or the end of the items
+      if (schema.items != nullptr) count(*schema.items);
+  }
+  if (schema.nodes > kMostSchemaNodes) return Fail(ErrorKind::kCorrupt, "Avro schema: it is too large");
+  return {};
+}
+
 Result<std::shared_ptr<const Schema>> ParseRecord(const JsonObject& object, Names& names, int depth) {
   auto schema = std::make_shared<Schema>();
   schema->kind = Kind::kRecord;
@@ -34,6 +67,7 @@ Result<std::shared_ptr<const Schema>> ParseRecord(const JsonObject& object, Name
     ASSIGN(auto parsed, Parse(*type, names, depth + 1));
     schema->fields.push_back({name, static_cast<int>(id), parsed});
   }
+  TRY(Measure(*schema));
   return schema;
 }
 
@@ -62,6 +96,7 @@ Result<std::shared_ptr<const Schema>> ParseObject(const json::value& value, Name
   } else {
     return Parse(*type, names, depth + 1);
   }
+  if (made == schema) TRY(Measure(*schema));
   ASSIGN(auto name, object.OptionalString("name"));
   if (name) names[*name] = made;
   return made;
@@ -77,6 +112,7 @@ Result<std::shared_ptr<const Schema>> Parse(const json::value& value, Names& nam
       ASSIGN(auto parsed, Parse(branch, names, depth + 1));
       schema->branches.push_back(parsed);
     }
+    TRY(Measure(*schema));
     return schema;
   }
   if (!value.is_string()) return Fail(ErrorKind::kCorrupt, "Avro schema: neither name, object nor union");
@@ -84,6 +120,7 @@ Result<std::shared_ptr<const Schema>> Parse(const json::value& value, Names& nam
   for (const auto& [text, kind] : kPrimitives) {
     if (text != name) continue;
     schema->kind = kind;
+    TRY(Measure(*schema));
     return schema;
   }
   auto named = names.find(name);
@@ -152,6 +189,8 @@ int64_t Decoder::BlockCount() {
     if (count == INT64_MIN) ok_ = false;
     count = ok_ ? -count : 0;
   }
+  // What follows has at least the end of the items, and no item that Iceberg knows has no bytes.
+  if (count > static_cast<int64_t>(rest_.size())) ok_ = false;
   return ok_ ? count : 0;
 }
 
@@ -185,7 +224,6 @@ void Decoder::Skip(const Schema& schema, int depth) {
     case Kind::kArray:
     case Kind::kMap:
       Array([&] {
-        if (done()) ok_ = false;  // items of no bytes cannot be counted down: a file may claim 2^62 of them
         if (schema.kind == Kind::kMap) Bytes();
         Skip(*schema.items, depth + 1);
       });

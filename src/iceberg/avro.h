@@ -39,9 +39,11 @@ struct Schema {
   std::vector<std::shared_ptr<const Schema>> branches;  ///< union
   std::shared_ptr<const Schema> items;                  ///< array, map
   size_t size = 0;                                      ///< fixed
+  size_t least = 0;                                     ///< bytes that any value takes
+  size_t nodes = 1;                                     ///< below it, counted as often as they are named
 };
 
-/// Parses a schema; depth is limited. kCorrupt otherwise.
+/// Parses a schema; depth and nodes are limited. kCorrupt otherwise.
 Result<std::shared_ptr<const Schema>> ParseSchema(std::string_view text);
 
 /// Reads binary-encoded values from bytes it does not own. After an error `ok()` is false and every read gives a zero.

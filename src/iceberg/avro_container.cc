@@ -1,37 +1,20 @@
+#include "iceberg/avro_container.h"
+
 #include <zlib.h>
-#include <zstd.h>
+
+#include <algorithm>
 
 #include "base/format.h"
 #include "base/ids.h"
-#include "iceberg/avro_container.h"
+#include "iceberg/limits.h"
+#include "iceberg/unpack.h"
 
 namespace slipway::iceberg::avro {
 namespace {
 
 constexpr std::string_view kMagic{"Obj\1", 4};
 constexpr size_t kSyncSize = 16;
-constexpr size_t kLargestBlock = size_t{1} << 30;
 constexpr int64_t kValuesPerBlock = 4096;
-
-/// Raw deflate (RFC 1951), as Avro's codec of that name.
-Result<std::string> Inflate(std::string_view bytes) {
-  z_stream stream{};
-  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) return Fail(ErrorKind::kInternal, "zlib could not start");
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  std::string out;
-  int code = Z_OK;
-  while (code == Z_OK && out.size() < kLargestBlock) {
-    char buffer[1 << 16];
-    stream.next_out = reinterpret_cast<Bytef*>(buffer);
-    stream.avail_out = sizeof buffer;
-    code = inflate(&stream, Z_NO_FLUSH);
-    out.append(buffer, sizeof buffer - stream.avail_out);
-  }
-  inflateEnd(&stream);
-  if (code != Z_STREAM_END) return Fail(ErrorKind::kCorrupt, "Avro: a deflate block is damaged or too large");
-  return out;
-}
 
 std::string Deflate(const std::string& bytes) {
   z_stream stream{};
@@ -47,22 +30,9 @@ std::string Deflate(const std::string& bytes) {
   return out;
 }
 
-Result<std::string> Unzstd(std::string_view bytes) {
-  ZSTD_DCtx* context = ZSTD_createDCtx();
-  ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
-  std::string out;
-  size_t left = 1;
-  while (left != 0 && out.size() < kLargestBlock) {
-    char buffer[1 << 16];
-    ZSTD_outBuffer piece{buffer, sizeof buffer, 0};
-    auto before = in.pos;
-    left = ZSTD_decompressStream(context, &piece, &in);
-    if (ZSTD_isError(left) || (piece.pos == 0 && in.pos == before)) break;
-    out.append(buffer, piece.pos);
-  }
-  ZSTD_freeDCtx(context);
-  if (left != 0) return Fail(ErrorKind::kCorrupt, "Avro: a zstandard block is damaged or too large");
-  return out;
+/// A block that unpacks to much more than its like is made to.
+size_t MostUnpacked(size_t packed) {
+  return std::min(kLargestBlock, kFreeBytes + kMostRatio * std::min(packed, kLargestBlock));
 }
 
 }  // namespace
@@ -104,12 +74,18 @@ Result<ContainerReader::Block> ContainerReader::Next() {
   Block block{count, {}};
   const auto& codec = metadata_["avro.codec"];
   if (codec == "deflate") {
-    ASSIGN(block.bytes, Inflate(body));
+    ASSIGN(block.bytes, Wrap(Unpack(Packing::kDeflate, body, MostUnpacked(body.size())), "Avro"));
   } else if (codec == "zstandard") {
-    ASSIGN(block.bytes, Unzstd(body));
+    ASSIGN(block.bytes, Wrap(Unpack(Packing::kZstandard, body, MostUnpacked(body.size())), "Avro"));
   } else {
     block.bytes = std::string(body);
   }
+  unpacked_ += block.bytes.size();
+  if (unpacked_ > kLargestUnpacked)
+    return Fail(ErrorKind::kTooLarge, "Avro: the file holds more than {} bytes unpacked", kLargestUnpacked);
+  if (static_cast<size_t>(count) > block.bytes.size() / std::max<size_t>(schema_->least, 1))
+    return Fail(ErrorKind::kCorrupt, "Avro: a block claims {} values, but has {} bytes for them", count,
+                block.bytes.size());
   return block;
 }
 

@@ -23,7 +23,8 @@ class ContainerReader {
     int64_t count = 0;  ///< values in the block; 0 at the end of the file
     std::string bytes;
   };
-  /// The next block, or an empty one at the end.
+  /// The next block, or an empty one at the end. kTooLarge: it unpacks to more than iceberg/limits.h allows; kCorrupt:
+  /// it is damaged, or claims more values than it has bytes for.
   Result<Block> Next();
 
  private:
@@ -32,6 +33,7 @@ class ContainerReader {
   std::map<std::string, std::string> metadata_;
   std::shared_ptr<const Schema> schema_;
   std::string sync_;
+  size_t unpacked_ = 0;  ///< bytes so far
 };
 
 /// A container file of one deflated block per 4,096 values. `metadata` goes into the header beside schema and codec.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/file_io.h"
+#include "iceberg/limits.h"
 #include "iceberg/metadata.h"
 
 namespace slipway::iceberg {
@@ -21,7 +22,8 @@ struct Table {
   TableIdentifier id;
   std::string metadata_location;  ///< empty for a table that is not in the catalog yet
   TableMetadata metadata;
-  std::shared_ptr<FileIo> io;  ///< with the access that the catalog gives to its files
+  std::shared_ptr<FileIo> io;  ///< with the access that the catalog gives to its files, held to its place
+  TableLimits limits = {};     ///< of what its files may claim
 };
 
 /// A state of a table that a commit wants to make true.
@@ -70,6 +72,13 @@ struct CatalogPlace {
   std::string warehouse;  ///< sql: the location of new tables; rest: what the server calls its warehouse, or empty
   std::string oauth2_server_uri,
       scope;  ///< rest: of the client credentials; empty: the catalog's own endpoint, "catalog"
+  std::vector<std::string> allowed_prefixes;  ///< folders outside of the warehouse that its tables may name
+  TableLimits limits = {};
+
+  /// The setting of `allowed_prefixes`, for messages.
+  std::string SettingOfPrefixes() const {
+    return name == "iceberg" ? "catalog.allowed_prefixes" : "catalogs." + name + ".allowed_prefixes";
+  }
 };
 
 /// rest: `credential` (client-id:secret) or a bearer `token`; sql: the database's `password`.

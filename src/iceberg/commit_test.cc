@@ -435,7 +435,7 @@ TEST_F(CommitTest, OrphansAreFoundInATableWithSuchAHistory) {
   auto update = Append(run, Write(base, run, {{2, 2}}));
   update.replaced_rows = Predicate::Always();
   ASSERT_TRUE(Commit(*catalog_, base, update, clock_));
-  auto manifests = ReadManifestList(base.io->Read(old.manifest_list).value()).value();
+  auto manifests = ReadManifestList(base.io->Read(old.manifest_list, kLargestManifestList).value()).value();
   for (auto& manifest : manifests) manifest.content = 1;
   auto bytes = WriteManifestList({.snapshot_id = old.snapshot_id, .sequence_number = 1}, manifests);
   ASSERT_TRUE(base.io->Replace(old.manifest_list, *bytes));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "iceberg/limits.h"
 #include "iceberg/partition.h"
 
 namespace slipway::iceberg {
@@ -62,14 +63,16 @@ struct ManifestFile {
   std::map<int, Unknown> unknown;
 };
 
-/// Reads the bytes of a manifest list of version 1 or 2.
-Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes);
+/// Reads the bytes of a manifest list of version 1 or 2. kTooLarge: more than `most` manifests, claimed or there;
+/// kCorrupt: damaged, or one is named twice.
+Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes, int64_t most = TableLimits().manifests);
 
 /// Reads the bytes of a manifest; what its entries leave out is inherited from `manifest` (spec, "Sequence Number
 /// Inheritance"). Partition values are in the order of `spec`. With an `origin` the entries can be given to
-/// RewriteManifest. kUnsupported: a delete file.
+/// RewriteManifest. kUnsupported: a delete file; kTooLarge: more than `most` entries, claimed or there.
 Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest,
-                                                const PartitionSpec& spec, ManifestOrigin* origin = nullptr);
+                                                const PartitionSpec& spec, ManifestOrigin* origin = nullptr,
+                                                int64_t most = TableLimits().data_files);
 
 /// What a manifest needs to know of its table to be written.
 struct ManifestContext {

@@ -1,4 +1,6 @@
 #include <boost/json/serialize.hpp>
+#include <limits>
+#include <set>
 
 #include "base/format.h"
 #include "base/json.h"
@@ -219,37 +221,55 @@ Result<> DescribeUnknown(std::vector<ManifestFile>& manifests, const std::string
   return {};
 }
 
+/// Sums over all files of a table fit into 64 bits.
+bool SoundSize(const DataFile& file) {
+  constexpr auto kMost = std::numeric_limits<int64_t>::max() >> 24;
+  return file.record_count >= 0 && file.record_count <= kMost && file.file_size_in_bytes >= 0 &&
+         file.file_size_in_bytes <= kMost;
+}
+
 }  // namespace
 
-Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes) {
+Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes, int64_t most) {
   ASSIGN(auto reader, avro::ContainerReader::Open(std::move(bytes)));
   std::vector<ManifestFile> manifests;
+  std::set<std::string> named;
   while (true) {
     ASSIGN(auto block, reader.Next());
     if (block.count == 0) {
       TRY(DescribeUnknown(manifests, reader.metadata().at("avro.schema")));
       return manifests;
     }
+    if (block.count > most - std::ssize(manifests))
+      return Fail(ErrorKind::kTooLarge,
+                  "the manifest list names more than {} manifests: rewrite the table's manifests, or raise the setting "
+                  "tables.manifests",
+                  most);
     Decoder in(block.bytes);
-    for (int64_t i = 0; i < block.count && in.ok(); ++i) {
-      if (in.done()) in.Fail();
+    for (int64_t i = 0; i < block.count; ++i) {
       manifests.push_back(ReadManifestFile(in, reader.schema()));
+      const auto& path = manifests.back().manifest_path;
+      if (!in.ok() || path.empty())
+        return Fail(ErrorKind::kCorrupt, "the manifest list is damaged at entry {}", manifests.size() - 1);
+      if (!named.insert(path).second) return Fail(ErrorKind::kCorrupt, "the manifest list names {} twice", path);
     }
-    if (!in.ok()) return Fail(ErrorKind::kCorrupt, "the manifest list is damaged");
   }
 }
 
 Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest,
-                                                const PartitionSpec& spec, ManifestOrigin* origin) {
+                                                const PartitionSpec& spec, ManifestOrigin* origin, int64_t most) {
   ASSIGN(auto reader, avro::ContainerReader::Open(std::move(bytes)));
   if (origin != nullptr) *origin = {reader.metadata().at("avro.schema"), reader.metadata()};
   std::vector<ManifestEntry> entries;
   while (true) {
     ASSIGN(auto block, reader.Next());
     if (block.count == 0) return entries;
+    if (block.count > most - std::ssize(entries))
+      return Fail(
+          ErrorKind::kTooLarge,
+          "there are more than {} further data files: compact the table, or raise the setting tables.data_files", most);
     Decoder in(block.bytes);
     for (int64_t i = 0; i < block.count; ++i) {
-      if (in.done()) in.Fail();
       ManifestEntry entry;
       entry.file.spec_id = spec.spec_id;
       int64_t status = 0, content = 0;
@@ -274,7 +294,7 @@ Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const Manifes
         }
       });
       entry.as_written += others;
-      if (!in.ok() || status < 0 || status > 2 || entry.file.record_count < 0 ||
+      if (!in.ok() || status < 0 || status > 2 || entry.file.file_path.empty() || !SoundSize(entry.file) ||
           entry.file.partition.size() != spec.fields.size())
         return Fail(ErrorKind::kCorrupt, "the manifest is damaged at entry {}", entries.size());
       if (content != 0)

@@ -5,9 +5,12 @@
 #include "base/format.h"
 #include "base/ids.h"
 #include "base/json.h"
+#include "iceberg/limits.h"
 
 namespace slipway::iceberg {
 namespace {
+
+constexpr size_t kMetadataDepth = 64;
 
 Result<Snapshot> ParseSnapshot(const json::value& value) {
   ASSIGN(auto object, JsonObject::From(value, "snapshot"));
@@ -121,9 +124,10 @@ Result<Schema> TableMetadata::SchemaOf(const Snapshot& snapshot) const {
 }
 
 Result<TableMetadata> ParseMetadata(std::string_view text) {
-  ASSIGN(auto value, ParseJson(text));
-  ASSIGN(auto object, JsonObject::From(value, "table metadata"));
-  TableMetadata metadata;
+  ASSIGN(auto value, ParseJson(text, kMetadataDepth, kJsonFreeBytes + kJsonRatio * text.size()));
+  if (!value.is_object()) return Fail(ErrorKind::kInvalid, "table metadata: not a JSON object");
+  TableMetadata metadata{.raw = std::move(value.get_object())};
+  auto object = JsonObject::Of(metadata.raw, "table metadata");
   ASSIGN(metadata.format_version, object.Int32("format-version"));
   if (metadata.format_version < 1 || metadata.format_version > 2)
     return Fail(ErrorKind::kUnsupported, "the table has format version {}; Slipway reads and writes versions 1 and 2",
@@ -140,7 +144,6 @@ Result<TableMetadata> ParseMetadata(std::string_view text) {
       metadata.snapshots.push_back(std::move(snapshot));
     }
   }
-  metadata.raw = value.get_object();
   return metadata;
 }
 

@@ -50,7 +50,8 @@ struct TableMetadata {
 /// The key of a snapshot summary that names the run which made it.
 inline constexpr std::string_view kRunIdProperty = "slipway.run-id";
 
-/// kUnsupported: version 3 and up, by number. kCorrupt: a file that is no metadata.
+/// kUnsupported: version 3 and up, by number. kCorrupt: a file that is no metadata. kTooLarge: a document that takes
+/// many times its own size.
 Result<TableMetadata> ParseMetadata(std::string_view text);
 
 /// Metadata of a new table without snapshots, format version 2.

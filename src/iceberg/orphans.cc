@@ -35,8 +35,7 @@ class NamedFiles {
 
   Result<> KeepFilesOf(const Snapshot& snapshot) {
     Keep(snapshot.manifest_list);
-    ASSIGN(auto bytes, Wrap(table_.io->Read(snapshot.manifest_list), "manifest list"));
-    ASSIGN(auto manifests, Wrap(ReadManifestList(std::move(bytes)), snapshot.manifest_list));
+    ASSIGN(auto manifests, LoadManifests(table_, snapshot));
     for (const auto& manifest : manifests) {
       if (!manifests_seen_.insert(manifest.manifest_path).second) continue;
       Keep(manifest.manifest_path);

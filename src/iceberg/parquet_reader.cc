@@ -3,6 +3,7 @@
 #include <arrow/array.h>
 #include <arrow/compute/cast.h>
 #include <arrow/io/interfaces.h>
+#include <arrow/memory_pool.h>
 #include <arrow/record_batch.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
@@ -11,14 +12,41 @@
 #include <parquet/metadata.h>
 #include <parquet/schema.h>
 
+#include <cstring>
+#include <string_view>
+
 #include "base/arrow.h"
 #include "base/file_io.h"
 #include "base/format.h"
+#include "iceberg/limits.h"
 
 namespace slipway::iceberg {
 namespace {
 
 constexpr int64_t kBufferBytes = 64 * 1024;  // of a column of a local file
+constexpr std::string_view kMagic = "PAR1";
+
+/// All that decoding holds, of every open file: a page that claims gigabytes is refused, not made room for.
+arrow::MemoryPool* Pool() {
+  static arrow::CappedMemoryPool pool(arrow::default_memory_pool(), kMostDecodingBytes);
+  return &pool;
+}
+
+/// What the footer says of itself, before it is read (Parquet, "File Format").
+Result<> CheckFooter(const std::string& path, arrow::io::RandomAccessFile& input) {
+  constexpr int64_t kTail = 8;
+  auto size = input.GetSize();
+  if (!size.ok() || *size < kTail) return Fail(ErrorKind::kCorrupt, "read {}: it is no Parquet file", path);
+  auto tail = input.ReadAt(*size - kTail, kTail);
+  if (!tail.ok() || (*tail)->size() != kTail || !std::string_view(**tail).ends_with(kMagic))
+    return Fail(ErrorKind::kCorrupt, "read {}: it does not end as a Parquet file", path);
+  uint32_t length = 0;
+  std::memcpy(&length, (*tail)->data(), sizeof length);
+  if (length <= kLargestFooter && length <= *size - kTail) return {};
+  return Fail(ErrorKind::kCorrupt,
+              "read {}: its footer claims {} bytes; the file has {}, and {} is the most that is read", path, length,
+              *size, kLargestFooter);
+}
 
 /// Where one output column comes from: a leaf of the file, or a constant.
 struct Source {
@@ -33,7 +61,7 @@ Result<std::unique_ptr<parquet::arrow::FileReader>> OpenFile(const std::string& 
   auto corrupt = [&](std::string_view why) { return Fail(ErrorKind::kCorrupt, "read {}: {}", path, why); };
   try {
     parquet::arrow::FileReaderBuilder builder;
-    auto reading = parquet::default_reader_properties();
+    parquet::ReaderProperties reading(Pool());
     if (!FileIo::IsRemote(path)) {
       reading.enable_buffered_stream();  // a part of a column at a time, not all of the row group
       reading.set_buffer_size(kBufferBytes);
@@ -41,6 +69,7 @@ Result<std::unique_ptr<parquet::arrow::FileReader>> OpenFile(const std::string& 
     if (auto status = builder.Open(input, reading, std::move(metadata)); !status.ok()) return corrupt(status.message());
     parquet::ArrowReaderProperties properties(/*use_threads=*/false);
     properties.set_pre_buffer(FileIo::IsRemote(path));  // a row group's wanted columns in few requests, at once
+    builder.memory_pool(Pool());
     builder.properties(properties);
     auto made = builder.Build();
     if (!made.ok()) return corrupt(made.status().message());
@@ -55,6 +84,7 @@ struct Shared {
   std::string path;
   PartitionTuple partition;
   PartitionSpec spec;
+  int64_t rows = 0;  ///< by its manifest
   std::shared_ptr<arrow::io::RandomAccessFile> input;
 };
 
@@ -75,6 +105,7 @@ class Reader final : public ParquetReader {
 
   Result<> Bind() {
     ASSIGN(schema_, ToArrow(columns_));
+    TRY(CheckRows());
     const auto* parquet_schema = reader_->parquet_reader()->metadata()->schema();
     bool any_id = parquet_schema->num_columns() == 0;
     for (int i = 0; i < parquet_schema->num_columns(); ++i) any_id |= parquet_schema->GetColumnRoot(i)->field_id() >= 0;
@@ -118,6 +149,22 @@ class Reader final : public ParquetReader {
   }
 
  private:
+  /// Rows cost next to nothing to claim: what is read must be what the manifest says, and in proportion to the bytes.
+  Result<> CheckRows() const {
+    const auto& metadata = *reader_->parquet_reader()->metadata();
+    int64_t rows = 0;
+    for (int i = 0; i < metadata.num_row_groups(); ++i) {
+      auto of_group = metadata.RowGroup(i)->num_rows();
+      if (of_group < 0 || of_group > shared_->rows - rows)
+        return Fail(ErrorKind::kCorrupt, "read {}: it claims more than the {} rows that its manifest names", path_,
+                    shared_->rows);
+      rows += of_group;
+    }
+    auto size = shared_->input->GetSize();
+    if (size.ok() && rows / kMostRowsPerByte <= *size) return {};
+    return Fail(ErrorKind::kCorrupt, "read {}: it claims {} rows, which its size cannot hold", path_, rows);
+  }
+
   /// A row group none of whose wanted columns is stored.
   Result<BatchSource> Constants(int row_group, int64_t batch_rows) {
     auto left = std::make_shared<int64_t>(reader_->parquet_reader()->metadata()->RowGroup(row_group)->num_rows());
@@ -167,10 +214,12 @@ Result<std::unique_ptr<ParquetReader>> ParquetReader::Open(FileIo& io, const Dat
                                                            std::vector<Field> columns) {
   const auto& path = file.file_path;
   ASSIGN(auto input, io.OpenInput(path, file.file_size_in_bytes));
+  if (!FileIo::IsRemote(path)) TRY(CheckFooter(path, *input));  // in S3 it would be one more request
   ASSIGN(auto made, OpenFile(path, input, nullptr));
   try {
-    auto reader = std::make_unique<Reader>(std::make_shared<const Shared>(path, file.partition, spec, input),
-                                           std::move(made), std::move(columns));
+    auto reader =
+        std::make_unique<Reader>(std::make_shared<const Shared>(path, file.partition, spec, file.record_count, input),
+                                 std::move(made), std::move(columns));
     TRY(reader->Bind());
     return reader;
   } catch (const std::exception& error) {

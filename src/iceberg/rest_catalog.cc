@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/url.h"
 #include "iceberg/rest_client.h"
+#include "iceberg/table_place.h"
 
 namespace slipway::iceberg {
 namespace {
@@ -183,8 +184,22 @@ class RestCatalog final : public Catalog {
     const auto* metadata = object.Find("metadata");
     if (metadata == nullptr) return Fail(ErrorKind::kCorrupt, "{}: the answer has no metadata", where);
     ASSIGN(auto parsed, Wrap(ParseMetadata(json::serialize(*metadata)), where));
-    auto io = std::make_shared<FileIo>(AccessOf(object.object(), parsed.location));
-    return Table{id, location, std::move(parsed), std::move(io)};
+    auto io = Files(id, AccessOf(object.object(), parsed.location), {parsed.location, FolderOfTable(location)});
+    return Table{id, location, std::move(parsed), std::move(io), client_.place().limits};
+  }
+
+  /// A catalog of this kind keeps its tables apart itself: where it says that a table is, the table is.
+  std::shared_ptr<FileIo> Files(const TableIdentifier& id, const S3Access& access, std::vector<std::string> own) const {
+    const auto& place = client_.place();
+    std::erase_if(own, [](const auto& folder) { return !FileIo::IsRemote(folder); });  // a disk: by the settings alone
+    bool is_location = FileIo::IsRemote(place.warehouse) || FileIo::Canonical(place.warehouse).starts_with('/');
+    return TablePlace::Hold(FileIo(access), {.table = ToString(id),
+                                             .catalog = place.name,
+                                             .setting = place.SettingOfPrefixes(),
+                                             .own = std::move(own),
+                                             .warehouse = is_location ? place.warehouse : "",
+                                             .admitted = place.allowed_prefixes,
+                                             .any_of_s3 = !access.access_key.empty()});
   }
 
   Result<> MakeNamespace(const std::string& schema) {

@@ -90,12 +90,16 @@ RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& 
   };
 }
 
-Result<std::vector<ManifestFile>> LoadManifests(FileIo& io, const Snapshot& snapshot) {
+Result<std::vector<ManifestFile>> LoadManifests(const Table& table, const Snapshot& snapshot) {
   if (snapshot.manifest_list.empty())
     return Fail(ErrorKind::kUnsupported, "snapshot {} has no manifest list (written by a very old version 1 writer)",
                 snapshot.snapshot_id);
-  ASSIGN(auto bytes, Wrap(io.Read(snapshot.manifest_list), "manifest list"));
-  ASSIGN(auto manifests, Wrap(ReadManifestList(std::move(bytes)), snapshot.manifest_list));
+  ASSIGN(auto bytes, Wrap(table.io->Read(snapshot.manifest_list, kLargestManifestList), "manifest list"));
+  return Wrap(ReadManifestList(std::move(bytes), table.limits.manifests), snapshot.manifest_list);
+}
+
+Result<std::vector<ManifestFile>> LoadDataManifests(const Table& table, const Snapshot& snapshot) {
+  ASSIGN(auto manifests, LoadManifests(table, snapshot));
   for (const auto& manifest : manifests) {
     if (manifest.content != 0)
       return Fail(ErrorKind::kUnsupported,
@@ -105,14 +109,15 @@ Result<std::vector<ManifestFile>> LoadManifests(FileIo& io, const Snapshot& snap
   return manifests;
 }
 
-Result<std::vector<ManifestEntry>> LoadEntries(const Table& table, const ManifestFile& manifest,
-                                               ManifestOrigin* origin) {
+Result<std::vector<ManifestEntry>> LoadEntries(const Table& table, const ManifestFile& manifest, ManifestOrigin* origin,
+                                               int64_t known) {
   const auto* spec = table.metadata.FindSpec(manifest.partition_spec_id);
   if (spec == nullptr)
     return Fail(ErrorKind::kCorrupt, "{}: the table has no partition spec {}", manifest.manifest_path,
                 manifest.partition_spec_id);
-  ASSIGN(auto bytes, Wrap(table.io->Read(manifest.manifest_path), "manifest"));
-  return Wrap(ReadManifest(std::move(bytes), manifest, *spec, origin), manifest.manifest_path);
+  ASSIGN(auto bytes, Wrap(table.io->Read(manifest.manifest_path, kLargestManifest), "manifest"));
+  return Wrap(ReadManifest(std::move(bytes), manifest, *spec, origin, table.limits.data_files - known),
+              manifest.manifest_path);
 }
 
 Result<ScanPlan> PlanScan(const Table& table, std::optional<int64_t> snapshot_id, const Predicate& predicate) {
@@ -124,14 +129,14 @@ Result<ScanPlan> PlanScan(const Table& table, std::optional<int64_t> snapshot_id
   if (snapshot == nullptr) return plan;
   plan.snapshot_id = snapshot->snapshot_id;
   auto where = "table " + ToString(table.id);
-  ASSIGN(auto manifests, Wrap(LoadManifests(*table.io, *snapshot), where));
+  ASSIGN(auto manifests, Wrap(LoadDataManifests(table, *snapshot), where));
   for (const auto& manifest : manifests) {
     const auto* spec = metadata.FindSpec(manifest.partition_spec_id);
     if (spec != nullptr && !MightMatch(predicate, RangesOf(manifest, *spec, metadata.schema))) {
       plan.skipped_files += std::max(0, manifest.added_files_count) + std::max(0, manifest.existing_files_count);
       continue;
     }
-    ASSIGN(auto entries, Wrap(LoadEntries(table, manifest), where));
+    ASSIGN(auto entries, Wrap(LoadEntries(table, manifest, nullptr, std::ssize(plan.files)), where));
     for (auto& entry : entries) {
       if (entry.status == ManifestEntry::Status::kDeleted) continue;
       if (!MightMatch(predicate, RangesOf(entry.file, *spec, metadata.schema))) {

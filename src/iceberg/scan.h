@@ -25,11 +25,15 @@ Result<ScanPlan> PlanScan(const Table& table, std::optional<int64_t> snapshot_id
 RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& schema);
 RangeOf RangesOf(const ManifestFile& manifest, const PartitionSpec& spec, const Schema& schema);
 
-/// The manifest list of a snapshot. kUnsupported: manifests with deletes, which Slipway cannot apply yet.
-Result<std::vector<ManifestFile>> LoadManifests(FileIo& io, const Snapshot& snapshot);
+/// The manifest list of a snapshot, errors wrapped with its name.
+Result<std::vector<ManifestFile>> LoadManifests(const Table& table, const Snapshot& snapshot);
 
-/// The entries of one manifest, errors wrapped with its name. `origin`: as of ReadManifest.
+/// The same; kUnsupported: manifests with deletes, which Slipway cannot apply yet.
+Result<std::vector<ManifestFile>> LoadDataManifests(const Table& table, const Snapshot& snapshot);
+
+/// The entries of one manifest, errors wrapped with its name. `origin`: as of ReadManifest; `known`: entries of other
+/// manifests that are held beside them.
 Result<std::vector<ManifestEntry>> LoadEntries(const Table& table, const ManifestFile& manifest,
-                                               ManifestOrigin* origin = nullptr);
+                                               ManifestOrigin* origin = nullptr, int64_t known = 0);
 
 }  // namespace slipway::iceberg

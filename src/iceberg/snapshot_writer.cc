@@ -33,7 +33,7 @@ Result<> SnapshotWriter::Prepare() {
   ASSIGN(auto added, update_.added_files(base_));
   std::vector<ManifestFile> carried;
   if (const auto* current = base_.metadata.CurrentSnapshot()) {
-    ASSIGN(auto existing, LoadManifests(*base_.io, *current));
+    ASSIGN(auto existing, LoadDataManifests(base_, *current));
     for (auto& manifest : existing) TRY(Carry(std::move(manifest), carried));
   }
   std::map<int, std::vector<ManifestEntry>> by_spec;

@@ -16,6 +16,19 @@ json::value OrNull(const std::optional<T>& value) {
   return value ? json::value(*value) : json::value(nullptr);
 }
 
+json::object ToJson(const iceberg::TableLimits& limits) {
+  return {
+      {"metadata_bytes", limits.metadata_bytes}, {"manifests", limits.manifests}, {"data_files", limits.data_files}};
+}
+
+Result<iceberg::TableLimits> ParseLimits(const JsonObject& object) {
+  iceberg::TableLimits limits;
+  ASSIGN(limits.metadata_bytes, object.Int("metadata_bytes", limits.metadata_bytes));
+  ASSIGN(limits.manifests, object.Int("manifests", limits.manifests));
+  ASSIGN(limits.data_files, object.Int("data_files", limits.data_files));
+  return limits;
+}
+
 }  // namespace
 
 Places Places::In(const std::string& data_dir) {
@@ -81,12 +94,15 @@ Result<Work> ParseWork(const json::value& value, registry::ModelReference model)
 json::object ToJson(const Places& places) {
   json::array catalogs;
   for (const auto& place : places.catalogs)
-    catalogs.push_back(json::object{{"name", place.name},
-                                    {"kind", place.kind},
-                                    {"uri", place.uri},
-                                    {"warehouse", place.warehouse},
-                                    {"oauth2_server_uri", place.oauth2_server_uri},
-                                    {"scope", place.scope}});
+    catalogs.push_back(
+        json::object{{"name", place.name},
+                     {"kind", place.kind},
+                     {"uri", place.uri},
+                     {"warehouse", place.warehouse},
+                     {"oauth2_server_uri", place.oauth2_server_uri},
+                     {"scope", place.scope},
+                     {"allowed_prefixes", json::array(place.allowed_prefixes.begin(), place.allowed_prefixes.end())},
+                     {"limits", ToJson(place.limits)}});
   return {{"catalogs", std::move(catalogs)},
           {"registry", places.registry.location},
           {"model_cache", places.registry.cache},
@@ -130,6 +146,14 @@ Result<Places> ParsePlaces(const JsonObject& object) {
     ASSIGN(place.warehouse, catalog.String("warehouse", ""));
     ASSIGN(place.oauth2_server_uri, catalog.String("oauth2_server_uri", ""));
     ASSIGN(place.scope, catalog.String("scope", ""));
+    if (catalog.Find("allowed_prefixes") != nullptr) {
+      ASSIGN(const auto* prefixes, catalog.Array("allowed_prefixes"));
+      ASSIGN(place.allowed_prefixes, JsonStrings(*prefixes, "job: allowed_prefixes"));
+    }
+    if (catalog.Find("limits") != nullptr) {
+      ASSIGN(auto limits, catalog.Object("limits"));
+      ASSIGN(place.limits, ParseLimits(limits));
+    }
     places.catalogs.push_back(std::move(place));
   }
   ASSIGN(places.registry.location, object.String("registry"));

@@ -24,6 +24,7 @@ json::value At(const json::object& body, const std::vector<std::string>& loc) {
 int StatusOf(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kInvalid:
+    case ErrorKind::kTooLarge:
     case ErrorKind::kUnsupported: return 400;
     case ErrorKind::kNotFound: return 404;
     case ErrorKind::kConflict: return 409;

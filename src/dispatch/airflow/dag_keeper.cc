@@ -12,6 +12,7 @@ namespace {
 using deployments::DeploymentStatus;
 
 constexpr size_t kLongestMessage = 4000;
+constexpr int64_t kLargestDag = int64_t{16} << 20;
 
 /// The end of a stack trace is what says what is wrong.
 std::string Tail(const std::string& text) {
@@ -98,7 +99,7 @@ Result<bool> DagKeeper::Settle(Deployment deployment) {
     TRY(Write(deployment, file));
     checked_at = MonotonicSeconds();
   } else if (checked_at == 0 || MonotonicSeconds() - checked_at > options_.check_seconds) {
-    auto there = io_.Read(*deployment.dag_location);
+    auto there = io_.Read(*deployment.dag_location, kLargestDag);
     if (!there && there.error().kind != ErrorKind::kNotFound) return Failure(there.error());
     if (!there || *there != file.text) {
       Log(LogLevel::kWarning, "dag_mended", {{"deployment", deployment.name}, {"was", there ? "changed" : "missing"}});
