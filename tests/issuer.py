@@ -30,12 +30,15 @@ class Issuer:
         self.rsa = {"one": rsa.generate_private_key(65537, 2048)}
         self.curve = ec.generate_private_key(ec.SECP256R1())
         self.broken = None  # bytes to answer with instead, or a status
+        self.answers = threading.Event()  # cleared: it takes requests and does not answer
+        self.answers.set()
         self.asked = 0
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 issuer.asked += 1
+                issuer.answers.wait()
                 body = issuer.discovery() if self.path.startswith("/.well-known") else issuer.keys()
                 text = issuer.broken if isinstance(issuer.broken, bytes) else json.dumps(body).encode()
                 self.send_response(issuer.broken if isinstance(issuer.broken, int) else 200)
@@ -124,5 +127,6 @@ class Issuer:
         return f"{signed}.{part(signature)}"
 
     def stop(self) -> None:
+        self.answers.set()
         self.http.shutdown()
         self.http.server_close()

@@ -59,6 +59,8 @@ def map_body(context, body):
         return body  # a case that must be refused stays as it is
     if body.get("runner") is not None:
         body["runner"] = {"kind": "local"}  # the one that the server under test has
+    if isinstance(body.get("expires_in_days"), int):
+        body["expires_in_days"] = min(body["expires_in_days"], 366)  # a setting says how many days at most
     if isinstance(body.get("slipway"), dict) and body["slipway"].get("logical_date") is not None:
         body["slipway"]["logical_date"] = "2024-01-01T00:00:00Z"
     if not THERE:

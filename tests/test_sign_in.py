@@ -7,6 +7,7 @@ import http.cookiejar
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import time
 import urllib.parse
@@ -52,8 +53,12 @@ def make_key(server, token, description="for a test"):
 def credentials(server, keycloak):
     """Header by caller; `with_role` is data-science, which the deployments of this table allow."""
     tokens = {name: keycloak.token(name) for name in ("scientist", "analyst", "creator", "keeper")}
-    revoked = make_key(server, tokens["scientist"])
+    revoked, taken, expired = (make_key(server, tokens["scientist"]) for _ in range(3))
     assert server.call("DELETE", f"/api/user/psk/{revoked['id']}", token=tokens["scientist"])[0] == 204
+    theirs = f"/api/users/{subject_of(tokens['scientist'])}/psk"
+    assert server.call("DELETE", f"{theirs}/{taken['id']}", token=tokens["keeper"])[0] == 204
+    with sqlite3.connect(server.data_dir / "slipway.db", timeout=30) as store:
+        store.execute("UPDATE user_keys SET expires_at = created_at WHERE id = ?", (expired["id"],))
     key = {name: make_key(server, tokens[name])["psk"] for name in ("scientist", "analyst")}
     bearer = {name: {"Authorization": f"Bearer {token}"} for name, token in tokens.items()}
     return {
@@ -67,26 +72,46 @@ def credentials(server, keycloak):
         "user PSK with the role as bearer": {"Authorization": f"Bearer {key['scientist']}"},
         "user PSK without the role": {"Authorization-PSK": key["analyst"]},
         "revoked PSK": {"Authorization-PSK": revoked["psk"]},
+        "PSK revoked by an administrator": {"Authorization-PSK": taken["psk"]},
+        "expired PSK": {"Authorization-PSK": expired["psk"]},
+        **{name: {"Authorization-PSK": service_key(server, *made)} for name, made in SERVICE_KEYS.items()},
         "platform PSK": {"Authorization-PSK": server.psk},
         "platform PSK as bearer": {"Authorization": f"Bearer {server.psk}"},
     }
 
 
-OPEN, CREATE, LIST, SEE, MANAGE, GOVERN, OWN_KEYS, REPORT, PLATFORM = range(9)
+OPEN, CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS, REPORT, PLATFORM = range(10)
+ALL_SCOPES = ["deployments:read", "deployments:write", "runs:trigger", "runs:report"]
+SERVICE_KEYS = {  # the roles of the account, the scopes and the models of the key
+    "service key without the role": ([], ALL_SCOPES, None),
+    "service key with the role": (["data-science"], ALL_SCOPES, ["m", "x"]),
+    "service key that reads": (["data-science"], ["deployments:read"], None),
+    "service key that triggers": (["data-science"], ["runs:trigger"], None),
+    "service key that reports": ([], ["runs:report"], None),
+    "service key of another model": (["data-science"], ALL_SCOPES, ["x"]),
+}
 RUN = str(uuid.uuid4())  # that the run tokens of the table are for
 CALLERS = {  # what each may do, beside the open endpoints: DESIGN section 2, "Who may do what"
     "nobody": None,
     "revoked PSK": None,
+    "PSK revoked by an administrator": None,
+    "expired PSK": None,
     "bearer without role": {CREATE, LIST, SEE, OWN_KEYS},
-    "bearer with role": {CREATE, LIST, SEE, MANAGE, GOVERN, OWN_KEYS},
-    "creator": {CREATE, LIST, SEE, MANAGE, GOVERN, OWN_KEYS},
-    "admin role": {CREATE, LIST, SEE, MANAGE, GOVERN, OWN_KEYS, PLATFORM},
+    "bearer with role": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS},
+    "creator": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS},
+    "admin role": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS, PLATFORM},
     "user PSK, no roles set": {LIST},
     "user PSK without the role": {LIST},
-    "user PSK with the role": {LIST, SEE, MANAGE},
-    "user PSK with the role as bearer": {LIST, SEE, MANAGE},
-    "platform PSK": {CREATE, LIST, SEE, MANAGE, GOVERN, REPORT, PLATFORM},
-    "platform PSK as bearer": {CREATE, LIST, SEE, MANAGE, GOVERN, REPORT, PLATFORM},
+    "user PSK with the role": {LIST, SEE, MANAGE, INVOKE},
+    "user PSK with the role as bearer": {LIST, SEE, MANAGE, INVOKE},
+    "platform PSK": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, REPORT, PLATFORM},
+    "platform PSK as bearer": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, REPORT, PLATFORM},
+    "service key without the role": {CREATE, LIST, SEE, REPORT},
+    "service key with the role": {CREATE, LIST, SEE, MANAGE, INVOKE, REPORT},
+    "service key that reads": {LIST, SEE},
+    "service key that triggers": {INVOKE},
+    "service key that reports": {REPORT},
+    "service key of another model": set(),
     "run token": {REPORT},
     "run token as bearer": {REPORT},
     "run token of another deployment": set(),
@@ -103,21 +128,29 @@ ENDPOINTS = [
     ("PUT", D + "/allowed_roles", GOVERN, {"allowed_roles": []}),
     ("POST", D + "/stop", MANAGE, None),
     ("POST", D + "/start", MANAGE, None),
-    ("POST", D + "/trigger", MANAGE, None),
-    ("POST", D + "/backfill", MANAGE, {"from": "2024-01-01", "to": "2024-01-02"}),
+    ("POST", D + "/trigger", INVOKE, None),
+    ("POST", D + "/backfill", INVOKE, {"from": "2024-01-01", "to": "2024-01-02"}),
     ("GET", D + "/runs", SEE, None),
     ("POST", D + "/runs", REPORT, {"airflow_run_id": f"slipway__{RUN}", "status": "running"}),
     ("GET", D + "/runs/{run_id}", SEE, None),
-    ("POST", D + "/runs/{run_id}/cancel", MANAGE, None),
-    ("GET", D + "/run/predict", MANAGE, None),
-    ("POST", D + "/run/predict", MANAGE, None),
-    ("PUT", D + "/run/predict", MANAGE, None),
-    ("PATCH", D + "/run/predict", MANAGE, None),
-    ("DELETE", D + "/run/predict", MANAGE, None),
+    ("POST", D + "/runs/{run_id}/cancel", INVOKE, None),
+    ("GET", D + "/run/predict", INVOKE, None),
+    ("POST", D + "/run/predict", INVOKE, None),
+    ("PUT", D + "/run/predict", INVOKE, None),
+    ("PATCH", D + "/run/predict", INVOKE, None),
+    ("DELETE", D + "/run/predict", INVOKE, None),
     ("POST", "/api/user/psk", OWN_KEYS, {"description": "x"}),
     ("GET", "/api/user/psk", OWN_KEYS, None),
     ("POST", "/api/user/psk/nope/regenerate", OWN_KEYS, None),
     ("DELETE", "/api/user/psk/nope", OWN_KEYS, None),
+    ("GET", "/api/users/nobody/psk", PLATFORM, None),
+    ("DELETE", "/api/users/nobody/psk/nope", PLATFORM, None),
+    ("POST", "/api/service-accounts", PLATFORM, lambda name: {"name": name, "description": "x"}),
+    ("GET", "/api/service-accounts", PLATFORM, None),
+    ("DELETE", "/api/service-accounts/no-one", PLATFORM, None),
+    ("POST", "/api/service-accounts/no-one/keys", PLATFORM, {"description": "x", "scopes": ["runs:report"]}),
+    ("GET", "/api/service-accounts/no-one/keys", PLATFORM, None),
+    ("DELETE", "/api/service-accounts/no-one/keys/nope", PLATFORM, None),
     ("GET", "/api/audit", PLATFORM, None),
     ("GET", "/api/webhooks/dead-letters", PLATFORM, None),
     ("POST", "/api/webhooks/dead-letters/nope/retry", PLATFORM, None),
@@ -152,7 +185,13 @@ def test_a_key_hears_that_roles_and_archiving_want_a_person(server, credentials)
 def test_the_table_names_every_endpoint(server):
     document = server.call("GET", "/openapi.json")[1]
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
-    pattern = {"/api/models/m/": "/api/models/{model}/", "/nope": "/{id}", "/run/predict": "/run/{path}"}
+    pattern = {
+        "/api/models/m/": "/api/models/{model}/",
+        "/nope": "/{id}",
+        "/run/predict": "/run/{path}",
+        "/users/nobody/": "/users/{sub}/",
+        "/no-one": "/{account}",
+    }
     listed = set()
     for method, path, _, _ in ENDPOINTS:
         for concrete, named in pattern.items():
@@ -184,6 +223,7 @@ def test_who_may_do_what(server, credentials, caller, method, path, needs, sent)
         headers=credentials.get(caller) or run_token_of(server, caller, made),
     )
     may = needs == OPEN or (CALLERS[caller] is not None and needs in CALLERS[caller])
+    may |= caller == "service key of another model" and path == "/api/deployments"  # and finds nothing there
     if may:
         assert status not in (401, 403, 500), answer
     elif CALLERS[caller] is None:
@@ -268,11 +308,26 @@ def test_a_user_who_is_disabled_or_gone_has_no_keys(server, keycloak, gone):
     assert "owner is" in answer[1]["detail"]
 
 
+def subject_of(token: str) -> str:
+    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["sub"]
+
+
+def service_key(server, roles, scopes, models) -> str:
+    account = {"name": "a" + uuid.uuid4().hex[:12], "description": "for the table", "roles": roles}
+    assert server.call("POST", "/api/service-accounts", account)[0] == 201
+    sent = {"description": "x", "scopes": scopes, "models": models}
+    status, made, _ = server.call("POST", f"/api/service-accounts/{account['name']}/keys", sent)
+    assert status == 201
+    return made["psk"]
+
+
 def test_own_keys(server, keycloak):
     token, other = keycloak.token("creator"), keycloak.token("keeper")
     made = make_key(server, token, "laptop")
     listed = server.call("GET", "/api/user/psk", token=token)[1]["items"]
-    assert [k for k in listed if k["id"] == made["id"]][0] == {k: made[k] for k in ("id", "description", "created_at")}
+    shown = next(k for k in listed if k["id"] == made["id"])
+    assert {k: made[k] for k in ("id", "description", "created_at", "expires_at")}.items() <= shown.items()
+    assert shown["is_active"] and shown["last_used_at"] is None and shown["user_id"] == subject_of(token)
     assert made["psk"] not in json.dumps(listed)
     assert server.call("DELETE", f"/api/user/psk/{made['id']}", token=other)[0] == 404
     status, again, _ = server.call("POST", f"/api/user/psk/{made['id']}/regenerate", token=token)

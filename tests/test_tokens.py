@@ -1,11 +1,14 @@
 """Tokens that Keycloak would never sign, and an issuer that answers nonsense."""
 
+import concurrent.futures
+import http.client
 import json
 import time
 
 import pytest
 from conftest import Lake, Server
 from cryptography.hazmat.primitives.asymmetric import rsa
+from deployments import until
 from issuer import Issuer
 
 AREAS = ["auth"]
@@ -70,6 +73,10 @@ BAD = {
     "kid of the other algorithm": {"header": {"kid": "curve"}},
     "an encrypted token's type": {"header": {"typ": "JWE"}},
     "kid is a list": {"header": {"kid": ["one"]}},
+    "kid is a number": {"header": {"kid": 7}},
+    "nothing says what kind of token it is": {"typ": ...},
+    "a JWT that says nothing": {"header": {"typ": "JWT"}, "typ": ...},
+    "no typ at all": {"header": {"typ": ...}, "typ": ...},
 }
 
 
@@ -128,7 +135,6 @@ def test_text_that_no_encoder_makes(server, issuer):
 
 @pytest.mark.parametrize("number", ["A=AA", "A", "!!!!", "", "AQAB" * 5000])
 def test_keys_that_are_none(issuer, tmp_path, number):
-    server = Server(Lake(tmp_path).dir, {"auth.issuer": issuer.url})
     issuer.keys = lambda: {
         "keys": [
             {"kty": "RSA", "kid": "one", "use": "sig", "n": number, "e": "AQAB"},
@@ -136,6 +142,7 @@ def test_keys_that_are_none(issuer, tmp_path, number):
             {"kty": "EC", "crv": "P-256", "kid": "curve", "x": number, "y": number},
         ]
     }
+    server = Server(Lake(tmp_path).dir, {"auth.issuer": issuer.url})
     try:
         assert ask(server, issuer.token())[0] == 401
         assert server.call("GET", "/healthz")[0] == 200
@@ -160,8 +167,8 @@ def test_an_unknown_key_is_asked_for_once_a_minute_at_most(issuer, tmp_path):
     "broken", [b"<html>", b"{}", b'{"issuer": 7}', b"[" * 1000, 404, 500, b"\xff\xfe", b"{" + b'"a":1,' * 200_000]
 )
 def test_an_issuer_that_answers_nonsense(issuer, tmp_path, broken):
-    server = Server(Lake(tmp_path).dir, {"auth.issuer": issuer.url})
     issuer.broken = broken
+    server = Server(Lake(tmp_path).dir, {"auth.issuer": issuer.url})
     try:
         status, answer, headers = ask(server, issuer.token())
         assert status == 503 and "Retry-After" in headers, answer
@@ -176,3 +183,76 @@ def test_roles_that_are_no_lists_are_none(server, issuer):
     for roles in (7, "x", ["a", 7, None], {"roles": []}):
         assert ask(server, issuer.token(realm_access={"roles": roles}, resource_access={"slipway": roles}))[0] == 200
     assert ask(server, issuer.token(realm_access=json.loads("[1]"), resource_access="x"))[0] == 200
+
+
+@pytest.fixture
+def own_issuer():
+    """One that a test may stop, and change the keys of."""
+    started = Issuer()
+    yield started
+    started.stop()
+
+
+def test_an_issuer_that_hangs_stops_nobody(own_issuer, tmp_path):
+    """H3: with more made-up keys than the server has threads, whoever needs no new key is answered meanwhile."""
+    server = Server(Lake(tmp_path).dir, {"auth.issuer": own_issuer.url, "auth.refresh_seconds": 0})
+    try:
+        known = own_issuer.token()
+        assert ask(server, known)[0] == 200
+        own_issuer.answers.clear()
+        with concurrent.futures.ThreadPoolExecutor(12) as attackers:
+            unknown = [own_issuer.token({"kid": f"no-{i}"}) for i in range(60)]
+            answers = [attackers.submit(ask, server, token) for token in unknown]
+            until(lambda: sum(answer.done() for answer in answers), lambda done: done >= 40)
+            for _ in range(20):
+                assert server.call("GET", "/healthz")[0] == 200
+                assert ask(server, known)[0] == 200
+                assert server.call("GET", "/api/deployments")[0] == 200
+            own_issuer.answers.set()
+            for answer in answers:
+                status, detail, headers = answer.result()
+                assert status == 401 or (status == 503 and "Retry-After" in headers), detail
+        assert sum(answer.result()[0] == 503 for answer in answers) >= 40
+    finally:
+        own_issuer.answers.set()
+        server.stop()
+
+
+def test_a_withdrawn_key_is_refused(own_issuer, tmp_path):
+    """M9: without a token of a new key, which would have the keys fetched."""
+    server = Server(Lake(tmp_path).dir, {"auth.issuer": own_issuer.url, "auth.renew_keys_seconds": 1})
+    try:
+        token = own_issuer.token()
+        assert ask(server, token)[0] == 200
+        own_issuer.broken = 500
+        asked = own_issuer.asked
+        until(lambda: own_issuer.asked, lambda now: now > asked)
+        assert ask(server, token)[0] == 200  # an issuer that is away withdraws nothing
+        own_issuer.broken = None
+        own_issuer.rsa["two"] = rsa.generate_private_key(65537, 2048)
+        signed_by_two = own_issuer.token({"kid": "two"}, key=own_issuer.rsa["two"])
+        del own_issuer.rsa["one"]
+        status, answer, _ = until(lambda: ask(server, token), lambda told: told[0] == 401)
+        assert "no key" in answer["detail"] and ask(server, signed_by_two)[0] == 200
+    finally:
+        server.stop()
+
+
+def test_a_credential_is_sent_once(server, issuer):
+    """M10: of two, none counts, whichever it is."""
+    good, bad = f"Bearer {issuer.token()}", f"Bearer {issuer.token(exp=1)}"
+    for name, first, second in (
+        ("Authorization", bad, good),
+        ("Authorization", good, bad),
+        ("Authorization", good, good),
+        ("Authorization-PSK", "wrong", server.psk),
+        ("authorization-psk", server.psk, server.psk),
+    ):
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+        connection.putrequest("GET", "/api/deployments")
+        connection.putheader(name, first)
+        connection.putheader(name.title(), second)
+        connection.endheaders()
+        answer = connection.getresponse()
+        assert answer.status == 400 and "more than once" in json.loads(answer.read())["detail"]
+        connection.close()

@@ -1,6 +1,8 @@
 """A store that an earlier version has written is brought up to date at start, and everything in it goes on working."""
 
+import hashlib
 import sqlite3
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,27 @@ def test_a_store_of_an_earlier_version(ready, dump):
     assert newest > int(dump.stem)
     refused = ready.cli("serve", "--listen", "127.0.0.1:0", check=False)
     assert refused.returncode == 1 and "start a newer one" in refused.stderr
+
+
+@pytest.mark.parametrize("dump", STORES, ids=lambda path: path.stem)
+def test_keys_that_had_no_end_get_one(ready, dump):
+    """They work on, for as long as a new key would, from the day of the upgrade."""
+    file, secret = ready.dir / "slipway.db", "slipway_" + "0" * 64
+    with sqlite3.connect(file) as store:
+        store.executescript(dump.read_text())
+        store.execute("INSERT INTO people VALUES ('u-1', 'ana', '[\"red\"]', 1)")
+        store.execute(
+            "INSERT INTO user_keys (id, subject, hash, description, created_at) VALUES ('k', 'u-1', ?, 'old', 1)",
+            (hashlib.sha256(secret.encode()).hexdigest(),),
+        )
+    for _ in range(2):
+        server = Server(ready.dir, {"store.location": file})
+        try:
+            assert [d["name"] for d in server.call("GET", ALL, psk=secret)[1]["items"]] == ["daily"]  # allows red
+            key = server.call("GET", "/api/users/u-1/psk")[1]["items"][0]
+            assert key["is_active"] and key["last_used_at"]
+        finally:
+            server.stop()
+    days = (datetime.fromisoformat(key["expires_at"].replace("Z", "+00:00")) - datetime.now(timezone.utc)).days
+    assert days == 89  # and some hours
+    assert server.log_file.read_text().count("keys_dated") == 1

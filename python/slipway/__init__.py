@@ -3,7 +3,7 @@
 `Client` talks to a server; the program `slipway` comes with this package.
 """
 
-from slipway.client import Client, Deployment, Run
+from slipway.client import Client, Deployment, Key, NewKey, Run, ServiceAccount
 from slipway.errors import (
     AuthenticationError,
     ConflictError,
@@ -20,9 +20,12 @@ __all__ = [
     "ConflictError",
     "Deployment",
     "Invalid",
+    "Key",
+    "NewKey",
     "NotFound",
     "PermissionDenied",
     "Run",
+    "ServiceAccount",
     "SlipwayError",
     "Unavailable",
 ]

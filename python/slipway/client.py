@@ -70,6 +70,41 @@ class Deployment:
     next_tick: str | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """A key, without what is secret of it. `scopes` and `models`: of a service account's; None reaches all models."""
+
+    id: str
+    description: str
+    created_at: str
+    expires_at: str
+    is_active: bool
+    user_id: str
+    last_used_at: str | None = None
+    scopes: list[str] | None = None
+    models: list[str] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class NewKey:
+    """A key that was just made: `psk` is shown this once."""
+
+    id: str
+    psk: str
+    description: str
+    created_at: str
+    expires_at: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ServiceAccount:
+    name: str
+    description: str
+    roles: list[str]
+    created_by: str
+    created_at: str
+
+
 CHANGEABLE = (
     "schedule",
     "model_version",
@@ -223,6 +258,48 @@ class Client:
                 raise TimeoutError(f"run {run_id} is still {run.status} after {timeout:.0f} s")
             time.sleep(0.5)
 
+    def keys(self, of: str | None = None) -> list[Key]:
+        """One's own, or as an administrator those of the person with the subject `of`."""
+        return [Key(**_pick(Key, item)) for item in self._call("GET", _keys(of))["items"]]
+
+    def create_key(self, description: str, days: int | None = None) -> NewKey:
+        """`days`: until it expires; by default what the server thinks right."""
+        return _new_key(self._call("POST", _keys(None), _without_none(description=description, expires_in_days=days)))
+
+    def revoke_key(self, key_id: str, of: str | None = None) -> None:
+        self._call("DELETE", f"{_keys(of)}/{urllib.parse.quote(key_id, safe='')}")
+
+    def service_accounts(self) -> list[ServiceAccount]:
+        items = self._call("GET", _account())["items"]
+        return [ServiceAccount(**_pick(ServiceAccount, item)) for item in items]
+
+    def create_service_account(self, name: str, description: str, roles: list[str] | None = None) -> ServiceAccount:
+        made = self._call("POST", _account(), {"name": name, "description": description, "roles": roles or []})
+        return ServiceAccount(**_pick(ServiceAccount, made))
+
+    def remove_service_account(self, name: str) -> None:
+        """Its keys stop working."""
+        self._call("DELETE", _account(name))
+
+    def service_keys(self, account: str) -> list[Key]:
+        return [Key(**_pick(Key, item)) for item in self._call("GET", _account(account) + "/keys")["items"]]
+
+    def create_service_key(
+        self,
+        account: str,
+        description: str,
+        *,
+        scopes: list[str],
+        models: list[str] | None = None,
+        days: int | None = None,
+    ) -> NewKey:
+        """`scopes`: deployments:read, deployments:write, runs:trigger, runs:report; `models`: by default all."""
+        body = _without_none(description=description, scopes=scopes, models=models, expires_in_days=days)
+        return _new_key(self._call("POST", _account(account) + "/keys", body))
+
+    def revoke_service_key(self, account: str, key_id: str) -> None:
+        self._call("DELETE", f"{_account(account)}/keys/{urllib.parse.quote(key_id, safe='')}")
+
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         request = urllib.request.Request(
             self.url + path,
@@ -238,7 +315,8 @@ class Client:
             request.add_header("Authorization", f"Bearer {self._token}")
         try:
             with urllib.request.urlopen(request, timeout=self.timeout, context=self._tls) as answer:
-                return json.loads(answer.read())
+                text = answer.read()
+                return json.loads(text) if text else None
         except urllib.error.HTTPError as error:
             raise error_of(error.code, _detail(error.read())) from None
         except OSError as error:
@@ -266,6 +344,18 @@ def _path(model: str, name: str | None = None) -> str:
     return path if name is None else f"{path}/{urllib.parse.quote(name, safe='')}"
 
 
+def _keys(of: str | None) -> str:
+    return "/api/user/psk" if of is None else f"/api/users/{urllib.parse.quote(of, safe='')}/psk"
+
+
+def _account(name: str | None = None) -> str:
+    return "/api/service-accounts" + ("" if name is None else "/" + urllib.parse.quote(name, safe=""))
+
+
+def _without_none(**fields: Any) -> dict:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def _split(table: str) -> tuple[str, str]:
     schema, dot, name = table.rpartition(".")
     if not dot:
@@ -291,6 +381,10 @@ def _detail(text: bytes):
 def _pick(kind, answer: dict):
     names = {field.name for field in dataclasses.fields(kind)}
     return {name: value for name, value in answer.items() if name in names}
+
+
+def _new_key(answer: dict) -> NewKey:
+    return NewKey(**_pick(NewKey, answer))
 
 
 def _run(answer: dict) -> Run:

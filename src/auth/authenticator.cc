@@ -1,6 +1,8 @@
 #include "auth/authenticator.h"
 
+#include "auth/service_accounts.h"
 #include "base/format.h"
+#include "base/log.h"
 
 namespace slipway::auth {
 
@@ -23,6 +25,8 @@ Result<Identity> Authenticator::FromToken(std::string_view token) {
   if (parts_.oidc == nullptr)
     return Fail(ErrorKind::kDenied, "tokens are not accepted here: no issuer (auth.issuer) is configured");
   ASSIGN(auto claims, parts_.oidc->Verify(token, parts_.clock.Now()));
+  if (IsReserved(claims.subject))
+    return Fail(ErrorKind::kDenied, "the token's subject '{}' is a name that Slipway gives itself", claims.subject);
   TRY(parts_.users.Remember({claims.subject, claims.username, claims.roles}, claims.issued_at));
   Identity who{Identity::Kind::kToken, claims.subject, claims.username, claims.roles, false};
   who.admin = !parts_.admin_role.empty() && who.roles.contains(parts_.admin_role);
@@ -37,16 +41,33 @@ Result<Identity> Authenticator::FromKey(std::string_view key) {
   }
   ASSIGN(auto owner, parts_.users.FindOwner(key));
   if (!owner) return Fail(ErrorKind::kDenied, "the key is not valid");
-  Identity who{Identity::Kind::kUserKey, owner->subject, owner->username, owner->roles, false};
+  if (!owner->scope) return FromPersonsKey(*owner);
+  Note(*owner, false);
+  const auto& [subject, username, roles] = owner->person;
+  return Identity{Identity::Kind::kServiceKey, subject, username, roles, false, owner->scope, {}};
+}
+
+Result<Identity> Authenticator::FromPersonsKey(const KeyOwner& owner) {
+  Identity who{Identity::Kind::kUserKey, owner.person.subject, owner.person.username, owner.person.roles, false};
+  bool seen = false;
   if (parts_.oidc != nullptr && parts_.oidc->HasServiceAccount()) {
-    auto state = parts_.oidc->LookUp(owner->subject);
+    auto state = parts_.oidc->LookUp(who.subject);
     if (!state && state.error().kind == ErrorKind::kNotFound)
       return Fail(ErrorKind::kDenied, "the key's owner is gone");
     TRY(state);
     if (!state->enabled) return Fail(ErrorKind::kDenied, "the key's owner is disabled");
     who.roles = state->roles;
+    seen = state->is_new;
   }
+  if (!seen) TRY(parts_.users.CheckSeen(owner));
+  Note(owner, seen);
   return who;
+}
+
+/// A note that cannot be written refuses nobody.
+void Authenticator::Note(const KeyOwner& owner, bool seen) {
+  if (auto noted = parts_.users.Note(owner, seen); !noted)
+    Log(LogLevel::kWarning, "use_of_key_not_noted", {{"key", owner.key_id}, {"error", noted.error().message}});
 }
 
 }  // namespace slipway::auth

@@ -38,6 +38,8 @@ class Authenticator {
   Result<Identity> FromCredential(std::string_view credential);
   Result<Identity> FromToken(std::string_view token);
   Result<Identity> FromKey(std::string_view key);
+  Result<Identity> FromPersonsKey(const KeyOwner& owner);
+  void Note(const KeyOwner& owner, bool seen);
   Parts parts_;
 };
 

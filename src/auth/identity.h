@@ -13,7 +13,7 @@ struct RunGrant {
 
 /// What a key of a service account may be used for.
 struct KeyScope {
-  std::set<std::string> scopes;                 ///< words of kKeyScopes (permissions.h)
+  std::set<std::string> scopes;                 ///< words of the table in permissions.cc
   std::optional<std::set<std::string>> models;  ///< absent: all models
 
   bool operator==(const KeyScope&) const = default;

@@ -1,6 +1,7 @@
 #include "auth/permissions.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "base/format.h"
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "auth/identity.h"
 
@@ -20,10 +19,6 @@ enum class Permission {
   kCallback,  ///< report what a DAG run did
   kPlatform,  ///< the audit log, the dead letters, the keys of others
 };
-
-/// What a key of a service account may be given.
-inline constexpr std::string_view kKeyScopes[] = {"deployments:read", "deployments:write", "runs:trigger",
-                                                  "runs:report"};
 
 /// What of a deployment decides.
 struct Guarded {

@@ -32,6 +32,9 @@ struct TokenRules {
   std::string issuer, audience;
   std::string client;  ///< whose roles count beside the realm's
   int leeway_seconds = 30;
+  /// Takes tokens that do not say that they are access tokens, neither as RFC 9068 does (`at+jwt`) nor as Keycloak
+  /// (`"typ": "Bearer"`): of issuers that mark none. Then the audience alone keeps ID tokens out.
+  bool unmarked = false;
 };
 
 /// What a valid access token says.
@@ -44,6 +47,7 @@ struct TokenClaims {
 /// What the header of a compact JWS says, before anything of it is trusted.
 struct TokenHeader {
   std::string algorithm, kid;
+  bool access_token = false;  ///< its type is at+jwt (RFC 9068, section 2.1)
 };
 
 /// Reads the header. kDenied: no JWS, longer than 16 KiB, or an algorithm other than RS256 and ES256.

@@ -44,6 +44,19 @@ TEST_P(TokenGolden, IsAcceptedWherePyJwtAcceptsIt) {
 INSTANTIATE_TEST_SUITE_P(PyJwt, TokenGolden, ::testing::ValuesIn(testing::GoldenCases("auth/tokens.json", "cases")),
                          testing::CaseName);
 
+TEST(VerifyToken, TokensThatSayNothingAreTakenWhereTheIssuerMarksNone) {
+  auto rules = Rules();
+  for (const auto& one : Golden().at("cases").as_array())
+    if (one.at("name").as_string() == "no typ anywhere") {
+      std::string token(one.at("token").as_string());
+      EXPECT_EQ(VerifyToken(token, Keys(), rules, Now()).error().kind, ErrorKind::kDenied);
+      rules.unmarked = true;
+      EXPECT_TRUE(VerifyToken(token, Keys(), rules, Now()));
+      return;
+    }
+  FAIL() << "the case is gone";
+}
+
 TEST(KeySet, OnlySigningKeysOfKnownKindsAreTaken) {
   auto keys = Keys();
   EXPECT_TRUE(keys.Has("rsa", "RS256"));

@@ -10,7 +10,7 @@ namespace slipway::cli {
 namespace {
 
 struct Arguments {
-  std::string model, name, run_id, from, to, description, id;
+  std::string model, name, run_id, from, to;
   std::vector<std::string> roles;
   int limit = 50;
 };
@@ -42,25 +42,6 @@ Result<> Call(const Context& context, const std::string& method, const std::stri
   ASSIGN(auto answer, CallApi(context, method, path, body));
   std::cout << json::serialize(answer) << "\n";
   return {};
-}
-
-void AddKeys(Command& app, Context& context, const std::shared_ptr<Arguments>& args) {
-  auto* keys = app.add_subcommand("keys", "your own pre-shared keys; needs a sign-in");
-  keys->require_subcommand();
-  auto* list = keys->add_subcommand("list", "list your keys");
-  list->callback([&context] { context.chosen = [&context] { return Call(context, "GET", "/api/user/psk"); }; });
-  auto* create = keys->add_subcommand("create", "make a key; it is shown only now");
-  create->add_option("description", args->description, "what the key is for").required();
-  create->callback([&context, args] {
-    context.chosen = [&context, args] {
-      return Call(context, "POST", "/api/user/psk", json::serialize(json::object{{"description", args->description}}));
-    };
-  });
-  auto* revoke = keys->add_subcommand("revoke", "revoke a key: it stops working");
-  revoke->add_option("id", args->id, "the key's id, as `keys list` shows it").required();
-  revoke->callback([&context, args] {
-    context.chosen = [&context, args] { return Call(context, "DELETE", "/api/user/psk/" + UrlEncode(args->id)); };
-  });
 }
 
 }  // namespace
@@ -112,7 +93,6 @@ void AddOperations(Command& app, Context& context) {
       return {};
     };
   });
-  AddKeys(app, context, args);
 }
 
 }  // namespace slipway::cli

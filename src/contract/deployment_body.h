@@ -24,6 +24,10 @@ const ObjectDescription& BackfillBody();
 const ObjectDescription& CallbackBody();
 const ObjectDescription& UserKeyBody();
 
+/// The bodies of POST /api/service-accounts and .../{account}/keys.
+const ObjectDescription& ServiceAccountBody();
+const ObjectDescription& ServiceKeyBody();
+
 /// The query of create, of lists of deployments, and of other lists.
 const ObjectDescription& CreateQuery();
 const ObjectDescription& DeploymentsQuery();
@@ -33,6 +37,8 @@ const ObjectDescription& AuditQuery();
 /// What the API answers with, beside deployments and runs (deployments/views.h).
 const ObjectDescription& UserKeyView();
 const ObjectDescription& NewUserKeyView();
+const ObjectDescription& ServiceAccountView();
+const ObjectDescription& ServiceKeyView();
 const ObjectDescription& AuditView();
 const ObjectDescription& DeliveryView();
 

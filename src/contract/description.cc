@@ -136,23 +136,6 @@ json::value ParseBoolean(const json::value& input, const Loc& loc, Errors& error
   return Refuse(errors, loc, "bool_type", "Input should be a valid boolean", input);
 }
 
-json::value ParseList(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors) {
-  if (!input.is_array()) return Refuse(errors, loc, "list_type", "Input should be a valid list", input);
-  auto size = input.get_array().size();
-  if (auto least = type.least_items.value_or(0); size < least)
-    return Refuse(
-        errors, loc, "too_short",
-        fmt::format("List should have at least {} item{} after validation, not {}", least, least == 1 ? "" : "s", size),
-        input, json::object{{"field_type", "List"}, {"min_length", least}, {"actual_length", size}});
-  json::array list;
-  for (size_t i = 0; i < input.get_array().size(); ++i) {
-    auto at = loc;
-    at.emplace_back(i);
-    list.push_back(ParseString({}, input.get_array()[i], at, errors));
-  }
-  return list;
-}
-
 std::string Alternatives(const std::vector<std::string>& literals) {
   std::string text;
   for (size_t i = 0; i < literals.size(); ++i)
@@ -166,6 +149,24 @@ json::value ParseLiteral(const TypeDescription& type, const json::value& input, 
   auto expected = Alternatives(type.literals);
   return Refuse(errors, loc, "literal_error", "Input should be " + expected, input,
                 json::object{{"expected", expected}});
+}
+
+json::value ParseList(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors) {
+  if (!input.is_array()) return Refuse(errors, loc, "list_type", "Input should be a valid list", input);
+  auto size = input.get_array().size();
+  if (auto least = type.least_items.value_or(0); size < least)
+    return Refuse(
+        errors, loc, "too_short",
+        fmt::format("List should have at least {} item{} after validation, not {}", least, least == 1 ? "" : "s", size),
+        input, json::object{{"field_type", "List"}, {"min_length", least}, {"actual_length", size}});
+  json::array list;
+  for (size_t i = 0; i < input.get_array().size(); ++i) {
+    auto at = loc;
+    at.emplace_back(i);
+    const auto& item = input.get_array()[i];
+    list.push_back(type.literals.empty() ? ParseString({}, item, at, errors) : ParseLiteral(type, item, at, errors));
+  }
+  return list;
 }
 
 json::value ParseType(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors,
@@ -194,6 +195,8 @@ json::object TypeSchema(const TypeDescription& type) {
     case Kind::kBoolean: schema["type"] = "boolean"; break;
     case Kind::kStringList:
       schema = {{"type", "array"}, {"items", json::object{{"type", "string"}}}};
+      if (!type.literals.empty())
+        schema["items"].as_object()["enum"] = json::array(type.literals.begin(), type.literals.end());
       if (type.least_items) schema["minItems"] = *type.least_items;
       break;
     case Kind::kLiteral:

@@ -33,7 +33,7 @@ struct TypeDescription {
   std::optional<size_t> max_length;
   std::string pattern;  ///< shown; `matches` decides
   bool (*matches)(std::string_view) = nullptr;
-  std::vector<std::string> literals;                 ///< kLiteral
+  std::vector<std::string> literals;                 ///< kLiteral; of a kStringList: what its items may be, or any text
   std::optional<int64_t> least, most;                ///< kInteger
   std::optional<size_t> least_items;                 ///< kStringList
   const struct ObjectDescription* object = nullptr;  ///< kObject

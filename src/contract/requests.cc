@@ -105,12 +105,6 @@ const ObjectDescription& CallbackBody() {
   return kBody;
 }
 
-const ObjectDescription& UserKeyBody() {
-  static const ObjectDescription kBody{
-      "NewUserKey", {{"description", {.max_length = 500}, std::nullopt, "what the key is for"}}, {}};
-  return kBody;
-}
-
 const ObjectDescription& CreateQuery() {
   static const ObjectDescription kQuery{
       "CreateQuery",
@@ -141,34 +135,20 @@ const ObjectDescription& AuditQuery() {
   return kQuery;
 }
 
-const ObjectDescription& UserKeyView() {
-  static const ObjectDescription kView{
-      "UserKey", {Text("id", "a UUID"), Text("description", ""), Text("created_at", "RFC 3339, UTC")}, {}};
-  return kView;
-}
-
-const ObjectDescription& NewUserKeyView() {
-  static const ObjectDescription kView{
-      "CreatedUserKey",
-      {Text("id", "a UUID"), Text("psk", "the key; shown this once"), Text("created_at", "RFC 3339, UTC"),
-       Text("message", ""), Text("description", "")},
-      {}};
-  return kView;
-}
-
 const ObjectDescription& AuditView() {
-  static const ObjectDescription kView{"AuditEntry",
-                                       {Text("at", "RFC 3339, UTC"),
-                                        Text("actor", "the subject"),
-                                        Text("actor_kind", "token, user_psk, platform_psk or nobody"),
-                                        Text("action", "method and route"),
-                                        Nullable("model", Kind::kString, ""),
-                                        Nullable("deployment", Kind::kString, ""),
-                                        {"status", {.kind = Kind::kInteger}, std::nullopt, "of the answer"},
-                                        Nullable("detail", Kind::kString, "why it was refused"),
-                                        Text("remote", "the caller's address"),
-                                        Text("request_id", "")},
-                                       {}};
+  static const ObjectDescription kView{
+      "AuditEntry",
+      {Text("at", "RFC 3339, UTC"),
+       Text("actor", "the subject"),
+       Text("actor_kind", "token, user_psk, platform_psk, service_key, run_token or nobody"),
+       Text("action", "method and route"),
+       Nullable("model", Kind::kString, ""),
+       Nullable("deployment", Kind::kString, ""),
+       {"status", {.kind = Kind::kInteger}, std::nullopt, "of the answer"},
+       Nullable("detail", Kind::kString, "why it was refused"),
+       Text("remote", "the caller's address"),
+       Text("request_id", "")},
+      {}};
   return kView;
 }
 

@@ -95,6 +95,11 @@ Result<Page<DeploymentWithRun>> Store::ListDeployments(const DeploymentFilter& f
           " AND EXISTS (SELECT 1 FROM deployment_roles a WHERE a.deployment_id = d.deployment_id AND a.role IN ({}))",
           names);
     }
+    if (filter.models) {
+      std::string names = "NULL";
+      for (const auto& model : *filter.models) names += ", " + v(model);
+      where += fmt::format(" AND d.model IN ({})", names);
+    }
     auto query = WithLastRun() + where + fmt::format(" ORDER BY d.sequence LIMIT {}", limit + 1);
     ASSIGN(page.items, v.Select<DeploymentWithRun>(session, query, ReadWithRun));
     return {};

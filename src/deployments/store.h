@@ -16,7 +16,7 @@ namespace slipway::deployments {
 struct DeploymentFilter {
   std::optional<std::string> model, owner, domain;
   std::optional<DeploymentStatus> status;
-  std::optional<std::set<std::string>> roles;  ///< only those that allow one of these
+  std::optional<std::set<std::string>> roles, models;  ///< only those that allow one of the roles; of one of the models
 };
 
 /// A page: items in a fixed order, and where the next page starts. Inserts between two pages move nothing.

@@ -57,7 +57,8 @@ class RequestReader::Parser final : public wire::basic_parser<true> {
   std::string target;
   int version = 11;
   bool expects_continue = false;
-  std::string piece;  ///< of the body, since the last call of ReadPiece
+  std::string repeated;  ///< a credential that was sent more than once
+  std::string piece;     ///< of the body, since the last call of ReadPiece
 
  private:
   void on_request_impl(wire::verb, View method, View given, int spoken, error_code&) override {
@@ -68,7 +69,11 @@ class RequestReader::Parser final : public wire::basic_parser<true> {
   void on_response_impl(int, View, int, error_code&) override {}
   void on_field_impl(wire::field, View name, View value, error_code&) override {
     // Fields after the body could say other things than those that were decided on.
-    if (!is_header_done()) request.headers[LowerCase(name)] = std::string(value);
+    if (is_header_done()) return;
+    auto field = LowerCase(name);
+    // Which of two counts would be for whoever adds one to decide: a gateway may have checked the other.
+    if ((field == "authorization" || field == "authorization-psk") && request.Find(field)) repeated = std::string(name);
+    request.headers[field] = std::string(value);
   }
   void on_header_impl(error_code& code) override {
     expects_continue = LowerCase(request.Header("expect")) == "100-continue";
@@ -120,6 +125,8 @@ Awaitable<std::expected<Request, Refused>> RequestReader::Next() {
     }
     if (!co_await ReadMore()) co_return std::unexpected(Refused{});
   }
+  if (!parser_->repeated.empty())
+    co_return std::unexpected(Refused{Refusal(400, parser_->repeated + " was sent more than once")});
   auto target = ParseTarget(parser_->target);
   if (!target) co_return std::unexpected(Refused{Refusal(400, "The request's target is not valid")});
   auto request = std::move(parser_->request);

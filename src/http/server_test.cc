@@ -113,6 +113,8 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"ManyFields", "GET / HTTP/1.1\r\n" + Many("A: b\r\n", 20'000) + "\r\n", 431},
         Hostile{"LongTarget", Get("/" + std::string(70'000, 'x')), 431},
         Hostile{"LongToken", "GET / HTTP/1.1\r\nAuthorization: Bearer " + std::string(70'000, 'x') + "\r\n\r\n", 401},
+        Hostile{"TwoCredentials", Post("Authorization: Bearer a\r\nauthorization: Bearer a"), 400},
+        Hostile{"TwoKeys", Post("Authorization-PSK: a\r\nX: y\r\nAUTHORIZATION-PSK: b"), 400},
         Hostile{"NegativeLength", Post("Content-Length: -1"), 400},
         Hostile{"HugeLength", Post("Content-Length: 99999999999999999999999"), 400},
         Hostile{"TwoLengths", Post("Content-Length: 1\r\nContent-Length: 2", "ab"), 400},

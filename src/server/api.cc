@@ -128,6 +128,8 @@ Response Api::State::LetIn(const Route& route, Call& call) {
     call.found = std::move(*found);
     guarded = GuardedOf(call.found->deployment);
   }
+  if (auto model = Parameter(request, "model"); model && !call.who.Covers(*model))
+    return ErrorAnswer(403, fmt::format("this key of a service account does not reach the model '{}'", *model));
   switch (auth::Decide(route.permission, call.who, guarded ? &*guarded : nullptr)) {
     case Verdict::kUnauthenticated:
       return Unauthenticated(
@@ -156,10 +158,11 @@ Response Api::State::Answer(Request request) {
       .Increment();
   metrics.request_seconds.Add({{"method", request.method}, {"route", operation.path}}, kLatencyBuckets)
       .Observe(MonotonicSeconds() - started);
+  if (response.status >= 400) call.audited = false;  // what it told of did not happen; that it was tried is told below
   bool known = call.who.kind != auth::Identity::Kind::kNobody, change = request.method != "GET" && known;
   if (change && !call.audited) {
     auto entry = EntryOf(call, response.status);
-    entry.detail = DetailOf(response);
+    if (auto why = DetailOf(response)) entry.detail = std::move(why);
     if (auto written = parts.audit.Append(entry); !written)
       Log(LogLevel::kError, "audit_not_written",
           {{"request_id", request.request_id}, {"error", written.error().message}});
@@ -187,9 +190,14 @@ AuditEntry Api::State::EntryOf(const Call& call, int status) const {
           Parameter(call.request, "model"),
           call.about,
           status,
-          std::nullopt,
+          call.note,
           call.request.remote,
           call.request.request_id};
+}
+
+Database::Work Api::State::AuditedAs(Call& call, int status) const {
+  call.audited = true;
+  return [this, &call, status](sql::Session& session) { return AuditLog::Append(session, EntryOf(call, status)); };
 }
 
 Api::Api(ApiParts parts) : state_(std::make_unique<State>(std::move(parts))) {}

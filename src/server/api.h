@@ -5,6 +5,7 @@
 #include <string>
 
 #include "auth/authenticator.h"
+#include "auth/service_accounts.h"
 #include "base/time.h"
 #include "deployments/dispatcher.h"
 #include "deployments/store.h"
@@ -32,6 +33,7 @@ struct ApiParts {
   deployments::Store& store;
   auth::Authenticator& authenticator;
   auth::UserKeys& user_keys;
+  auth::ServiceAccounts& service_accounts;
   AuditLog& audit;
   Metrics& metrics;
   deployments::Runners runners;

@@ -26,6 +26,7 @@ struct Call {
   std::optional<std::string> about;  ///< the deployment's name, for the audit log
   std::string action;                ///< method and route
   bool audited = false;              ///< the handler has written the entry, together with the change
+  std::optional<std::string> note;   ///< what the route does not tell of what was done, for the audit log
   std::vector<std::string> ignored;  ///< unknown fields of the body
   deployments::Lifecycle::Person person() const { return {who.subject, who.username}; }
 };
@@ -51,6 +52,9 @@ struct Api::State {
   /// Signs the caller in, decides, and answers.
   Response LetIn(const Route& route, Call& call);
   AuditEntry EntryOf(const Call& call, int status) const;
+  /// Writes the entry in the transaction of what it tells of; `note` is read when that is done.
+  Database::Work AuditedAs(Call& call, int status) const;
+  Response MakeKey(Call& call, auth::UserKeys::NewKey wanted, const json::object& body);
 
   // deployments_api.cc
   Response Create(Call& call);
@@ -74,6 +78,15 @@ struct Api::State {
   Response ListKeys(Call& call);
   Response RegenerateKey(Call& call);
   Response DeleteKey(Call& call);
+  Response ListKeysOf(Call& call);
+  Response RevokeKeyOf(Call& call);
+  // service_accounts_api.cc
+  Response CreateServiceAccount(Call& call);
+  Response ListServiceAccounts(Call& call);
+  Response RemoveServiceAccount(Call& call);
+  Response CreateServiceKey(Call& call);
+  Response ListServiceKeys(Call& call);
+  Response RevokeServiceKey(Call& call);
   // platform_api.cc
   Response Audit(Call& call);
   Response DeadLetters(Call& call);

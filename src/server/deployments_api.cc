@@ -53,6 +53,7 @@ Response Api::State::List(Call& call) {
     filter.model = model->second;
   if (auto status = QueryText(call.query, "status")) filter.status = *deployments::ParseDeploymentStatus(*status);
   if (call.who.kind == auth::Identity::Kind::kUserKey) filter.roles = call.who.roles;
+  if (call.who.scope) filter.models = call.who.scope->models;
   auto page = parts.store.ListDeployments(filter, window.limit, window.cursor);
   if (!page) return ErrorAnswer(page.error());
   return PageAnswer(*page, [&](const DeploymentWithRun& both) { return Show(both); });

@@ -56,7 +56,7 @@ std::string_view TagOf(std::string_view path) {
   if (path.find("/runs") != std::string_view::npos || path.ends_with("/trigger") || path.ends_with("/backfill"))
     return "runs";
   if (path.starts_with("/api/models") || path == "/api/deployments") return "deployments";
-  if (path.starts_with("/api/user")) return "keys";
+  if (path.starts_with("/api/user") || path.starts_with("/api/service-accounts")) return "keys";
   return path.starts_with("/api/") ? "platform" : "server";
 }
 

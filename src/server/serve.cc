@@ -62,14 +62,40 @@ class ServerClock final : public Clock {
   int speed_;
 };
 
-std::unique_ptr<auth::Oidc> MakeOidc(const Config& config) {
+Result<std::unique_ptr<auth::Oidc>> MakeOidc(const Config& config) {
   if (config.Text("auth.issuer").empty()) return nullptr;
+  const auto& unmarked = config.Text("auth.unmarked_tokens");
+  if (unmarked != "accept" && unmarked != "refuse")
+    return Fail(ErrorKind::kInvalid, "auth.unmarked_tokens must be accept or refuse, not '{}'", unmarked);
   return std::make_unique<auth::Oidc>(auth::OidcOptions{.rules = {.issuer = config.Text("auth.issuer"),
                                                                   .audience = config.Text("auth.audience"),
-                                                                  .client = config.Text("auth.client")},
+                                                                  .client = config.Text("auth.client"),
+                                                                  .unmarked = unmarked == "accept"},
                                                         .service_client = config.Text("auth.service_client"),
                                                         .service_secret = config.Text("auth.service_secret"),
-                                                        .refresh_seconds = config.Number("auth.refresh_seconds")});
+                                                        .refresh_seconds = config.Number("auth.refresh_seconds"),
+                                                        .renew_seconds = config.Number("auth.renew_keys_seconds"),
+                                                        .oldest_days = config.Number("auth.keys_idle_days")});
+}
+
+auth::KeyRules KeyRulesOf(const Config& config) {
+  return {.days = config.Number("auth.keys_days"),
+          .most_days = std::max(config.Number("auth.keys_days"), config.Number("auth.keys_days_most")),
+          .most = config.Number("auth.keys_most"),
+          .idle_days = config.Number("auth.keys_idle_days")};
+}
+
+/// Keys of a version whose keys had no end.
+Result<> DateKeys(auth::UserKeys& keys) {
+  ASSIGN(auto dated, keys.DateUndated());
+  if (dated > 0)
+    Log(LogLevel::kWarning, "keys_dated",
+        {{"keys", std::to_string(dated)},
+         {"advice",
+          fmt::format("they had no expiry, and expire in {} days from now (auth.keys_days): their owners make "
+                      "others until then",
+                      keys.rules().days)}});
+  return {};
 }
 
 deployments::Subscriptions SubscriptionsOf(const std::vector<webhooks::Webhook>& webhooks) {
@@ -168,7 +194,7 @@ class Dispatchers {
   deployments::Runners runners_;
 };
 
-/// Every table of the program. The number of a new migration is one more than the highest of all folders: 29.
+/// Every table of the program. The number of a new migration is one more than the highest of all folders: 34.
 std::vector<Migration> AllMigrations() {
   return AllOf(deployments::Migrations(), auth::Migrations(), webhooks::Migrations(), AuditLog::Migrations());
 }
@@ -204,9 +230,11 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   deployments::Store store(*database, deployments::AnnounceToWebhooks(*database, SubscriptionsOf(webhooks)));
   webhooks::Outbox outbox(*database);
   webhooks::Sender sender(outbox, std::move(webhooks), system_clock);
-  auth::UserKeys user_keys(*database);
+  auth::UserKeys user_keys(*database, system_clock, KeyRulesOf(config));
+  auth::ServiceAccounts service_accounts(*database);
+  TRY(DateKeys(user_keys));
   AuditLog audit(*database);
-  auto oidc = MakeOidc(config);
+  ASSIGN(auto oidc, MakeOidc(config));
   auth::RunTokens run_tokens(*database, system_clock, config.Number("auth.run_token_hours") * 3600);
   auth::Authenticator authenticator({.platform = *platform_keys,
                                      .users = user_keys,
@@ -230,9 +258,10 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
     return {};
   };
   ASSIGN(auto log_requests, LogRequestsOf(config));
-  Api api({store, authenticator, user_keys, audit, metrics, dispatchers.runners(), outbox, sources, clock, zone, check,
-           LoginOf(config), log_requests});
+  Api api({store, authenticator, user_keys, service_accounts, audit, metrics, dispatchers.runners(), outbox, sources,
+           clock, zone, check, LoginOf(config), log_requests});
   http::TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
+  if (oidc) oidc->AwaitFirst();
   auto answer = http::Blocking([&](const Request& request) { return api.Answer(request); });
   ASSIGN(auto http, http::Server::Listen(address.host, address.port, LimitsOf(config), tls, std::move(answer)));
   dispatchers.Start();

@@ -234,7 +234,10 @@ def cases() -> list[dict]:
     for kind in ("ID", "Refresh", "Offline", "Logout"):
         add(f"Keycloak's {kind} token", token("RS256", RSA, claims(typ=kind)), want=False)
     add("logout+jwt", token("RS256", RSA, CLAIMS, typ="logout+jwt"), want=False)
-    add("no typ anywhere", token("RS256", RSA, claims(typ=...), typ="JWT"), want=True)
+    add("no typ anywhere", token("RS256", RSA, claims(typ=...), typ="JWT"), want=False)
+    add("at+jwt without a typ of Keycloak's", token("RS256", RSA, claims(typ=...), typ="at+jwt"))
+    add("a kid that is a number", token("RS256", RSA, CLAIMS, kid=7), want=False)
+    add("an ID token called at+jwt", token("RS256", RSA, claims(typ="ID"), typ="at+jwt"), want=False)
     add("claims that are a list", token("RS256", RSA, b"[1]"))
     add("claims that are not JSON", token("RS256", RSA, b"{"))
     add("claims with a NUL", token("RS256", RSA, claims(sub="u\u0000x")), want=True)
