@@ -9,11 +9,12 @@ import uuid
 
 import pyarrow as pa
 import pytest
-from conftest import BINARY, Lake, signature_of
+from conftest import BINARY, HANG_SECONDS, Lake, signature_of
 from deployments import until
 from models import numbers, train, with_ids
 from pyiceberg.catalog.rest import RestCatalog as PyIcebergRest
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.types import DoubleType, LongType
 from services.iceberg_rest import RestCatalog
 from services.proxy import Fault, Proxy
 from services.session import shared
@@ -173,6 +174,74 @@ def test_kill_9_and_again(remote, s3):
         assert len(remote.rows()) == 300_500
         bucket = remote.catalog.load_table("ml.p").location().removeprefix("s3://").partition("/")[0]
         assert {f"s3://{bucket}/{key}" for key in keys(s3, remote)} <= needed(remote)
+
+
+def swapped(lake):
+    """Dropped, and made again with the same columns in another order: ids of columns mean others."""
+    table = lake.catalog.load_table("ml.p")
+    names = table.schema().column_names
+    empty = table.scan().to_arrow().slice(0, 0).select([names[1], names[0], *names[2:]])
+    lake.catalog.drop_table("ml.p")
+    lake.catalog.create_table("ml.p", schema=empty.schema)
+
+
+def dropped_and_added(lake):
+    """A column of the same name, and another id: what was written for the old one would be null."""
+    with lake.catalog.load_table("ml.p").update_schema() as update:
+        update.delete_column("prediction")
+    with lake.catalog.load_table("ml.p").update_schema() as update:
+        update.add_column("prediction", DoubleType())
+
+
+def renamed(lake):
+    with lake.catalog.load_table("ml.p").update_schema() as update:
+        update.rename_column("model_name", "model")
+        update.rename_column("model_version", "model_name")
+
+
+def owned_by_nobody(lake):
+    with lake.catalog.load_table("ml.p").update_schema() as update:
+        update.delete_column("deployment")
+
+
+def with_a_required_column(lake):
+    with lake.catalog.load_table("ml.p").update_schema(allow_incompatible_changes=True) as update:
+        update.add_column("batch", LongType(), required=True)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (swapped, "was dropped and made anew during the run"),
+        (dropped_and_added, "the column 'prediction'"),
+        (renamed, "the column 'model_name'"),
+        (owned_by_nobody, "the column 'deployment'"),
+        (with_a_required_column, "the column 'batch'"),
+    ],
+)
+def test_a_target_that_changes_while_a_run_scores(remote, change, words):
+    """The run fails by name; the table is as the other hand left it."""
+    remote.score(remote.job(logical_date="2024-02-01T00:00:00Z"))
+    job = remote.job()
+
+    def step(*which: str) -> list[dict]:
+        done = subprocess.run(
+            [BINARY, "score", "--job", job, *which],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **remote.environment},
+            timeout=HANG_SECONDS,
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    step("--prepare")
+    assert step("--part", "0")[-1]["event"] == "stages"
+    change(remote)
+    before = remote.catalog.load_table("ml.p").metadata
+    failed = step("--finish")[-1]
+    assert failed["event"] == "failed" and words in failed["message"], failed
+    assert "start the run again" in failed["message"]
+    assert remote.catalog.load_table("ml.p").metadata.snapshots == before.snapshots
 
 
 def is_commit(seen) -> bool:

@@ -82,6 +82,7 @@ FIXED = [
     "error_message",
     "stopped_at",
     "next_tick",
+    "replaces",
 ]
 
 

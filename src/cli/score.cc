@@ -13,6 +13,7 @@
 #include "base/format.h"
 #include "cli/commands.h"
 #include "cli/environment.h"
+#include "deployments/window.h"
 #include "dispatch/lease.h"
 #include "scoring/run.h"
 #include "scoring/run_parts_json.h"
@@ -57,7 +58,8 @@ Result<scoring::Job> JobOf(const ScoreOptions& options) {
     ASSIGN(job, scoring::ParseJob(text));
   } else {
     ASSIGN(auto logical_date, Wrap(ParseTimestamp(options.logical_date), "--logical-date"));
-    ASSIGN(job, scoring::MakeJob(text, options.run_id, logical_date, options.attempt));
+    ASSIGN(auto window, deployments::WindowOfCarried(text, logical_date));
+    ASSIGN(job, scoring::MakeJob(text, options.run_id, logical_date, window, options.attempt));
     job.places.registry.cache = ModelCache().string();
     job.places.python.cache = (ModelCache().parent_path() / "engines").string();
   }

@@ -3,8 +3,10 @@
 #include <date/tz.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/format.h"
@@ -177,6 +179,36 @@ Timestamp Cron::NextInPassingTime(Timestamp t, const date::time_zone& zone) cons
     t = Timestamp{info.end};
   }
   return t + years{41};
+}
+
+Timestamp Cron::Last(Timestamp t, const date::time_zone* zone) const {
+  for (microseconds back = hours{1}; back < years{82}; back *= 2) {
+    auto last = Next(t - back, zone);
+    if (last > t) continue;
+    for (auto next = Next(last, zone); next <= t; next = Next(last, zone)) last = next;
+    return last;
+  }
+  return t;
+}
+
+bool Cron::FiresTwiceOnSomeDay(const date::time_zone* zone) const {
+  if (std::popcount(minutes_) * std::popcount(hours_) > 1) return true;
+  if (zone == nullptr) return false;
+  // Once a day by the clock on the wall: only where that clock changes can two ticks come within a day, and mostly the
+  // time of day in UTC tells that they do not: the second one comes earlier by what the clock is put forward.
+  constexpr Timestamp kFrom{sys_days{year{2000} / 1 / 1}}, kTo{sys_days{year{2037} / 12 / 1}};
+  const seconds wall = hours{std::countr_zero(hours_)} + minutes{std::countr_zero(minutes_)};
+  auto before = zone->get_info(kFrom);
+  for (Timestamp change{before.end}; change < kTo; change = Timestamp{before.end}) {
+    auto after = zone->get_info(change);
+    auto first = (wall - before.offset + days{1}) % days{1}, forward = after.offset - before.offset;
+    before = after;
+    if (!every_hour_ && first >= forward && -hours{2} <= forward) continue;
+    auto tick = Next(change - days{2}, zone);
+    for (auto next = Next(tick, zone); tick < change + days{2}; tick = std::exchange(next, Next(next, zone)))
+      if (floor<days>(tick) == floor<days>(next)) return true;
+  }
+  return false;
 }
 
 Result<const date::time_zone*> FindTimeZone(const std::string& name) {

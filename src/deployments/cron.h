@@ -30,6 +30,13 @@ class Cron {
   /// hour is `*` or `*/n`, ticks follow the time that really passes. That is how Vixie cron has it.
   Timestamp Next(Timestamp t, const date::time_zone* zone = nullptr) const;
 
+  /// The last tick that is not after `t`; `t` itself where there was none for decades.
+  Timestamp Last(Timestamp t, const date::time_zone* zone = nullptr) const;
+
+  /// Whether two ticks may lie on one day, of the clock on the wall or in UTC: 00:30 in London comes at 00:30 and at
+  /// 23:30 of one day in UTC when clocks are put forward. Of zones, what happened between 2000 and 2037 counts.
+  bool FiresTwiceOnSomeDay(const date::time_zone* zone = nullptr) const;
+
  private:
   bool DayMatches(std::chrono::year_month_day day) const;
   std::optional<Timestamp> Find(Timestamp t) const;

@@ -1,6 +1,7 @@
 #include "base/format.h"
 #include "deployments/lost_answer.h"
 #include "deployments/rows.h"
+#include "deployments/shared_target.h"
 #include "deployments/store.h"
 
 namespace slipway::deployments {
@@ -29,8 +30,6 @@ bool HasDeployment(sql::Session& session, const std::string& id) {
 
 }  // namespace
 
-bool RunnerScope::Has(const DeploymentSpec& spec) const { return spec.runner ? *spec.runner == kind : is_default; }
-
 std::string InScope(const RunnerScope& scope) {
   return fmt::format("COALESCE(d.runner, '{}') = '{}'", scope.is_default ? ToString(scope.kind) : "",
                      ToString(scope.kind));
@@ -44,12 +43,18 @@ Result<> Store::CreateDeployment(const Deployment& d, const std::optional<Run>& 
       if (stands()) return {};
       return Fail(ErrorKind::kConflict, "model '{}' has a deployment named '{}' already", d.model, d.name);
     }
+    if (BeginsToReplaceAll(nullptr, d)) TRY(RequireAlone(session, database_.dialect(), d));
     if (first_run) {
       InsertRun(session, *first_run);
       TRY(Announce(session, *first_run));
     }
     return also ? also(session) : Result<>();
   });
+}
+
+Result<> Store::CheckTarget(const Deployment& deployment) {
+  if (!BeginsToReplaceAll(nullptr, deployment)) return {};
+  return database_.Write([&](sql::Session& session) { return RequireAlone(session, database_.dialect(), deployment); });
 }
 
 Result<DeploymentWithRun> Store::FindDeployment(const std::string& model, const std::string& name) {
@@ -125,6 +130,7 @@ Result<Deployment> Store::ChangeDeployment(const std::string& id, const std::fun
     if (!CanChange(found.front().status, changed.status))
       return Fail(ErrorKind::kConflict, "a deployment that is {} cannot become {}", ToString(found.front().status),
                   ToString(changed.status));
+    if (BeginsToReplaceAll(&found.front(), changed)) TRY(RequireAlone(session, database_.dialect(), changed));
     UpdateDeployment(session, changed);
     return each_open_run ? ChangeOpenRuns(session, id, each_open_run) : Result<>();
   }));

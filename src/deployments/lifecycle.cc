@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "base/ids.h"
 #include "deployments/cron.h"
+#include "deployments/window.h"
 
 namespace slipway::deployments {
 namespace {
@@ -34,7 +35,7 @@ void Apply(const DeploymentChange& change, Deployment& deployment) {
 
 /// What a planner's problems mean: something that is missing, or away, comes before what could be judged only with it.
 /// `found`: what is wrong whatever the tables and models are, which comes first.
-Outcome<std::string> Refuse(std::vector<Problem> found, const std::vector<Problem>& planned) {
+std::unexpected<Refusal> Refuse(std::vector<Problem> found, const std::vector<Problem>& planned) {
   std::string missing;
   bool judged = !found.empty();
   for (const auto& problem : planned) {
@@ -52,18 +53,17 @@ Outcome<std::string> Refuse(std::vector<Problem> found, const std::vector<Proble
 
 }  // namespace
 
-Outcome<std::string> Lifecycle::Plan(const DeploymentSpec& spec, const std::optional<std::string>& schedule,
-                                     Timestamp now) const {
+Outcome<Planned> Lifecycle::Plan(DeploymentSpec spec, const std::optional<std::string>& schedule, Timestamp now) const {
   std::vector<Problem> found;
   if (parts_.runners.Find(spec) == nullptr)
     found.push_back({ErrorKind::kInvalid,
                      {"runner", "kind"},
                      fmt::format("this server has no runner '{}': its setting dispatch.kind names those that it has",
                                  ToString(parts_.runners.KindOf(spec)))});
-  if (schedule)
-    if (auto cron = Cron::Parse(*schedule); !cron)
-      found.push_back({ErrorKind::kInvalid, {"schedule"}, cron.error().message});
-  auto planned = parts_.plan(spec.batch, now);
+  auto window = WindowOf(schedule, parts_.zone, now);
+  if (!window) found.push_back({ErrorKind::kInvalid, {"schedule"}, window.error().message});
+  spec.batch.own_rows.reset();  // the target as it is now is looked at
+  auto planned = parts_.plan(spec.batch, {now, window.value_or(scoring::DayOf(now))});
   if (!planned) return Refuse(std::move(found), planned.error());
   if (!found.empty()) return Refuse(std::move(found), {});
   return std::move(*planned);
@@ -89,21 +89,25 @@ Result<> Lifecycle::NextTick(Deployment& deployment, Timestamp now) const {
 Outcome<DeploymentWithRun> Lifecycle::Create(const NewDeployment& request, const Person& who, bool validate_only,
                                              const Database::Work& also) {
   auto now = parts_.clock.Now();
-  auto version = Plan(request.spec, request.schedule, now);
-  if (!version) return std::unexpected(version.error());
+  auto planned = Plan(request.spec, request.schedule, now);
+  if (!planned) return std::unexpected(planned.error());
   Deployment deployment{.deployment_id = NewUuid(),
                         .model = request.model,
                         .name = request.name,
                         .created_by = who.subject,
                         .spec = request.spec,
                         .schedule = request.schedule,
-                        .resolved_model_version = *version,
+                        .resolved_model_version = planned->model_version,
                         .created_at = now,
                         .updated_at = now};
+  deployment.spec.batch.own_rows = planned->own_rows;
   if (auto ready = NextTick(deployment, now); !ready) return Refused(ready.error());
   if (auto ready = Prepare(deployment); !ready) return Refused(ready.error());
   if (validate_only) {
-    if (!parts_.store.FindDeployment(request.model, request.name)) return DeploymentWithRun{deployment, std::nullopt};
+    if (!parts_.store.FindDeployment(request.model, request.name)) {
+      if (auto alone = parts_.store.CheckTarget(deployment); !alone) return Refused(alone.error());
+      return DeploymentWithRun{deployment, std::nullopt};
+    }
     return Refused(Error{ErrorKind::kConflict,
                          fmt::format("model '{}' has a deployment named '{}' already", request.model, request.name)});
   }
@@ -135,8 +139,9 @@ Outcome<Deployment> Lifecycle::Change(const Deployment& seen, const DeploymentCh
   if (auto sound = RequireSound(seen); !sound) return Refused(sound.error());
   auto planned = seen;
   Apply(change, planned);
-  auto version = Plan(planned.spec, planned.schedule, parts_.clock.Now());
-  if (!version) return std::unexpected(version.error());
+  auto found = Plan(planned.spec, planned.schedule, parts_.clock.Now());
+  if (!found) return std::unexpected(found.error());
+  planned.spec.batch.own_rows = found->own_rows;
   bool moves = parts_.runners.KindOf(planned.spec) != parts_.runners.KindOf(seen.spec);
   auto amend = [&](Deployment& stored, Timestamp now) -> Result<> {
     if (stored.updated_at != seen.updated_at)
@@ -145,7 +150,7 @@ Outcome<Deployment> Lifecycle::Change(const Deployment& seen, const DeploymentCh
     bool tick_stays = stored.schedule == planned.schedule;
     stored.spec = planned.spec;
     stored.schedule = planned.schedule;
-    stored.resolved_model_version = *version;
+    stored.resolved_model_version = found->model_version;
     if (!tick_stays) TRY(NextTick(stored, now));
     return stored.status == DeploymentStatus::kStopped ? Result<>() : Prepare(stored);
   };
@@ -189,12 +194,17 @@ Result<Deployment> Lifecycle::Stop(const Deployment& seen, const Person& who) {
 }
 
 Result<Deployment> Lifecycle::Start(const Deployment& seen) {
+  // The target is looked at, as far as it can be: a run that finds another one than was seen here fails by itself.
+  auto own_rows = seen.spec.batch.own_rows;
+  if (seen.status == DeploymentStatus::kStopped || seen.status == DeploymentStatus::kFailed)
+    if (auto planned = Plan(seen.spec, seen.schedule, parts_.clock.Now())) own_rows = planned->own_rows;
   return Amend(seen, [&](Deployment& stored, Timestamp now) -> Result<> {
     if (stored.status != DeploymentStatus::kStopped && stored.status != DeploymentStatus::kFailed) return {};
     TRY(RequireSound(stored));
     stored.status = DeploymentStatus::kActive;
     stored.stopped_at.reset();
     stored.error_message.reset();
+    if (stored.updated_at == seen.updated_at) stored.spec.batch.own_rows = own_rows;
     TRY(NextTick(stored, now));  // ticks while it was stopped are not missed ones
     return Prepare(stored);
   });

@@ -9,6 +9,7 @@
 #include "deployments/dispatcher.h"
 #include "deployments/requests.h"
 #include "deployments/store.h"
+#include "scoring/plan.h"
 
 namespace date {
 class time_zone;
@@ -16,9 +17,14 @@ class time_zone;
 
 namespace slipway::deployments {
 
-/// The version that a run of `spec` would use now, or everything that keeps such a run from working.
-using Planner =
-    std::function<std::expected<std::string, std::vector<scoring::Problem>>(const BatchSpec& spec, Timestamp now)>;
+/// What a run of a spec would find: the model's version, and whether the target tells whose a row is (Work::own_rows).
+struct Planned {
+  std::string model_version;
+  std::optional<bool> own_rows;
+};
+/// Or everything that keeps such a run from working.
+using Planner = std::function<std::expected<Planned, std::vector<scoring::Problem>>(const BatchSpec& spec,
+                                                                                    const scoring::When& when)>;
 
 /// What is asked of deployments and their runs, and what it means: whoever asks (the HTTP API, a command, a console)
 /// gets the same answer. Thread-safe; a change of a deployment moves its `updated_at`, and is one transaction with the
@@ -36,6 +42,7 @@ class Lifecycle {
   explicit Lifecycle(Parts parts) : parts_(std::move(parts)) {}
 
   const Runners& runners() const { return parts_.runners; }
+  const date::time_zone* zone() const { return parts_.zone; }
 
   /// Who asks: the subject that stays on the record, and the name that people know.
   struct Person {
@@ -64,8 +71,7 @@ class Lifecycle {
   Result<Run> Cancel(const Deployment& deployment, const std::string& run_id, const Person& who);
 
  private:
-  Outcome<std::string> Plan(const DeploymentSpec& spec, const std::optional<std::string>& schedule,
-                            Timestamp now) const;
+  Outcome<Planned> Plan(DeploymentSpec spec, const std::optional<std::string>& schedule, Timestamp now) const;
   Result<Deployment> Amend(const Deployment& seen, const std::function<Result<>(Deployment&, Timestamp now)>& change,
                            const std::function<Result<>(Run&)>& each_open_run = {});
   Result<> Prepare(Deployment& deployment) const;

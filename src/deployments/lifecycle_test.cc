@@ -39,6 +39,7 @@ struct LifecycleTest : testing::Test {
   std::unique_ptr<Store> store;
   StillDispatcher local, airflow;
   std::vector<Problem> problems;  ///< what the planner finds
+  std::optional<bool> own_rows;   ///< what it says of the target
   std::vector<RunRecord> told;    ///< runs whose end was told
   std::unique_ptr<Lifecycle> lifecycle;
   Lifecycle::Person ana{"sub-1", "ana"};
@@ -48,9 +49,9 @@ struct LifecycleTest : testing::Test {
     airflow.prepared = kPending;
     Lifecycle::Parts parts{*store, clock, nullptr, {}, {}, {}};
     parts.runners.dispatchers = {{RunnerKind::kLocal, &local}, {RunnerKind::kAirflow, &airflow}};
-    parts.plan = [this](const BatchSpec& batch, Timestamp) -> std::expected<std::string, std::vector<Problem>> {
+    parts.plan = [this](const BatchSpec& batch, const scoring::When&) -> std::expected<Planned, std::vector<Problem>> {
       if (!problems.empty()) return std::unexpected(problems);
-      return batch.model.version.value_or("9");
+      return Planned{batch.model.version.value_or("9"), own_rows};
     };
     parts.ended = [this](const RunRecord& run, const auto&) { told.push_back(run); };
     lifecycle = std::make_unique<Lifecycle>(std::move(parts));
@@ -155,7 +156,7 @@ TEST_F(LifecycleTest, WhatTheBodySaysIsJudgedBeforeWhatIsLookedUp) {
 }
 
 TEST_F(LifecycleTest, ARunnerThatTheServerDoesNotHaveIsRefusedAtItsPlace) {
-  Lifecycle::Parts parts{*store, clock, nullptr, {}, [](const auto&, auto) { return "1"; }, {}};
+  Lifecycle::Parts parts{*store, clock, nullptr, {}, [](const auto&, const auto&) { return Planned{"1", {}}; }, {}};
   parts.runners.dispatchers = {{RunnerKind::kLocal, &local}};
   Lifecycle only_local(std::move(parts));
   auto request = Asked();

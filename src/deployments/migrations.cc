@@ -38,6 +38,8 @@ constexpr Migration kMigrations[] = {
     {26, "CREATE INDEX runs_in_airflow ON runs (deployment_id, airflow_run_id, sequence) WHERE airflow_run_id IS NOT NULL"},
     {27, "CREATE TABLE holds (what TEXT PRIMARY KEY, server TEXT NOT NULL, until BIGINT NOT NULL)"},
     {28, "ALTER TABLE deployments ADD COLUMN runner TEXT"},
+    {35, "ALTER TABLE deployments ADD COLUMN target TEXT"},
+    {36, "CREATE INDEX deployments_of_target ON deployments (target) WHERE status <> 'archived'"},
     // clang-format on
 };
 

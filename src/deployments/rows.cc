@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/json.h"
+#include "deployments/shared_target.h"
 
 namespace slipway::deployments {
 namespace {
@@ -76,6 +77,7 @@ bool InsertDeployment(sql::Session& session, const Deployment& d) {
                           {{"owner", v(d.spec.owner)},
                            {"domain", v(d.spec.domain)},
                            {"runner", v(RunnerOf(d.spec))},
+                           {"target", v(TargetKey(d.spec.batch))},
                            {"body", v(json::serialize(ToJson(d.spec)))}});
   if (v.Execute(session, statement) != 1) return false;
   WriteRoles(session, d);
@@ -86,8 +88,9 @@ void UpdateDeployment(sql::Session& session, const Deployment& d) {
   sql::Values v;
   auto assignments = Assignments(kDeploymentColumns, v, d);
   if (!d.damage)
-    assignments += fmt::format(", owner = {}, domain = {}, runner = {}, body = {}", v(d.spec.owner), v(d.spec.domain),
-                               v(RunnerOf(d.spec)), v(json::serialize(ToJson(d.spec))));
+    assignments +=
+        fmt::format(", owner = {}, domain = {}, runner = {}, target = {}, body = {}", v(d.spec.owner), v(d.spec.domain),
+                    v(RunnerOf(d.spec)), v(TargetKey(d.spec.batch)), v(json::serialize(ToJson(d.spec))));
   v.Execute(session,
             fmt::format("UPDATE deployments SET {} WHERE deployment_id = {}", assignments, v(d.deployment_id)));
   if (d.damage) return;

@@ -35,6 +35,13 @@ struct DeploymentSpec {
   bool operator==(const DeploymentSpec& other) const;
 };
 
+/// Which deployments a runner executes: those that name it and, where it is the server's default, those that name none.
+struct RunnerScope {
+  RunnerKind kind = RunnerKind::kLocal;
+  bool is_default = true;
+  bool Has(const DeploymentSpec& spec) const { return spec.runner ? *spec.runner == kind : is_default; }
+};
+
 /// Reads a spec from a body of contract::CreateDeploymentBody, or from what ToJson wrote. The path's `model` wins over
 /// the body's. kInvalid names the member that is missing or of another type; nothing is thrown.
 Result<DeploymentSpec> ParseSpec(const boost::json::value& body, const std::string& model);

@@ -26,13 +26,6 @@ struct Page {
   std::optional<int64_t> next;
 };
 
-/// Which deployments a runner executes: those that name it and, where it is the server's default, those that name none.
-struct RunnerScope {
-  RunnerKind kind = RunnerKind::kLocal;
-  bool is_default = true;
-  bool Has(const DeploymentSpec& spec) const;
-};
-
 /// Is told of each run that was added or has changed its status, in the transaction that does so (webhook_events.h).
 using RunAnnouncer = std::function<Result<>(sql::Session& session, const Run& run)>;
 
@@ -51,16 +44,18 @@ class Store {
       : database_(database), announce_(std::move(announce)) {}
 
   /// With its first run, if one is given; `also` is done in the same transaction. kConflict: the name is taken among
-  /// the model's deployments that are not archived.
+  /// the model's deployments that are not archived, or as of CheckTarget.
   Result<> CreateDeployment(const Deployment& deployment, const std::optional<Run>& first_run = std::nullopt,
                             const Database::Work& also = {});
+  /// kConflict: it would replace rows of another deployment with the same target (shared_target.h).
+  Result<> CheckTarget(const Deployment& deployment);
   Result<DeploymentWithRun> FindDeployment(const std::string& model, const std::string& name);
   Result<Deployment> FindDeploymentById(const std::string& deployment_id);
   /// Oldest first, after `cursor`.
   Result<Page<DeploymentWithRun>> ListDeployments(const DeploymentFilter& filter, int limit,
                                                   std::optional<int64_t> cursor);
-  /// Reads, changes and writes a deployment in one transaction; the new state. `each_open_run` may change its queued
-  /// and running runs in the same transaction.
+  /// Reads, changes and writes a deployment in one transaction; the new state. kConflict as of CheckTarget.
+  /// `each_open_run` may change its queued and running runs in the same transaction.
   Result<Deployment> ChangeDeployment(const std::string& deployment_id,
                                       const std::function<Result<>(Deployment&)>& change,
                                       const std::function<Result<>(Run&)>& each_open_run = {});

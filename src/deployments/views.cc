@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "contract/deployment_body.h"
 #include "deployments/rows.h"
+#include "deployments/window.h"
 
 namespace slipway::deployments {
 namespace {
@@ -34,6 +35,7 @@ struct Shown {
   const Deployment& deployment;
   const std::optional<Run>& last_run;
   RunnerKind standard;
+  const date::time_zone* zone;
   json::object body;  ///< of the spec, as it is stored; empty where it is damaged
 
   json::value Take(const char* name) {
@@ -90,6 +92,14 @@ const std::vector<ShownField>& SpecFields() {
        {.nullable = true},
        "whose values, or day, a rerun replaces",
        [](Shown& s) { return s.Take("partition_column"); }},
+      {"replaces",
+       {.nullable = true},
+       "in one sentence: what a run will replace, by what was seen of the target when the deployment was last created, "
+       "changed or started",
+       [](Shown& s) -> json::value {
+         if (s.deployment.damage) return nullptr;
+         return json::string(ReplacesText(s.deployment, s.zone));
+       }},
       {"runner",
        {.kind = Kind::kObject, .object = &contract::RunnerBody()},
        "what executes its runs",
@@ -168,9 +178,10 @@ const contract::ObjectDescription& PatchBody() {
 
 json::object ViewOf(const Run& run) { return ShowColumns(kRunColumns, run); }
 
-json::object ViewOf(const Deployment& deployment, const std::optional<Run>& last_run, RunnerKind standard) {
+json::object ViewOf(const Deployment& deployment, const std::optional<Run>& last_run, RunnerKind standard,
+                    const date::time_zone* zone) {
   auto view = ShowColumns(kDeploymentColumns, deployment);
-  Shown shown{deployment, last_run, standard, {}};
+  Shown shown{deployment, last_run, standard, zone, {}};
   if (!deployment.damage) shown.body = ToJson(deployment.spec);
   for (const auto& field : SpecFields()) view.emplace(field.name, field.show(shown));
   return view;

@@ -5,6 +5,10 @@
 #include "contract/description.h"
 #include "deployments/records.h"
 
+namespace date {
+class time_zone;
+}
+
 /// Records as the API shows them. Each shown field is one line of a table (rows.h, views.cc), from which come both what
 /// is answered and its description in the OpenAPI document.
 namespace slipway::deployments {
@@ -17,7 +21,8 @@ const contract::ObjectDescription& DeploymentView();
 const contract::ObjectDescription& PatchBody();
 
 boost::json::object ViewOf(const Run& run);
-/// `standard`: the runner of deployments that name none.
-boost::json::object ViewOf(const Deployment& deployment, const std::optional<Run>& last_run, RunnerKind standard);
+/// `standard`: the runner of deployments that name none; `zone`: of schedules.
+boost::json::object ViewOf(const Deployment& deployment, const std::optional<Run>& last_run, RunnerKind standard,
+                           const date::time_zone* zone);
 
 }  // namespace slipway::deployments

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "deployments/window.h"
 #include "dispatch/child.h"
 #include "dispatch/given_up.h"
 #include "dispatch/lease.h"
@@ -37,11 +38,7 @@ fs::path RunProcess::Folder() const { return fs::path(options_->data_dir) / "run
 
 Result<RunProcess> RunProcess::Of(deployments::Run run, const deployments::Deployment& deployment,
                                   const LocalOptions& options) {
-  if (deployment.damage) return Fail(ErrorKind::kCorrupt, *deployment.damage);
-  if (run.damage) return Fail(ErrorKind::kCorrupt, *run.damage);
-  scoring::Job job{
-      run.run_id,    deployment.model + "/" + deployment.name, run.logical_date, run.attempt, deployment.spec.batch,
-      options.places};
+  ASSIGN(auto job, deployments::JobOf(run, deployment, options.zone, options.places));
   return RunProcess(std::move(run), std::move(job), options);
 }
 

@@ -57,6 +57,14 @@ Result<> CheckSameColumns(const Table& planned, const Table& now) {
                   "by the new schema",
                   field.name, ToString(now.id));
   }
+  for (const auto& field : now.metadata.schema.fields) {
+    const auto* had = planned.metadata.schema.Find(field.id);
+    if (field.required && (had == nullptr || !had->required))
+      return Fail(ErrorKind::kConflict,
+                  "the column '{}' of the table {} became required during the run; start the run again to write by the "
+                  "new schema",
+                  field.name, ToString(now.id));
+  }
   return {};
 }
 

@@ -19,6 +19,9 @@ namespace slipway::iceberg {
 namespace {
 
 constexpr size_t kBoundCharacters = 16;  // write.metadata.metrics.default: truncate(16)
+/// A text that all rows of a file have (whose run they are, which deployment's) stays whole up to here: only then do
+/// the bounds tell that all rows have it.
+constexpr size_t kWholeCharacters = 1024;
 
 template <typename ArrayType>
 int64_t CountNaN(const arrow::Array& array) {
@@ -161,6 +164,11 @@ class Writer final : public DataFileWriter {
       std::optional<std::string> upper = ToBytes(found->second.second, field.type);
       bool utf8 = field.type.id == TypeId::kString;
       if (utf8 || field.type.id == TypeId::kBinary) {
+        if (lower == *upper && CutAt(lower, kWholeCharacters, utf8) == lower.size()) {
+          file_.lower_bounds[field.id] = lower;
+          file_.upper_bounds[field.id] = lower;
+          continue;
+        }
         lower.resize(CutAt(lower, kBoundCharacters, utf8));
         upper = UpperBound(*upper, utf8);
       }

@@ -163,6 +163,9 @@ class RestCatalog final : public Catalog {
     } else {
       if (const auto* uuid = raw.if_contains("table-uuid"))  // version 1 may have none
         requirements.push_back(json::object{{"type", "assert-table-uuid"}, {"uuid", *uuid}});
+      // The files were written by this schema: a column that was dropped and added again is another one.
+      if (const auto* schema = raw.if_contains("current-schema-id"))
+        requirements.push_back(json::object{{"type", "assert-current-schema-id"}, {"current-schema-id", *schema}});
       const auto& parent = update.base.metadata.current_snapshot_id;
       requirements.push_back(json::object{{"type", "assert-ref-snapshot-id"},
                                           {"ref", "main"},

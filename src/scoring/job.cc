@@ -1,5 +1,6 @@
 #include "scoring/job.h"
 
+#include <algorithm>
 #include <boost/json/object.hpp>
 
 #include "base/format.h"
@@ -9,7 +10,7 @@
 namespace slipway::scoring {
 namespace {
 
-constexpr int kVersion = 2;
+constexpr int kVersion = 3, kVersionWithoutWindow = 2;
 
 template <typename T>
 json::value OrNull(const std::optional<T>& value) {
@@ -40,7 +41,7 @@ Places Places::In(const std::string& data_dir) {
 json::object ToJson(const Work& work) {
   json::array entities;
   for (const auto& column : work.entity_columns) entities.emplace_back(column);
-  return {
+  json::object object{
       {"model",
        json::object{
            {"name", work.model.name}, {"version", OrNull(work.model.version)}, {"alias", OrNull(work.model.alias)}}},
@@ -54,6 +55,8 @@ json::object ToJson(const Work& work) {
       {"entity_columns", std::move(entities)},
       {"rerun_behavior", work.rerun_behavior == RerunBehavior::kAppendDedup ? "append_dedup" : "overwrite_partition"},
       {"partition_column", work.partition_column}};
+  if (work.own_rows) object["own_rows"] = *work.own_rows;
+  return object;
 }
 
 Result<Work> ParseWork(const json::value& value) {
@@ -88,6 +91,9 @@ Result<Work> ParseWork(const json::value& value, registry::ModelReference model)
                 "work: the rerun_behavior '{}' is not known; it is overwrite_partition or append_dedup", rerun);
   work.rerun_behavior = rerun == "append_dedup" ? RerunBehavior::kAppendDedup : RerunBehavior::kOverwritePartition;
   ASSIGN(work.partition_column, object.String("partition_column", "scored_at"));
+  if (object.Find("own_rows") != nullptr) {
+    ASSIGN(work.own_rows, object.Bool("own_rows"));
+  }
   return work;
 }
 
@@ -166,14 +172,48 @@ Result<Places> ParsePlaces(const JsonObject& object) {
   return places;
 }
 
+Window Interval(Timestamp from, Timestamp to) {
+  using namespace std::chrono;
+  constexpr Timestamp kFirst{sys_days{year{0} / 1 / 1}}, kLast = sys_days{year{10000} / 1 / 1} - microseconds{1};
+  return {.from = std::max(from, kFirst), .to = std::min(to, kLast), .finer_than_a_day = true};
+}
+
+Window DayOf(Timestamp logical_date) {
+  auto day = std::chrono::floor<std::chrono::days>(logical_date);
+  auto window = Interval(day, day + std::chrono::days{1});
+  window.finer_than_a_day = false;
+  return window;
+}
+
 json::object ToJson(const Job& job) {
-  return {{"version", kVersion},          {"run_id", job.run_id},
-          {"deployment", job.deployment}, {"logical_date", FormatTimestamp(job.logical_date)},
-          {"attempt", job.attempt},       {"work", ToJson(job.work)},
+  return {{"version", kVersion},
+          {"run_id", job.run_id},
+          {"deployment", job.deployment},
+          {"logical_date", FormatTimestamp(job.logical_date)},
+          {"window", json::object{{"from", FormatTimestamp(job.window.from)},
+                                  {"to", FormatTimestamp(job.window.to)},
+                                  {"finer_than_a_day", job.window.finer_than_a_day}}},
+          {"attempt", job.attempt},
+          {"work", ToJson(job.work)},
           {"places", ToJson(job.places)}};
 }
 
 namespace {
+
+Result<Timestamp> ParseInstant(const JsonObject& object, std::string_view name) {
+  ASSIGN(auto text, object.String(name));
+  return Wrap(ParseTimestamp(text), fmt::format("{}: {}", object.where(), name));
+}
+
+Result<Window> ParseWindow(const JsonObject& object, Timestamp logical_date) {
+  Window window;
+  ASSIGN(window.from, ParseInstant(object, "from"));
+  ASSIGN(window.to, ParseInstant(object, "to"));
+  ASSIGN(window.finer_than_a_day, object.Bool("finer_than_a_day"));
+  if (window.from <= logical_date && logical_date <= window.to) return window;
+  return Fail(ErrorKind::kInvalid, "{}: the logical date {} lies outside of it ({} to {})", object.where(),
+              FormatTimestamp(logical_date), FormatTimestamp(window.from), FormatTimestamp(window.to));
+}
 
 Result<> CheckRunId(const std::string& run_id) {
   if (IsUuid(run_id)) return {};
@@ -195,25 +235,31 @@ Result<Job> ParseJob(std::string_view text) {
   ASSIGN(auto value, Wrap(ParseJson(text), "job"));
   ASSIGN(auto object, JsonObject::From(value, "job"));
   ASSIGN(auto version, object.Int("version"));
-  if (version != kVersion)
-    return Fail(ErrorKind::kInvalid, "job: version {} is not known; this Slipway reads version {}", version, kVersion);
+  if (version != kVersion && version != kVersionWithoutWindow)
+    return Fail(ErrorKind::kInvalid, "job: version {} is not known; this Slipway reads versions {} and {}", version,
+                kVersionWithoutWindow, kVersion);
   Job job;
   ASSIGN(job.run_id, object.String("run_id"));
   TRY(CheckRunId(job.run_id));
   ASSIGN(job.deployment, object.String("deployment", ""));
-  ASSIGN(auto logical_date, object.String("logical_date"));
-  ASSIGN(job.logical_date, Wrap(ParseTimestamp(logical_date), "job: logical_date"));
+  ASSIGN(job.logical_date, ParseInstant(object, "logical_date"));
+  job.window = DayOf(job.logical_date);
+  if (version == kVersion) {
+    ASSIGN(auto window, object.Object("window"));
+    ASSIGN(job.window, ParseWindow(window, job.logical_date));
+  }
   ASSIGN(auto attempt, object.Int("attempt", 1));
   job.attempt = static_cast<int>(attempt);
   TRY(ParseWorkAndPlaces(object, job));
   return job;
 }
 
-Result<Job> MakeJob(std::string_view deployment, const std::string& run_id, Timestamp logical_date, int attempt) {
+Result<Job> MakeJob(std::string_view deployment, const std::string& run_id, Timestamp logical_date,
+                    const Window& window, int attempt) {
   TRY(CheckRunId(run_id));
   ASSIGN(auto value, Wrap(ParseJson(deployment), "deployment"));
   ASSIGN(auto object, JsonObject::From(value, "deployment"));
-  Job job{.run_id = run_id, .logical_date = logical_date, .attempt = attempt};
+  Job job{.run_id = run_id, .logical_date = logical_date, .window = window, .attempt = attempt};
   ASSIGN(auto model, object.String("model"));
   ASSIGN(auto name, object.String("name"));
   job.deployment = model + "/" + name;

@@ -35,7 +35,24 @@ struct Work {
   std::vector<std::string> entity_columns;
   RerunBehavior rerun_behavior = RerunBehavior::kOverwritePartition;
   std::string partition_column = "scored_at";
+  /// What is known of the target: true where it tells whose a row is, or will when it is made, so that runs replace
+  /// rows of this deployment alone; absent: nobody has looked.
+  std::optional<bool> own_rows;
 };
+
+/// The time that a run stands for: where rows are replaced by `scored_at`, those of [from, to).
+struct Window {
+  Timestamp from, to;
+  /// Of a schedule that fires more than once on some day: a target that is made for it is partitioned by hour.
+  bool finer_than_a_day = false;
+
+  bool operator==(const Window&) const = default;
+};
+
+/// The day, in UTC, that `logical_date` lies on.
+Window DayOf(Timestamp logical_date);
+/// From one tick of a schedule that is finer than a day to the next one; both within what RFC 3339 can say.
+Window Interval(Timestamp from, Timestamp to);
 
 /// Where tables and models are, and what models may use.
 struct Places {
@@ -50,22 +67,25 @@ struct Places {
 /// One run, completely: what `slipway score --job` executes. Holds no secrets.
 struct Job {
   std::string run_id;      ///< a UUID
-  std::string deployment;  ///< for messages
+  std::string deployment;  ///< model/name, as the target's column `deployment` says whose a row is
   Timestamp logical_date;
+  Window window;
   int attempt = 1;  ///< above 1: an earlier attempt may have left files
   Work work;
   Places places;
 };
 
-/// The job as its file holds it, `"version": 2`.
+/// The job as its file holds it, `"version": 3`.
 boost::json::object ToJson(const Job& job);
 
-/// kInvalid: another version, a missing member.
+/// Reads version 3, and version 2, which had no window: its runs stand for a day. kInvalid: another version, a missing
+/// member, a run id that is not a UUID, a window without the logical date.
 Result<Job> ParseJob(std::string_view text);
 
 /// The job of one run of a deployment that is described as a DAG carries it: its `model`, `name`, `work` and `places`.
 /// kInvalid: a member that is missing, or a run id that is not a UUID.
-Result<Job> MakeJob(std::string_view deployment, const std::string& run_id, Timestamp logical_date, int attempt);
+Result<Job> MakeJob(std::string_view deployment, const std::string& run_id, Timestamp logical_date,
+                    const Window& window, int attempt);
 
 boost::json::object ToJson(const Places& places);
 boost::json::object ToJson(const Work& work);

@@ -10,12 +10,14 @@ namespace slipway::scoring {
 namespace {
 
 constexpr std::string_view kJob = R"({
-  "version": 2, "run_id": "f79c3e09-677c-4bbd-a479-3f349cb785e7", "deployment": "churn/daily",
+  "version": 3, "run_id": "f79c3e09-677c-4bbd-a479-3f349cb785e7", "deployment": "churn/daily",
   "logical_date": "2024-01-31T06:00:00Z", "attempt": 2,
+  "window": {"from": "2024-01-31T06:00:00Z", "to": "2024-01-31T18:00:00Z", "finer_than_a_day": true},
   "work": {"model": {"name": "churn", "version": null, "alias": "champion"},
            "source": {"schema": "crm", "table": "customers", "catalog": "iceberg", "filter_sql": "a > 1", "snapshot_id": 7},
            "target": {"schema": "ml", "table": "scores", "catalog": "other"},
-           "entity_columns": ["id", "é"], "rerun_behavior": "append_dedup", "partition_column": "region"},
+           "entity_columns": ["id", "é"], "rerun_behavior": "append_dedup", "partition_column": "region",
+           "own_rows": true},
   "places": {"catalogs": [{"name": "iceberg", "kind": "rest", "uri": "http://h", "warehouse": "w"}],
              "registry": "/models", "model_cache": "/cache"}})";
 
@@ -28,6 +30,8 @@ TEST(Job, IsReadAsItWasWritten) {
   EXPECT_EQ(job->run_id, "f79c3e09-677c-4bbd-a479-3f349cb785e7");
   EXPECT_EQ(FormatTimestamp(job->logical_date), "2024-01-31T06:00:00Z");
   EXPECT_EQ(job->attempt, 2);
+  EXPECT_EQ(job->window, Interval(job->logical_date, job->logical_date + std::chrono::hours{12}));
+  EXPECT_EQ(job->work.own_rows, true);
   EXPECT_EQ(job->work.model.alias, "champion");
   EXPECT_EQ(job->work.model.version, std::nullopt);
   EXPECT_EQ(job->work.source.snapshot_id, 7);
@@ -46,12 +50,14 @@ TEST(Job, WhatIsLeftOutHasItsDefault) {
   auto& work = object.at("work").as_object();
   work.erase("rerun_behavior");
   work.erase("partition_column");
+  work.erase("own_rows");
   work.at("source").as_object() = {{"schema", "crm"}, {"table", "customers"}};
   auto job = Parsed(object);
   ASSERT_TRUE(job) << job.error().message;
   EXPECT_EQ(job->attempt, 1);
   EXPECT_EQ(job->work.rerun_behavior, RerunBehavior::kOverwritePartition);
   EXPECT_EQ(job->work.partition_column, "scored_at");
+  EXPECT_EQ(job->work.own_rows, std::nullopt);
   EXPECT_EQ(job->work.source.catalog, "iceberg");
   EXPECT_EQ(job->work.source.filter_sql, std::nullopt);
 }
@@ -66,6 +72,40 @@ TEST(Job, AnUnknownRerunBehaviorIsAnError) {
   }
 }
 
+// As a server of the version before has queued it, or an Airflow worker has it in its folder.
+TEST(Job, AnOldJobStandsForItsDay) {
+  auto object = Object();
+  object["version"] = 2;
+  object.erase("window");
+  auto job = Parsed(object);
+  ASSERT_TRUE(job) << job.error().message;
+  EXPECT_EQ(job->window, DayOf(job->logical_date));
+  EXPECT_EQ(FormatTimestamp(job->window.from), "2024-01-31T00:00:00Z");
+  EXPECT_EQ(FormatTimestamp(job->window.to), "2024-02-01T00:00:00Z");
+  EXPECT_FALSE(job->window.finer_than_a_day);
+}
+
+TEST(Job, TheLastDayThatCanBeWrittenIsOne) {
+  auto object = Object();
+  object["version"] = 2;
+  object["logical_date"] = "9999-12-31T06:00:00Z";
+  auto job = Parsed(object);
+  ASSERT_TRUE(job) << job.error().message;
+  auto again = Parsed(ToJson(*job));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->window, job->window);
+}
+
+TEST(Job, AWindowWithoutTheLogicalDateIsRefused) {
+  auto object = Object();
+  object["logical_date"] = "2024-01-31T19:00:00Z";
+  auto job = Parsed(object);
+  ASSERT_FALSE(job);
+  EXPECT_EQ(job.error().kind, ErrorKind::kInvalid);
+  EXPECT_NE(job.error().message.find("window: the logical date 2024-01-31T19:00:00Z lies outside"), std::string::npos)
+      << job.error().message;
+}
+
 TEST(Job, AnotherVersionIsRefusedByNumber) {
   for (int version : {0, 1, 99}) {
     auto object = Object();
@@ -78,7 +118,7 @@ TEST(Job, AnotherVersionIsRefusedByNumber) {
 }
 
 TEST(Job, WhatIsMissingOrWrongIsNamed) {
-  for (const auto* key : {"version", "run_id", "logical_date", "work", "places"}) {
+  for (const auto* key : {"version", "run_id", "logical_date", "window", "work", "places"}) {
     auto object = Object();
     object.erase(key);
     auto job = Parsed(object);

@@ -15,9 +15,9 @@ namespace {
 
 class Planner {
  public:
-  Planner(const Work& work, const Sources& sources, Timestamp logical_date, const Clock& clock,
+  Planner(const Work& work, const Sources& sources, const When& when, const Clock& clock,
           std::optional<PlanAgain> again)
-      : work_(work), sources_(sources), logical_date_(logical_date), clock_(clock), again_(std::move(again)) {}
+      : work_(work), sources_(sources), when_(when), clock_(clock), again_(std::move(again)) {}
 
   std::expected<Plan, std::vector<Problem>> Make() {
     CheckWork();
@@ -113,7 +113,7 @@ class Planner {
       if (iceberg::IsScalar(field.type)) flat.push_back(field);
     auto schema = iceberg::ToArrow(flat);
     if (!schema) return Add({"source", "table"}, schema.error());
-    auto filter = expression::Filter::Parse(*work_.source.filter_sql, **schema, logical_date_);
+    auto filter = expression::Filter::Parse(*work_.source.filter_sql, **schema, when_.logical_date);
     if (!filter) return Add({"source", "filter_sql"}, filter.error());
     for (const auto& name : filter->columns()) Need(name);
     plan_.filter = std::move(*filter);
@@ -163,11 +163,21 @@ class Planner {
     if (!catalog) return Add({"target", "catalog"}, catalog.error());
     const auto& columns = plan_.source.metadata.schema;
     auto target = again_ ? PlanForTarget(work_, columns, *plan_.model, std::move(again_->target))
-                         : PlanTargetTable(work_, columns, *plan_.model, **catalog, clock_);
+                         : PlanTargetTable(work_, columns, *plan_.model, **catalog,
+                                           when_.window.finer_than_a_day ? Partition::kHour : Partition::kDay, clock_);
     if (!target) return Add({"target", "table"}, target.error());
     plan_.target = std::move(target->table);
     plan_.output = std::move(target->output);
     plan_.partition_field_id = target->partition_field_id;
+    // It was made, or made anew, by another hand since the deployment was: nothing says whose rows a run would replace.
+    if (work_.own_rows.value_or(false) && work_.rerun_behavior == RerunBehavior::kOverwritePartition &&
+        plan_.DeploymentField() == nullptr)
+      Invalid(
+          {"target", "table"},
+          fmt::format("the target {0} has no column '{1}', which it had, or was to be made with, when the deployment "
+                      "was last created, changed or started: a run would replace everybody's rows. Add the column "
+                      "(ALTER TABLE {0} ADD COLUMN {1} string), or stop and start the deployment to go on without",
+                      ToString(plan_.target.id), kDeploymentColumn));
   }
 
   /// Takes a source column into the read, once.
@@ -179,7 +189,7 @@ class Planner {
 
   const Work& work_;
   const Sources& sources_;
-  Timestamp logical_date_;
+  When when_;
   const Clock& clock_;
   std::optional<PlanAgain> again_;
   Plan plan_;
@@ -188,9 +198,14 @@ class Planner {
 
 }  // namespace
 
-std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, Timestamp logical_date,
+const iceberg::Field* Plan::DeploymentField() const {
+  auto found = std::ranges::find(output, OutputColumn::From::kDeployment, &OutputColumn::from);
+  return found == output.end() ? nullptr : &found->field;
+}
+
+std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, const When& when,
                                                    const Clock& clock, std::optional<PlanAgain> again) {
-  return Planner(work, sources, logical_date, clock, std::move(again)).Make();
+  return Planner(work, sources, when, clock, std::move(again)).Make();
 }
 
 Error ToError(const std::vector<Problem>& problems) {

@@ -15,7 +15,7 @@ namespace slipway::scoring {
 
 /// One column of the predictions, and where its values come from.
 struct OutputColumn {
-  enum class From { kSource, kPrediction, kScoredAt, kModelName, kModelVersion, kRunId, kNull };
+  enum class From { kSource, kPrediction, kScoredAt, kModelName, kModelVersion, kRunId, kDeployment, kNull };
   iceberg::Field field;  ///< in the target's schema
   From from = From::kNull;
   std::string name;  ///< of the source or prediction column
@@ -32,6 +32,9 @@ struct Plan {
   iceberg::Table target;             ///< `metadata_location` is empty where the run will create it
   std::vector<OutputColumn> output;  ///< in the order of the target's schema
   int partition_field_id = 0;        ///< the target's column that says which rows a rerun replaces
+
+  /// The target's column that says which deployment wrote a row; null where it has none.
+  const iceberg::Field* DeploymentField() const;
 };
 
 /// What a plan is made for again, in another process of the same run.
@@ -40,10 +43,16 @@ struct PlanAgain {
   iceberg::Table target;  ///< the state that the first plan was made for
 };
 
-/// Plans a run of `work` for `logical_date`. All problems that can be found at once come back together; what is wrong
+/// The instant that a run stands for, and what else of its schedule a plan depends on.
+struct When {
+  Timestamp logical_date;
+  Window window;
+};
+
+/// Plans a run of `work`. All problems that can be found at once come back together; what is wrong
 /// with the work itself comes first, before anything is looked up. `again`: what another plan of the same run was made
 /// for.
-std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, Timestamp logical_date,
+std::expected<Plan, std::vector<Problem>> MakePlan(const Work& work, const Sources& sources, const When& when,
                                                    const Clock& clock, std::optional<PlanAgain> again = {});
 
 /// The problems in one message, for a run that failed on them.

@@ -24,6 +24,7 @@ Result<std::shared_ptr<arrow::Array>> Column(const OutputColumn& column, const P
     case From::kModelName: return iceberg::RepeatAsDictionary(plan.model_version.name, rows.num_rows());
     case From::kModelVersion: return iceberg::RepeatAsDictionary(plan.model_version.version, rows.num_rows());
     case From::kRunId: return iceberg::RepeatAsDictionary(job.run_id, rows.num_rows());
+    case From::kDeployment: return iceberg::RepeatAsDictionary(job.deployment, rows.num_rows());
     case From::kNull: return iceberg::Repeat(Literal{}, type, rows.num_rows());
   }
   return Fail(ErrorKind::kInternal, "a column without values");

@@ -13,9 +13,10 @@
 
 namespace slipway::scoring {
 
-// What a run does to the rows that are there already (DESIGN section 3): `overwrite_partition` replaces the day of the
-// logical date, or the values of the partition column that the run writes; `append_dedup` leaves out rows whose entity
-// columns stand in the same partition already.
+// What a run does to the rows that are there already (docs/semantics.md): `overwrite_partition` replaces the window of
+// the job, or the values of the partition column that the run writes; `append_dedup` leaves out rows whose entity
+// columns stand in the same window, or with the same value, already. Both look at rows of the run's deployment alone,
+// and at those that name none, where the target says whose a row is.
 
 /// The values of the partition column that rows were written with.
 struct ReplacedValues {

@@ -99,6 +99,7 @@ void RunIn(const SmallLake& lake, const Job& job, std::unique_ptr<iceberg::Catal
 void AnotherWriter(const SmallLake& lake, int day) {
   auto job = lake.NewJob();
   job.logical_date += std::chrono::days{day};
+  job.window = DayOf(job.logical_date);
   job.work.source.filter_sql = "id < 0";
   RunIn(lake, job);
 }

@@ -58,7 +58,7 @@ Result<std::shared_ptr<const Plan>> PlanOf(const Job& job, const Prepared& prepa
   work.model.alias.reset();
   PlanAgain again{prepared.source_schema_id, prepared.target};
   ASSIGN(again.target.io, FilesOf(prepared.target.id, *catalog));
-  auto planned = MakePlan(work, sources, job.logical_date, clock, std::move(again));
+  auto planned = MakePlan(work, sources, {job.logical_date, job.window}, clock, std::move(again));
   if (!planned) return Failure(ToError(planned.error()));
   return std::make_shared<const Plan>(std::move(*planned));
 }
@@ -99,7 +99,9 @@ Result<> CheckResults(const Prepared& prepared, const std::vector<PartResult>& r
 }  // namespace
 
 std::string WorkDigest(const Job& job) {
-  return Sha256(boost::json::serialize(ToJson(job.work)) + FormatTimestamp(job.logical_date) + job.deployment);
+  auto asked = ToJson(job);
+  for (const auto* other : {"run_id", "attempt", "places"}) asked.erase(other);
+  return Sha256(boost::json::serialize(asked));
 }
 
 Planned ToEvent(const Prepared& prepared) {
@@ -109,7 +111,7 @@ Planned ToEvent(const Prepared& prepared) {
 
 Result<Prepared> Prepare(const Job& job, const Sources& sources, const Clock& clock, const PartSize& size) {
   ASSIGN(auto* catalog, sources.catalogs.Find(job.work.target.catalog));
-  auto planned = MakePlan(job.work, sources, job.logical_date, clock);
+  auto planned = MakePlan(job.work, sources, {job.logical_date, job.window}, clock);
   if (!planned) return Failure(ToError(planned.error()));
   auto plan = std::make_shared<Plan>(std::move(*planned));
   if (plan->target.metadata_location.empty()) TRY(StageTarget(*plan, *catalog));

@@ -209,13 +209,13 @@ TEST(Job, IsMadeOfADeploymentAndWhatNamesARun) {
   auto job = lake.NewJob();
   boost::json::object deployment{
       {"model", "m"}, {"name", "d"}, {"work", ToJson(job.work)}, {"places", ToJson(job.places)}, {"cron", nullptr}};
-  auto made = MakeJob(boost::json::serialize(deployment), job.run_id, job.logical_date, 3);
+  auto made = MakeJob(boost::json::serialize(deployment), job.run_id, job.logical_date, job.window, 3);
   ASSERT_TRUE(made) << made.error().message;
   job.attempt = 3;
   EXPECT_EQ(boost::json::serialize(ToJson(*made)), boost::json::serialize(ToJson(job)));
-  EXPECT_FALSE(MakeJob(boost::json::serialize(deployment), "7", job.logical_date, 1));
+  EXPECT_FALSE(MakeJob(boost::json::serialize(deployment), "7", job.logical_date, job.window, 1));
   deployment.erase("work");
-  EXPECT_FALSE(MakeJob(boost::json::serialize(deployment), job.run_id, job.logical_date, 1));
+  EXPECT_FALSE(MakeJob(boost::json::serialize(deployment), job.run_id, job.logical_date, job.window, 1));
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ SmallLake::~SmallLake() {
 Job SmallLake::NewJob(RerunBehavior rerun) const {
   Job job{.run_id = NewUuid(), .deployment = "m/d", .places = Places::In(folder.string())};
   job.logical_date = ParseTimestamp("2024-03-01T06:00:00Z").value();
+  job.window = DayOf(job.logical_date);
   job.work.model = {"m", "1", {}};
   job.work.source = {.schema = "src", .table = "t"};
   job.work.target = {.schema = "ml", .table = "p"};

@@ -13,14 +13,16 @@ using From = OutputColumn::From;
 using iceberg::Type;
 using iceberg::TypeId;
 
-/// The columns of the predictions, with ids from 1.
+bool Has(const std::vector<OutputColumn>& columns, std::string_view name) {
+  return std::ranges::any_of(columns, [&](const OutputColumn& c) { return c.field.name == name; });
+}
+
+/// The columns that every target has, with ids from 1.
 Result<std::vector<OutputColumn>> WantedColumns(const Work& work, const iceberg::Schema& source,
                                                 const model::Model& model) {
   std::vector<OutputColumn> columns;
   auto add = [&](std::string name, Type type, From from, bool required) -> Result<> {
-    auto same = [&](const OutputColumn& c) { return c.field.name == name; };
-    if (std::ranges::any_of(columns, same))
-      return Fail(ErrorKind::kInvalid, "the predictions would have two columns '{}'", name);
+    if (Has(columns, name)) return Fail(ErrorKind::kInvalid, "the predictions would have two columns '{}'", name);
     columns.push_back({{static_cast<int>(columns.size()) + 1, name, required, type}, from, name});
     return {};
   };
@@ -56,6 +58,10 @@ Result<std::vector<OutputColumn>> FitInto(const iceberg::Table& target, const st
     auto same = [&](const OutputColumn& c) { return c.field.name == field.name; };
     auto found = std::ranges::find_if(wanted, same);
     if (found == wanted.end()) {
+      if (field.name == kDeploymentColumn && field.type.id == TypeId::kString) {
+        output.push_back({field, From::kDeployment, ""});
+        continue;
+      }
       if (field.required)
         misfit(fmt::format("its column '{}' is required, but the predictions have none", field.name));
       else if (field.type.id == TypeId::kNested)
@@ -80,7 +86,7 @@ Result<std::vector<OutputColumn>> FitInto(const iceberg::Table& target, const st
 }  // namespace
 
 Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& source, const model::Model& model,
-                                   iceberg::Catalog& catalog, const Clock& clock) {
+                                   iceberg::Catalog& catalog, Partition by, const Clock& clock) {
   ASSIGN(auto wanted, WantedColumns(work, source, model));
   iceberg::TableIdentifier id{work.target.schema, work.target.table};
   TargetPlan plan;
@@ -89,6 +95,11 @@ Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& sour
     ASSIGN(plan.output, FitInto(*existing, wanted));
     plan.table = std::move(*existing);
   } else if (existing.error().kind == ErrorKind::kNotFound) {
+    if (Has(wanted, kDeploymentColumn))
+      return Fail(ErrorKind::kInvalid, "the predictions would have two columns '{}'", kDeploymentColumn);
+    wanted.push_back({{static_cast<int>(wanted.size()) + 1, std::string(kDeploymentColumn), false, {TypeId::kString}},
+                      From::kDeployment,
+                      ""});
     iceberg::Schema schema;
     auto next_id = static_cast<int>(wanted.size()) + 1;
     for (auto& column : wanted) {
@@ -96,12 +107,13 @@ Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& sour
       schema.fields.push_back(column.field);
     }
     const auto* partition = schema.Find(work.partition_column);
-    bool by_day = work.partition_column == "scored_at";
     iceberg::PartitionSpec spec;
-    spec.fields.push_back({partition->id,
-                           1000,
-                           by_day ? "scored_at_day" : partition->name,
-                           {by_day ? iceberg::TransformKind::kDay : iceberg::TransformKind::kIdentity}});
+    if (work.partition_column != "scored_at")
+      spec.fields.push_back({partition->id, 1000, partition->name, {iceberg::TransformKind::kIdentity}});
+    else if (by == Partition::kHour)
+      spec.fields.push_back({partition->id, 1000, "scored_at_hour", {iceberg::TransformKind::kHour}});
+    else
+      spec.fields.push_back({partition->id, 1000, "scored_at_day", {iceberg::TransformKind::kDay}});
     auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now().time_since_epoch()).count();
     ASSIGN(plan.table.metadata, iceberg::NewMetadata("", schema, spec, now_ms));
     plan.table.id = id;

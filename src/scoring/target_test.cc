@@ -50,7 +50,7 @@ class Target : public ::testing::Test {
  protected:
   Result<TargetPlan> Plan(Result<iceberg::Table> table) {
     OneTable catalog(std::move(table));
-    return PlanTargetTable(work_, source_, Predicts(outputs_), catalog, clock_);
+    return PlanTargetTable(work_, source_, Predicts(outputs_), catalog, by_, clock_);
   }
   Result<TargetPlan> PlanNew() { return Plan(Fail(ErrorKind::kNotFound, "no table ml.scores")); }
   Result<TargetPlan> PlanInto(std::vector<Field> fields) {
@@ -84,6 +84,7 @@ class Target : public ::testing::Test {
                            {8, "region", false, {TypeId::kString}},
                            {9, "prediction", false, {TypeId::kString}},
                            {10, "amount", false, {TypeId::kDecimal, 9, 2}}}};
+  Partition by_ = Partition::kDay;
   arrow::FieldVector outputs_{arrow::field("prediction", arrow::float64())};
   ManualClock clock_{Timestamp{}};
 };
@@ -93,7 +94,7 @@ TEST_F(Target, ANewTableHasEntitiesPredictionsAndWhereTheyComeFrom) {
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_EQ(Shown(*plan),
             "id int required; prediction double; scored_at timestamptz; model_name string; model_version string; "
-            "run_id string; ");
+            "run_id string; deployment string; ");
   EXPECT_TRUE(plan->table.metadata_location.empty());
   const auto& spec = plan->table.metadata.DefaultSpec();
   ASSERT_EQ(spec.fields.size(), 1);
@@ -101,6 +102,43 @@ TEST_F(Target, ANewTableHasEntitiesPredictionsAndWhereTheyComeFrom) {
   EXPECT_EQ(ToString(spec.fields[0].transform), "day");
   EXPECT_EQ(spec.fields[0].source_id, plan->partition_field_id);
   EXPECT_EQ(plan->table.metadata.schema.Find(plan->partition_field_id)->name, "scored_at");
+}
+
+TEST_F(Target, OfAScheduleFinerThanADayANewTableIsPartitionedByHour) {
+  by_ = Partition::kHour;
+  auto plan = PlanNew();
+  ASSERT_TRUE(plan) << plan.error().message;
+  const auto& field = plan->table.metadata.DefaultSpec().fields.at(0);
+  EXPECT_EQ(field.name, "scored_at_hour");
+  EXPECT_EQ(ToString(field.transform), "hour");
+  EXPECT_EQ(field.source_id, plan->partition_field_id);
+}
+
+TEST_F(Target, AColumnDeploymentOfAnExistingTableTellsWhoseARowIs) {
+  auto from = [&](Field field) {
+    auto fields = Fitting();
+    fields.push_back(field);
+    auto plan = PlanInto(fields);
+    EXPECT_TRUE(plan) << plan.error().message;
+    return plan->output.back().from;
+  };
+  EXPECT_EQ(from({0, "deployment", false, {TypeId::kString}}), OutputColumn::From::kDeployment);
+  EXPECT_EQ(from({0, "deployment", true, {TypeId::kString}}), OutputColumn::From::kDeployment);
+  EXPECT_EQ(from({0, "deployment", false, {TypeId::kLong}}), OutputColumn::From::kNull) << "it is somebody else's";
+}
+
+// A source may have a column of that name: the target of an earlier version has it from there.
+TEST_F(Target, AnEntityOfTheNameIsNoLineage) {
+  source_.fields.push_back({11, "deployment", false, {TypeId::kString}});
+  work_.entity_columns = {"id", "deployment"};
+  auto fields = Fitting();
+  fields.push_back({0, "deployment", false, {TypeId::kString}});
+  auto plan = PlanInto(fields);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->output.back().from, OutputColumn::From::kSource);
+  plan = PlanNew();
+  ASSERT_FALSE(plan);
+  EXPECT_NE(plan.error().message.find("two columns 'deployment'"), std::string::npos) << plan.error().message;
 }
 
 TEST_F(Target, AnotherPartitionColumnIsCarriedAlong) {

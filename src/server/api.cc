@@ -39,13 +39,14 @@ auth::Guarded GuardedOf(const deployments::Deployment& deployment) {
           deployment.deployment_id};
 }
 
-/// The version that a run would use now, by the plan that the run itself makes.
+/// What a run would find now, by the plan that the run itself makes.
 deployments::Planner PlannerOf(const scoring::Sources& sources, const Clock& clock) {
-  return [&sources, &clock](const deployments::BatchSpec& spec,
-                            Timestamp now) -> std::expected<std::string, std::vector<scoring::Problem>> {
-    auto plan = scoring::MakePlan(spec, sources, now, clock);
+  return [&sources, &clock](
+             const deployments::BatchSpec& spec,
+             const scoring::When& when) -> std::expected<deployments::Planned, std::vector<scoring::Problem>> {
+    auto plan = scoring::MakePlan(spec, sources, when, clock);
     if (!plan) return std::unexpected(std::move(plan.error()));
-    return plan->model_version.version;
+    return deployments::Planned{plan->model_version.version, plan->DeploymentField() != nullptr};
   };
 }
 

@@ -21,7 +21,7 @@ Response Refused(deployments::Refusal refusal, const json::object& patch, const 
 }  // namespace
 
 json::object Api::State::Show(const DeploymentWithRun& both) const {
-  return deployments::ViewOf(both.deployment, both.last_run, lifecycle.runners().standard);
+  return deployments::ViewOf(both.deployment, both.last_run, lifecycle.runners().standard, lifecycle.zone());
 }
 
 Response Api::State::Answer(const Result<Deployment>& changed, const Call& call) const {

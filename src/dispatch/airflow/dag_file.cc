@@ -7,6 +7,8 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/url.h"
+#include "deployments/cron.h"
+#include "deployments/window.h"
 
 extern "C" {
 extern const char slipway_dag_template[], slipway_dag_template_end[];
@@ -88,17 +90,18 @@ scoring::Places PlacesFor(const scoring::Work& work, const scoring::Places& all)
 }
 
 /// What a person on call reads in Airflow. The values stand in a block of code, as JSON.
-std::string DocOf(const deployments::Deployment& deployment, const json::object& work, const std::string& api) {
+std::string DocOf(const deployments::Deployment& deployment, const date::time_zone* zone, const json::object& work,
+                  const std::string& api) {
   json::object facts{{"model", deployment.model},
                      {"deployment", deployment.name},
                      {"owner", deployment.spec.owner},
                      {"domain", deployment.spec.domain},
                      {"schedule", deployment.schedule ? json::value(*deployment.schedule) : json::value(nullptr)},
+                     {"replaces", ReplacesText(deployment, zone)},
                      {"work", work}};
   return fmt::format(
-      "Slipway scores a table with a registered model, and replaces the predictions of the run's day (or adds what is "
-      "new) in one "
-      "snapshot of the target.\n\n"
+      "Slipway scores a table with a registered model, and commits the predictions in one snapshot of the target; "
+      "`replaces` below says which rows go.\n\n"
       "- A task that failed may be retried or cleared: a run never leaves more than one copy.\n"
       "- Runs and their errors: `GET {}/runs`\n"
       "- To stop it for good, stop the deployment in Slipway: a DAG that is paused here is unpaused again.\n\n"
@@ -137,7 +140,8 @@ Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSe
       {"callback", api + "/runs"},
       {"work", ToJson(work)},
       {"places", ToJson(PlacesFor(work, settings.places))}};
-  data["doc_md"] = DocOf(deployment, data["work"].as_object(), api);
+  ASSIGN(const auto* zone, deployments::FindTimeZone(settings.time_zone));
+  data["doc_md"] = DocOf(deployment, zone, data["work"].as_object(), api);
   DagFile file;
   file.text = Template();
   auto json = HarmlessJson(data);

@@ -176,8 +176,7 @@ Result<> RunKeeper::Apply(const Deployment& deployment, const Run& run, const Da
 
 Result<> RunKeeper::Conclude(const Deployment& deployment, const Run& run, const std::string& otherwise) {
   if (deployment.damage) return Fail(run, *deployment.damage);
-  scoring::Job job{
-      run.run_id, deployment.model + "/" + deployment.name, run.logical_date, run.attempt, deployment.spec.batch, {}};
+  scoring::Job job{.run_id = run.run_id, .work = deployment.spec.batch};
   ASSIGN(auto outcome, scoring::FindOutcome(job, *options_.catalogs));
   if (!outcome) return Fail(run, run.cancelled_by ? fmt::format("cancelled by {}", *run.cancelled_by) : otherwise);
   return End(run, [&](Run& stored) {
