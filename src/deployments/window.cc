@@ -20,6 +20,7 @@ Result<scoring::Window> WindowOfCarried(std::string_view deployment, Timestamp l
   ASSIGN(auto value, Wrap(ParseJson(deployment), "deployment"));
   ASSIGN(auto object, JsonObject::From(value, "deployment"));
   ASSIGN(auto schedule, object.OptionalString("cron"));
+  if (!schedule) return scoring::DayOf(logical_date);  // whatever time zones this machine knows
   ASSIGN(auto name, object.String("time_zone", "UTC"));
   ASSIGN(const auto* zone, Wrap(FindTimeZone(name), "deployment: time_zone"));
   return WindowOf(schedule, zone, logical_date);
