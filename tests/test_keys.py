@@ -2,13 +2,13 @@
 
 import json
 import os
-import sqlite3
 import subprocess
 
 import pytest
 from conftest import BINARY, Lake, Server
 from deployments import ALL, ONE, body, fill
 from issuer import Issuer
+from signing import execute
 
 from slipway.client import Client
 from slipway.errors import PermissionDenied
@@ -16,6 +16,7 @@ from slipway.errors import PermissionDenied
 AREAS = ["auth", "server", "cli"]
 EXAMPLE = "test_a_key_ends"
 
+STORES = ("sqlite", "postgresql")
 DAY = 24 * 3600 * 1_000_000
 MINE = "/api/user/psk"
 ACCOUNTS = "/api/service-accounts"
@@ -29,7 +30,7 @@ def issuer():
 
 
 @pytest.fixture(scope="module")
-def server(issuer, tmp_path_factory):
+def server(issuer, store, tmp_path_factory):
     started = Server(fill(Lake(tmp_path_factory.mktemp("lake"))).dir, {"auth.issuer": issuer.url})
     yield started
     started.stop()
@@ -38,7 +39,7 @@ def server(issuer, tmp_path_factory):
 @pytest.fixture
 def person(issuer, request):
     """A token of somebody who is nobody else's, and has a role."""
-    name = request.node.name[:60]
+    name = request.node.originalname
     return lambda **claims: issuer.token(sub=f"sub-{name}", realm_access={"roles": ["red"]}, **claims)
 
 
@@ -50,8 +51,7 @@ def make(server, token, **fields) -> dict:
 
 def change(server, statement: str, *values) -> None:
     """What only time does, done at once."""
-    with sqlite3.connect(server.data_dir / "slipway.db", timeout=30) as store:
-        assert store.execute(statement, values).rowcount == 1
+    assert execute(server, statement, *values) == 1
 
 
 def one(server, token, made) -> dict:

@@ -11,6 +11,7 @@ from signing import run_token
 
 import slipway.airflow
 
+STORES = ("sqlite", "postgresql")
 AREAS = ["auth", "dispatch/airflow", "python/slipway"]
 EXAMPLE = "test_a_triggered_run_brings_a_token_of_its_own"
 

@@ -7,7 +7,6 @@ import http.cookiejar
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import time
 import urllib.parse
@@ -18,7 +17,7 @@ import pytest
 from conftest import BINARY, Lake, Server
 from deployments import body, fill, finished, until
 from services.keycloak import SERVICE_CLIENT, SERVICE_SECRET
-from signing import run_token
+from signing import execute, run_token
 
 AREAS = ["auth"]
 EXAMPLE = "test_a_user_key_lists_only_what_its_roles_allow"
@@ -57,8 +56,7 @@ def credentials(server, keycloak):
     assert server.call("DELETE", f"/api/user/psk/{revoked['id']}", token=tokens["scientist"])[0] == 204
     theirs = f"/api/users/{subject_of(tokens['scientist'])}/psk"
     assert server.call("DELETE", f"{theirs}/{taken['id']}", token=tokens["keeper"])[0] == 204
-    with sqlite3.connect(server.data_dir / "slipway.db", timeout=30) as store:
-        store.execute("UPDATE user_keys SET expires_at = created_at WHERE id = ?", (expired["id"],))
+    execute(server, "UPDATE user_keys SET expires_at = created_at WHERE id = ?", expired["id"])
     key = {name: make_key(server, tokens[name])["psk"] for name in ("scientist", "analyst")}
     bearer = {name: {"Authorization": f"Bearer {token}"} for name, token in tokens.items()}
     return {
