@@ -10,7 +10,7 @@ from pathlib import Path
 
 class FakeAirflow:
     def __init__(self, dags: Path):
-        self.dags, self.runs, airflow = dags, {}, self
+        self.dags, self.runs, self.paused, airflow = dags, {}, {}, self
         dags.mkdir(exist_ok=True)
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,7 +40,8 @@ class FakeAirflow:
         found = []
         for file in self.dags.glob("slipway*.py"):
             digest = re.search(r'^DIGEST = "(\w+)"', file.read_text(), re.M).group(1)
-            found.append({"dag_id": file.stem, "tags": [{"name": "slipway"}, {"name": f"slipway-{digest}"}]})
+            tags = [{"name": "slipway"}, {"name": f"slipway-{digest}"}]
+            found.append({"dag_id": file.stem, "tags": tags, "is_paused": self.paused.get(file.stem, False)})
         return found
 
     def answer(self, method: str, path: list[str], body):
@@ -65,6 +66,9 @@ class FakeAirflow:
                 return 200, self.runs[name]
             case "GET", ["dags", _, "dagRuns", name, "taskInstances", _] if name in self.runs:
                 return 200, {"state": "running", "try_number": 1, "max_tries": 2}
+            case "PATCH", ["dags", dag]:
+                self.paused[dag] = body["is_paused"]
+                return 200, {}
             case "PATCH" | "DELETE", _:
                 return 200, {}
         return 404, {"detail": "not found"}

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from conftest import BINARY, Lake, Server
-from deployments import ALL, ONE, body, fill
+from deployments import ALL, ONE, OPEN_RULES, body, fill
 from issuer import Issuer
 from signing import execute
 
@@ -31,7 +31,8 @@ def issuer():
 
 @pytest.fixture(scope="module")
 def server(issuer, store, tmp_path_factory):
-    started = Server(fill(Lake(tmp_path_factory.mktemp("lake"))).dir, {"auth.issuer": issuer.url})
+    settings = {"auth.issuer": issuer.url, "access.rules": json.dumps(OPEN_RULES)}
+    started = Server(fill(Lake(tmp_path_factory.mktemp("lake"))).dir, settings)
     yield started
     started.stop()
 

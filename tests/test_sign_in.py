@@ -15,18 +15,19 @@ import uuid
 
 import pytest
 from conftest import BINARY, Lake, Server
-from deployments import body, fill, finished, until
+from deployments import ALL, OPEN_RULES, body, fill, finished, until
 from services.keycloak import SERVICE_CLIENT, SERVICE_SECRET
 from signing import execute, run_token
 
-AREAS = ["auth"]
+AREAS = ["auth", "access"]
 EXAMPLE = "test_a_user_key_lists_only_what_its_roles_allow"
 
 REFRESH = 1  # seconds; 60 by default
 
 
-def sign_in_settings(keycloak) -> dict:
+def sign_in_settings(keycloak, rules=OPEN_RULES) -> dict:
     return {
+        "access.rules": json.dumps(rules),
         "auth.issuer": keycloak.issuer,
         "auth.service_client": SERVICE_CLIENT,
         "auth.service_secret": SERVICE_SECRET,
@@ -78,7 +79,7 @@ def credentials(server, keycloak):
     }
 
 
-OPEN, CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS, REPORT, PLATFORM = range(10)
+OPEN, CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS, REPORT, PLATFORM, EXPLAIN = range(11)
 ALL_SCOPES = ["deployments:read", "deployments:write", "runs:trigger", "runs:report"]
 SERVICE_KEYS = {  # the roles of the account, the scopes and the models of the key
     "service key without the role": ([], ALL_SCOPES, None),
@@ -94,19 +95,19 @@ CALLERS = {  # what each may do, beside the open endpoints: DESIGN section 2, "W
     "revoked PSK": None,
     "PSK revoked by an administrator": None,
     "expired PSK": None,
-    "bearer without role": {CREATE, LIST, SEE, OWN_KEYS},
-    "bearer with role": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS},
-    "creator": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS},
-    "admin role": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS, PLATFORM},
-    "user PSK, no roles set": {LIST},
-    "user PSK without the role": {LIST},
-    "user PSK with the role": {LIST, SEE, MANAGE, INVOKE},
-    "user PSK with the role as bearer": {LIST, SEE, MANAGE, INVOKE},
-    "platform PSK": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, REPORT, PLATFORM},
-    "platform PSK as bearer": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, REPORT, PLATFORM},
-    "service key without the role": {CREATE, LIST, SEE, REPORT},
-    "service key with the role": {CREATE, LIST, SEE, MANAGE, INVOKE, REPORT},
-    "service key that reads": {LIST, SEE},
+    "bearer without role": {CREATE, LIST, SEE, OWN_KEYS, EXPLAIN},
+    "bearer with role": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS, EXPLAIN},
+    "creator": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS, EXPLAIN},
+    "admin role": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, OWN_KEYS, PLATFORM, EXPLAIN},
+    "user PSK, no roles set": {LIST, EXPLAIN},
+    "user PSK without the role": {LIST, EXPLAIN},
+    "user PSK with the role": {LIST, SEE, MANAGE, INVOKE, EXPLAIN},
+    "user PSK with the role as bearer": {LIST, SEE, MANAGE, INVOKE, EXPLAIN},
+    "platform PSK": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, REPORT, PLATFORM, EXPLAIN},
+    "platform PSK as bearer": {CREATE, LIST, SEE, MANAGE, INVOKE, GOVERN, REPORT, PLATFORM, EXPLAIN},
+    "service key without the role": {CREATE, LIST, SEE, REPORT, EXPLAIN},
+    "service key with the role": {CREATE, LIST, SEE, MANAGE, INVOKE, REPORT, EXPLAIN},
+    "service key that reads": {LIST, SEE, EXPLAIN},
     "service key that triggers": {INVOKE},
     "service key that reports": {REPORT},
     "service key of another model": set(),
@@ -116,6 +117,7 @@ CALLERS = {  # what each may do, beside the open endpoints: DESIGN section 2, "W
     "expired run token": None,
 }
 D = "/api/models/m/deployments/{name}"
+EXPLAINED = "/api/access/explain?model=m"
 ENDPOINTS = [
     ("POST", "/api/models/m/deployments", CREATE, lambda name: body(name=name + "-new")),
     ("GET", "/api/models/m/deployments", LIST, None),
@@ -153,6 +155,7 @@ ENDPOINTS = [
     ("GET", "/api/webhooks/dead-letters", PLATFORM, None),
     ("POST", "/api/webhooks/dead-letters/nope/retry", PLATFORM, None),
     ("DELETE", "/api/webhooks/dead-letters/nope", PLATFORM, None),
+    ("GET", EXPLAINED, EXPLAIN, None),
     ("GET", "/openapi.json", OPEN, None),
     ("GET", "/docs", OPEN, None),
     ("GET", "/healthz", OPEN, None),
@@ -189,6 +192,7 @@ def test_the_table_names_every_endpoint(server):
         "/run/predict": "/run/{path}",
         "/users/nobody/": "/users/{sub}/",
         "/no-one": "/{account}",
+        "?model=m": "",
     }
     listed = set()
     for method, path, _, _ in ENDPOINTS:
@@ -221,7 +225,10 @@ def test_who_may_do_what(server, credentials, caller, method, path, needs, sent)
         headers=credentials.get(caller) or run_token_of(server, caller, made),
     )
     may = needs == OPEN or (CALLERS[caller] is not None and needs in CALLERS[caller])
-    may |= caller == "service key of another model" and path == "/api/deployments"  # and finds nothing there
+    may |= caller == "service key of another model" and path in (
+        "/api/deployments",
+        EXPLAINED,
+    )  # and finds nothing there
     if may:
         assert status not in (401, 403, 500), answer
     elif CALLERS[caller] is None:
@@ -229,6 +236,85 @@ def test_who_may_do_what(server, credentials, caller, method, path, needs, sent)
         assert ("invalid_token" in headers["WWW-Authenticate"]) == (caller != "nobody")
     else:
         assert status == 403, answer
+
+
+@pytest.fixture(scope="module")
+def ruled(keycloak, tmp_path_factory):
+    """A server where the role data-science may read one source, write one schema and use one model."""
+    rules = [
+        {"roles": ["data-science"], "tables": ["iceberg.src.t"], "models": ["m"], "allow": ["read"]},
+        {"roles": ["data-science"], "tables": ["iceberg.ml.*"], "allow": ["write"]},
+    ]
+    started = Server(fill(Lake(tmp_path_factory.mktemp("ruled"))).dir, sign_in_settings(keycloak, rules))
+    yield started
+    started.stop()
+
+
+TOUCHED = {  # a change of the body, and what the role data-science lacks for it
+    "all that a rule names": ({}, None),
+    "another source": ({"source__schema": "hr"}, "'read' on the table iceberg.hr.t"),
+    "another target": ({"target__schema": "pub"}, "'write' on the table iceberg.pub.p"),
+    "another model": ({}, "'read' on the model other"),
+}
+WITHOUT_THE_ROLE = ("analyst", "creator", "service account")
+
+
+@pytest.mark.parametrize("touched", TOUCHED)
+@pytest.mark.parametrize("path", ["", "?validate_only=true"])
+@pytest.mark.parametrize("caller", ["scientist", *WITHOUT_THE_ROLE, "keeper", "key", "platform PSK", "nobody"])
+def test_who_may_have_what_touched(ruled, keycloak, caller, path, touched):
+    changes, lacks = TOUCHED[touched]
+    model = "other" if touched == "another model" else "m"
+    sent = body(name="d" + uuid.uuid4().hex[:12], **changes)
+    if caller == "service account":
+        with_it = {"token": keycloak.service_token()}
+    elif caller == "key":
+        with_it = {"psk": make_key(ruled, keycloak.token("scientist"))["psk"]}
+    elif caller in ("nobody", "platform PSK"):
+        with_it = {"psk": None} if caller == "nobody" else {}
+    else:
+        with_it = {"token": keycloak.token(caller)}
+    status, answer, _ = ruled.call("POST", f"/api/models/{model}/deployments{path}", sent, **with_it)
+    if caller == "nobody":
+        assert status == 401, answer
+    elif caller in ("keeper", "platform PSK"):  # they see what there is and what is not
+        found = {"another source": 404, "another model": 404}.get(touched, 200 if path else 201)
+        assert status == found, answer
+    elif caller == "scientist" and lacks is None:
+        assert status == (200 if path else 201), answer
+    else:
+        assert status == 403, answer
+        if caller == "scientist":
+            assert lacks in answer["detail"] and answer["detail"].count(" on the ") == 1, answer
+        elif caller in WITHOUT_THE_ROLE:
+            assert answer["detail"].count(" on the ") == 3, answer
+
+
+@pytest.mark.parametrize("caller", ["scientist", "creator", "keeper", "key", "platform PSK"])
+def test_who_may_change_and_invoke_under_rules(ruled, keycloak, caller):
+    """Whoever changes a deployment needs the rights themselves; whoever may invoke it invokes it with its rights."""
+    name = "d" + uuid.uuid4().hex[:12]
+    one = f"{ALL}/{name}"
+    if caller == "creator":  # has a role that may invoke, and no rule names
+        operators = "operators-" + name
+        keycloak.admin("POST", "/roles", {"name": operators})
+        keycloak.change_role("creator", operators, "POST")
+    sent = body(name=name, schedule="0 6 * * *", allowed_roles=["data-science", "operators-" + name])
+    assert ruled.call("POST", ALL, sent, token=keycloak.token("scientist"))[0] == 201
+    with_it = {"token": keycloak.token(caller)} if caller in ("scientist", "creator", "keeper") else {}
+    if caller == "key":
+        with_it = {"psk": make_key(ruled, keycloak.token("scientist"))["psk"]}
+    asked = [
+        ("POST", "/trigger", None, 202),
+        ("POST", "/backfill", {"from": "2024-01-01", "to": "2024-01-02"}, 202),
+        ("POST", "/stop", None, 200),
+        ("POST", "/start", None, 200),
+        ("PATCH", "", {"model_alias": "champion"}, 403 if caller == "creator" else 200),
+        ("PATCH", "", {"owner": "z"}, 403 if caller == "creator" else 200),
+    ]
+    for method, path, sent, expected in asked:
+        status, answer, _ = ruled.call(method, one + path, sent, **with_it)
+        assert status == expected, (method, path, answer)
 
 
 def test_a_user_key_lists_only_what_its_roles_allow(server, credentials):

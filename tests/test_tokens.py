@@ -8,10 +8,10 @@ import time
 import pytest
 from conftest import Lake, Server
 from cryptography.hazmat.primitives.asymmetric import rsa
-from deployments import until
+from deployments import ALL, OPEN_RULES, body, fill, until
 from issuer import Issuer
 
-AREAS = ["auth"]
+AREAS = ["auth", "access"]
 EXAMPLE = "test_forged"
 
 
@@ -176,6 +176,105 @@ def test_an_issuer_that_answers_nonsense(issuer, tmp_path, broken):
         assert server.call("GET", "/api/deployments")[0] == 200
     finally:
         issuer.broken = None
+        server.stop()
+
+
+# Access tokens as other issuers shape them: what they say beside the registered claims, and which setting reads it.
+SHAPES = {
+    "Entra, app roles": (
+        "roles",
+        {
+            "header": {"typ": "JWT", "x5t": "one"},
+            "typ": ...,
+            "sub": "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ",
+            "oid": "00000000-0000-0000-66f3-3332eca7ea81",
+            "tid": "9122040d-6c67-4c5b-b112-36a304b66dad",
+            "ver": "2.0",
+            "roles": ["risk-team"],
+            "groups": ["6aa6f1d5-7b4a-4b39-a5c0-9d7f2f3a1b11"],
+        },
+    ),
+    "Okta, groups": (
+        "groups",
+        {
+            "header": {"typ": ...},
+            "typ": ...,
+            "preferred_username": ...,
+            "ver": 1,
+            "jti": "AT.x",
+            "sub": "ana@example.com",
+            "uid": "00uid4BxXw6I6TV4m0g3",
+            "scp": ["openid", "groups"],
+            "groups": ["Everyone", "risk-team"],
+        },
+    ),
+    "Dex, groups": (
+        "groups",
+        {
+            "header": {"typ": ...},
+            "typ": ...,
+            "preferred_username": ...,
+            "sub": "CgNhbmESBWxvY2Fs",
+            "email": "ana@example.com",
+            "email_verified": True,
+            "at_hash": "x",
+            "name": "Ana",
+            "groups": ["risk-team"],
+        },
+    ),
+    "Auth0, a claim that is a URL": (
+        "/https:~1~1example.com~1roles",
+        {"typ": ..., "sub": "auth0|5f7c8ec7c33c6c004bbafe82", "https://example.com/roles": ["risk-team"]},
+    ),
+    "one role as a text": ("app.role", {"app": {"role": "risk-team"}}),
+    "Keycloak, the realm": (None, {"realm_access": {"roles": ["risk-team"]}}),
+    "Keycloak, the client": (None, {"resource_access": {"slipway": {"roles": ["risk-team"]}}}),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_roles_of_other_issuers(issuer, tmp_path, shape):
+    claim, values = SHAPES[shape]
+    rules = [{**OPEN_RULES[0], "roles": ["risk-team"]}]
+    settings = {"auth.issuer": issuer.url, "access.rules": json.dumps(rules)}
+    settings |= {"auth.roles_claim": claim} if claim else {}
+    settings |= {"auth.unmarked_tokens": "accept"} if values.get("typ") is ... else {}
+    server = Server(fill(Lake(tmp_path)).dir, settings)
+    try:
+        status, answer, _ = server.call("POST", ALL, body(), token=said(issuer, values))
+        assert status == 201, answer
+        without = {name: value for name, value in values.items() if "risk-team" not in json.dumps(value, default=str)}
+        assert server.call("POST", ALL, body(name="e"), token=said(issuer, without))[0] == 403
+    finally:
+        server.stop()
+    if claim:  # a key would have Keycloak's roles, and its owner's tokens others
+        refused = Lake(tmp_path / "x").cli(
+            "serve", "--listen=127.0.0.1:0", "--set", f"auth.issuer={issuer.url}",
+            "--set", f"auth.roles_claim={claim}", "--set", "auth.service_client=x", check=False,
+        )  # fmt: skip
+        assert refused.returncode != 0 and "auth.roles_claim" in refused.stderr
+
+
+def test_a_subject_that_is_called_platform(issuer, tmp_path):
+    """It manages nothing of the platform PSK's, nor the other way round is it taken for it."""
+    settings = {"auth.issuer": issuer.url, "access.rules": json.dumps(OPEN_RULES)}
+    server = Server(fill(Lake(tmp_path)).dir, settings)
+    impostor = {"token": issuer.token(sub="platform", preferred_username="platform")}
+    try:
+        status, made, _ = server.call("POST", ALL, body())
+        assert (status, made["created_by"], made["created_by_kind"]) == (201, "platform", "platform")
+        for method, path, sent in (
+            ("PATCH", "/d", {"owner": "z"}),
+            ("POST", "/d/stop", None),
+            ("POST", "/d/trigger", None),
+            ("PUT", "/d/allowed_roles", {"allowed_roles": ["x"]}),
+            ("DELETE", "/d", None),
+        ):
+            assert server.call(method, ALL + path, sent, **impostor)[0] == 403, (method, path)
+        status, made, _ = server.call("POST", ALL, body(name="e"), **impostor)
+        assert (status, made["created_by"], made["created_by_kind"]) == (201, "platform", "person")
+        assert server.call("POST", f"{ALL}/e/stop", **impostor)[0] == 200
+    finally:
         server.stop()
 
 

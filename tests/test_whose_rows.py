@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from conftest import BINARY, Server
-from deployments import ALL, ONE, body, finished, ready  # noqa: F401 (a fixture)
+from deployments import ALL, ONE, OPEN_RULES, body, finished, ready  # noqa: F401 (a fixture)
 from issuer import Issuer
 from pyiceberg.transforms import DayTransform
 from pyiceberg.types import StringType
@@ -82,7 +82,7 @@ def spec_of(lake, table="ml.p") -> list[str]:
 def test_two_people_one_target(ready):
     """Neither loses a row by the other's runs."""
     issuer = Issuer()
-    server = Server(ready.dir, {"auth.issuer": issuer.url})
+    server = Server(ready.dir, {"auth.issuer": issuer.url, "access.rules": json.dumps(OPEN_RULES)})
     try:
         for person in ("ana", "bob"):
             create(server, f"of-{person}", token=issuer.token(sub=person, preferred_username=person))

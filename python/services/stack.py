@@ -85,6 +85,9 @@ class Stack:
             "auth.issuer": self.keycloak.issuer,
             "auth.service_client": SERVICE_CLIENT,
             "auth.service_secret": SERVICE_SECRET,
+            "access.rules": json.dumps(
+                [{"roles": ["*"], "tables": ["*.**"], "models": ["*"], "allow": ["read", "write"]}]
+            ),
             "dispatch.kind": "airflow",
             "airflow.url": self.airflow.url,
             "airflow.username": AIRFLOW_USER,

@@ -105,7 +105,9 @@ class _Run:
         return ["--deployment", str(file), *(part for name, value in named.items() for part in (f"--{name}", value))]
 
     def execute(self) -> dict:
-        self.reporter.tell("running")
+        known = self.reporter.tell("running")
+        if known and known.get("status") == "failed":  # the server has refused it, or given it up: it must not commit
+            raise _exception("AirflowFailException")(known.get("error_message") or "the server says that it has failed")
         with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
             file = Path(folder) / "deployment.json"
             file.write_text(json.dumps(self.deployment))
@@ -178,7 +180,7 @@ class _Reporter:
         self.next_progress = 0.0
         self.sending: threading.Thread | None = None
 
-    def tell(self, status: str, **fields) -> bool:
+    def tell(self, status: str, **fields) -> dict | None:
         return self._deliver(self._body(status, **fields), 0)
 
     def progress(self, rows: int | None) -> None:
@@ -190,7 +192,7 @@ class _Reporter:
         )
         self.sending.start()
 
-    def decide(self, status: str, **fields) -> bool:
+    def decide(self, status: str, **fields) -> dict | None:
         if self.sending:
             self.sending.join()
         return self._deliver(self._body(status, **fields), REPORT_SECONDS)
@@ -206,9 +208,10 @@ class _Reporter:
             }
         ).encode()
 
-    def _deliver(self, body: bytes, seconds: float) -> bool:
+    def _deliver(self, body: bytes, seconds: float) -> dict | None:
+        """The run as the server has it now; nothing where it was not told."""
         if not self.key:
-            return False
+            return None
         request = urllib.request.Request(
             self.url,
             data=body,
@@ -218,21 +221,21 @@ class _Reporter:
         deadline, pause = time.monotonic() + seconds, 0.5
         while True:
             try:
-                with urllib.request.urlopen(request, timeout=10):
-                    return True
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    return json.load(answer)
             except urllib.error.HTTPError as error:
                 why, again = (
                     f"{error.code} {error.read(300).decode(errors='replace')}",
                     error.code == 429 or error.code >= 500,
                 )
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 why, again = str(error), True
             if not again or time.monotonic() + pause > deadline:
                 break
             time.sleep(pause)
             pause *= 2
         log.warning("the report to %s was not delivered: %s; the server will ask Airflow instead", self.url, why)
-        return False
+        return None
 
 
 def _event(line: str) -> dict | None:

@@ -4,6 +4,8 @@
 #include <set>
 #include <string>
 
+#include "base/subject.h"
+
 namespace slipway::auth {
 
 /// The one run that a run token can tell of.
@@ -33,6 +35,14 @@ struct Identity {
 
   /// Whether what the caller may do at all reaches this model.
   bool Covers(const std::string& model) const { return !scope || !scope->models || scope->models->contains(model); }
+
+  /// Who stays on the record.
+  Subject named() const {
+    auto known_as = kind == Kind::kPlatform                                ? SubjectKind::kPlatform
+                    : kind == Kind::kServiceKey || kind == Kind::kRunToken ? SubjectKind::kService
+                                                                           : SubjectKind::kPerson;
+    return {known_as, subject};
+  }
 };
 
 inline const char* ToString(Identity::Kind kind) {

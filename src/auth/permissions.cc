@@ -34,6 +34,7 @@ constexpr Row kTable[] = {
     {Permission::kOwnKeys, Cell::kNo, Cell::kYes, Cell::kNo, ""},
     {Permission::kCallback, Cell::kNo, Cell::kNo, Cell::kYes, "runs:report"},
     {Permission::kPlatform, Cell::kNo, Cell::kAdmin, Cell::kNo, ""},
+    {Permission::kExplain, Cell::kYes, Cell::kYes, Cell::kYes, "deployments:read"},
 };
 
 const Row* RowOf(Permission permission) {
@@ -59,7 +60,7 @@ bool Fits(Cell cell, const Identity& who, const Guarded* deployment) {
     case Cell::kRole: return HasRole(who, deployment);
     case Cell::kRoleOrCreator:
       return who.admin || HasRole(who, deployment) ||
-             (maker && deployment != nullptr && deployment->created_by == who.subject);
+             (maker && deployment != nullptr && deployment->created_by == who.named());
     case Cell::kAdmin: return who.admin;
   }
   return false;

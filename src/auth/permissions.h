@@ -18,11 +18,12 @@ enum class Permission {
   kOwnKeys,   ///< one's own user keys
   kCallback,  ///< report what a DAG run did
   kPlatform,  ///< the audit log, the dead letters, the keys of others
+  kExplain,   ///< ask what one may touch
 };
 
 /// What of a deployment decides.
 struct Guarded {
-  std::string created_by;
+  Subject created_by;
   std::set<std::string> allowed_roles;
   std::string deployment_id{};
 };

@@ -18,8 +18,9 @@ TEST(Permissions, EveryCell) {
     bool roles_set;
     std::set<Permission> allowed;
   };
-  const std::set<Permission> everything{kAnyone, kCreate, kList, kSee, kManage, kInvoke, kGovern, kCallback, kPlatform};
-  const std::set<Permission> person{kAnyone, kCreate, kList, kSee, kManage, kInvoke, kGovern, kOwnKeys};
+  const std::set<Permission> everything{kAnyone, kCreate, kList,     kSee,      kManage,
+                                        kInvoke, kGovern, kCallback, kPlatform, kExplain};
+  const std::set<Permission> person{kAnyone, kCreate, kList, kSee, kManage, kInvoke, kGovern, kOwnKeys, kExplain};
   auto admin = person;
   admin.insert(kPlatform);
   auto machine = [](std::set<std::string> roles, std::set<std::string> scopes) {
@@ -32,24 +33,34 @@ TEST(Permissions, EveryCell) {
   };
   const std::vector<Caller> callers{
       {"no credentials", {}, true, {kAnyone}},
-      {"bearer without role", {Kind::kToken, "u", "u", {"blue"}}, true, {kAnyone, kCreate, kList, kSee, kOwnKeys}},
+      {"bearer without role",
+       {Kind::kToken, "u", "u", {"blue"}},
+       true,
+       {kAnyone, kCreate, kList, kSee, kOwnKeys, kExplain}},
       {"bearer with role", {Kind::kToken, "u", "u", {"red"}}, true, person},
       {"creator", {Kind::kToken, "creator", "c", {}}, false, person},
       {"admin role", {Kind::kToken, "u", "u", {}, true}, false, admin},
-      {"user PSK, no roles set", {Kind::kUserKey, "creator", "c", {"red"}}, false, {kAnyone, kList}},
-      {"user PSK without the role", {Kind::kUserKey, "creator", "c", {"blue"}}, true, {kAnyone, kList}},
-      {"user PSK with the role", {Kind::kUserKey, "u", "u", {"red"}}, true, {kAnyone, kList, kSee, kManage, kInvoke}},
+      {"user PSK, no roles set", {Kind::kUserKey, "creator", "c", {"red"}}, false, {kAnyone, kList, kExplain}},
+      {"user PSK without the role", {Kind::kUserKey, "creator", "c", {"blue"}}, true, {kAnyone, kList, kExplain}},
+      {"user PSK with the role",
+       {Kind::kUserKey, "u", "u", {"red"}},
+       true,
+       {kAnyone, kList, kSee, kManage, kInvoke, kExplain}},
+      {"called as the creator, of another kind",
+       {Kind::kToken, "platform", "p", {}},
+       false,
+       {kAnyone, kCreate, kList, kSee, kOwnKeys, kExplain}},
       {"platform PSK", {Kind::kPlatform, "platform", "platform", {}, true}, false, everything},
       {"service key without a scope", machine({"red"}, {}), true, {kAnyone}},
       {"service key of all scopes, without the role",
        machine({"blue"}, all),
        true,
-       {kAnyone, kCreate, kList, kSee, kCallback}},
+       {kAnyone, kCreate, kList, kSee, kCallback, kExplain}},
       {"service key of all scopes, with the role",
        machine({"red"}, all),
        true,
-       {kAnyone, kCreate, kList, kSee, kManage, kInvoke, kCallback}},
-      {"service key that reads", machine({"red"}, {"deployments:read"}), true, {kAnyone, kList, kSee}},
+       {kAnyone, kCreate, kList, kSee, kManage, kInvoke, kCallback, kExplain}},
+      {"service key that reads", machine({"red"}, {"deployments:read"}), true, {kAnyone, kList, kSee, kExplain}},
       {"service key that writes", machine({"red"}, {"deployments:write"}), true, {kAnyone, kCreate, kManage}},
       {"service key that triggers", machine({"red"}, {"runs:trigger"}), true, {kAnyone, kInvoke}},
       {"service key that reports", machine({}, {"runs:report"}), true, {kAnyone, kCallback}},
@@ -57,9 +68,14 @@ TEST(Permissions, EveryCell) {
       {"run token of another deployment", run_of("another"), true, {kAnyone}},
   };
   for (const auto& caller : callers) {
-    Guarded deployment{"creator", {}, "this"};
+    bool by_platform = caller.who.subject == "platform";
+    Guarded deployment{
+        by_platform ? Subject{SubjectKind::kPlatform, "platform"} : Subject{SubjectKind::kPerson, "creator"},
+        {},
+        "this"};
     if (caller.roles_set) deployment.allowed_roles = {"red"};
-    for (auto permission : {kAnyone, kCreate, kList, kSee, kManage, kInvoke, kGovern, kOwnKeys, kCallback, kPlatform}) {
+    for (auto permission :
+         {kAnyone, kCreate, kList, kSee, kManage, kInvoke, kGovern, kOwnKeys, kCallback, kPlatform, kExplain}) {
       auto refused = caller.who.kind == Kind::kNobody ? Verdict::kUnauthenticated : Verdict::kForbidden;
       EXPECT_EQ(Decide(permission, caller.who, &deployment),
                 caller.allowed.contains(permission) ? Verdict::kAllowed : refused)

@@ -92,14 +92,6 @@ bool HasAudience(const JsonObject& claims, std::string_view wanted) {
                              [&](const json::value& one) { return one.is_string() && one.get_string() == wanted; });
 }
 
-/// The strings of `roles` in an object such as `realm_access`; anything else gives none.
-void AddRoles(const json::value* access, std::set<std::string>& roles) {
-  const auto* list = access != nullptr && access->is_object() ? access->get_object().if_contains("roles") : nullptr;
-  if (list == nullptr || !list->is_array()) return;
-  for (const auto& role : list->get_array())
-    if (role.is_string()) roles.emplace(role.get_string());
-}
-
 }  // namespace
 
 class TokenReader {
@@ -194,11 +186,8 @@ Result<TokenClaims> VerifyToken(std::string_view token, const KeySet& keys, cons
   if (subject->empty()) return Fail(ErrorKind::kDenied, "the token does not name a subject (sub)");
   TRY(CheckTimes(*claims, rules.leeway_seconds, now));
   ASSIGN(auto issued, Instant(*claims, "iat"));
-  TokenClaims read{*subject, username->empty() ? *subject : *username, {}, issued.value_or(now)};
-  AddRoles(claims->Find("realm_access"), read.roles);
-  if (const auto* clients = claims->Find("resource_access"); clients != nullptr && clients->is_object())
-    AddRoles(clients->get_object().if_contains(rules.client), read.roles);
-  return read;
+  return TokenClaims{*subject, username->empty() ? *subject : *username, rules.roles.RolesIn(claims->object()),
+                     issued.value_or(now)};
 }
 
 }  // namespace slipway::auth

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/roles_claim.h"
 #include "base/error.h"
 #include "base/time.h"
 
@@ -30,7 +31,8 @@ class KeySet {
 /// What is expected of a token.
 struct TokenRules {
   std::string issuer, audience;
-  std::string client;  ///< whose roles count beside the realm's
+  std::string client;  ///< whose roles the admin API is asked for beside the realm's
+  RolesClaim roles;    ///< where a token has its roles
   int leeway_seconds = 30;
   /// Takes tokens that do not say that they are access tokens, neither as RFC 9068 does (`at+jwt`) nor as Keycloak
   /// (`"typ": "Bearer"`): of issuers that mark none. Then the audience alone keeps ID tokens out.
@@ -40,7 +42,7 @@ struct TokenRules {
 /// What a valid access token says.
 struct TokenClaims {
   std::string subject, username;
-  std::set<std::string> roles;  ///< of the realm, and of the client
+  std::set<std::string> roles;
   Timestamp issued_at;
 };
 

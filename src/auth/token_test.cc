@@ -18,7 +18,9 @@ KeySet Keys() { return KeySet::Parse(json::serialize(Golden().at("jwks"))).value
 
 TokenRules Rules() {
   auto text = [](const char* key) { return std::string(Golden().at(key).as_string()); };
-  return {text("issuer"), text("audience"), text("client"), static_cast<int>(Golden().at("leeway").as_int64())};
+  return {text("issuer"), text("audience"), text("client"),
+          RolesClaim::Parse(RolesClaim::kKeycloak, text("client")).value(),
+          static_cast<int>(Golden().at("leeway").as_int64())};
 }
 
 Timestamp Now() { return Timestamp{std::chrono::microseconds{Golden().at("now").as_int64()}}; }

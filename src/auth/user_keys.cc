@@ -128,6 +128,22 @@ Result<Person> UserKeys::FindPerson(const std::string& subject) {
   return std::move(found.front());
 }
 
+Result<Person> UserKeys::FindPersonNamed(const std::string& name) {
+  auto person = FindPerson(name);
+  if (person || person.error().kind != ErrorKind::kNotFound) return person;
+  std::vector<Person> found;
+  TRY(database_.Read([&](sql::Session& session) -> Result<> {
+    sql::Values v;
+    auto query = "SELECT subject, username, roles FROM people WHERE username = " + v(name);
+    ASSIGN(found, v.Select<Person>(session, query, ReadPerson));
+    return {};
+  }));
+  if (found.empty()) return Fail(ErrorKind::kNotFound, "nobody who is called '{}' has signed in here", name);
+  if (found.size() > 1)
+    return Fail(ErrorKind::kConflict, "{} people are called '{}': name one by their subject", found.size(), name);
+  return std::move(found.front());
+}
+
 Result<std::pair<UserKey, std::string>> UserKeys::Create(const NewKey& wanted, const Database::Work& also) {
   auto now = clock_.Now();
   UserKey key{.id = wanted.id,

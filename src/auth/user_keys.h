@@ -55,6 +55,8 @@ class UserKeys {
   Result<> Remember(const Person& person, Timestamp token_issued_at);
   /// kNotFound: nobody of that name has shown a token here.
   Result<Person> FindPerson(const std::string& subject);
+  /// By subject, else by the name that people know. kConflict: several have that name.
+  Result<Person> FindPersonNamed(const std::string& name);
 
   struct NewKey {
     std::string id, subject, description;

@@ -17,16 +17,27 @@ std::string WhyNot(const HttpAnswer& answer) {
   return answer.body.substr(0, 200);
 }
 
-}  // namespace
-
-HttpRequest ClientCredentialsRequest(const OAuthClient& client) {
-  auto form = "grant_type=client_credentials&client_secret=" + UrlEncode(client.client_secret);
+HttpRequest RequestOf(const std::string& grant_type, const OAuthClient& client) {
+  auto form = "grant_type=" + grant_type + "&client_secret=" + UrlEncode(client.client_secret);
   if (!client.client_id.empty()) form += "&client_id=" + UrlEncode(client.client_id);
   if (!client.scope.empty()) form += "&scope=" + UrlEncode(client.scope);
   return {.method = "POST",
           .url = client.token_url,
           .headers = {{"Content-Type", "application/x-www-form-urlencoded"}},
           .body = form};
+}
+
+}  // namespace
+
+HttpRequest ClientCredentialsRequest(const OAuthClient& client) { return RequestOf("client_credentials", client); }
+
+HttpRequest TokenExchangeRequest(const OAuthClient& client, std::string_view token, const std::string& audience) {
+  auto request = RequestOf(UrlEncode("urn:ietf:params:oauth:grant-type:token-exchange"), client);
+  auto kind = UrlEncode("urn:ietf:params:oauth:token-type:access_token");
+  request.body +=
+      "&subject_token=" + UrlEncode(token) + "&subject_token_type=" + kind + "&requested_token_type=" + kind;
+  if (!audience.empty()) request.body += "&audience=" + UrlEncode(audience);
+  return request;
 }
 
 Result<OAuthToken> ReadToken(const HttpAnswer& answer, const std::string& where, double default_seconds) {

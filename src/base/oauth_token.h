@@ -20,6 +20,10 @@ struct OAuthClient {
 /// The request for a token by client credentials (RFC 6749, section 4.4).
 HttpRequest ClientCredentialsRequest(const OAuthClient& client);
 
+/// The request for a token of the same person for somebody else, by theirs (RFC 8693, section 2.1). `audience`: whom
+/// the new one is for; empty: the issuer decides.
+HttpRequest TokenExchangeRequest(const OAuthClient& client, std::string_view token, const std::string& audience);
+
 /// What a token endpoint gave (RFC 6749, section 5.1).
 struct OAuthToken {
   std::string access, refresh;  ///< refresh: often empty

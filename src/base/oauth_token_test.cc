@@ -28,6 +28,18 @@ TEST(KindOf, TellsWhatACallerMayDo) {
     EXPECT_EQ(KindOf(status), kind) << status;
 }
 
+TEST(TokenExchangeRequest, IsThatOfRfc8693) {
+  OAuthClient client{.token_url = "https://issuer/token", .client_id = "slipway", .client_secret = "s&x", .scope = ""};
+  auto request = TokenExchangeRequest(client, "a.b+c", "the catalog");
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.url, "https://issuer/token");
+  EXPECT_EQ(request.body,
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&client_secret=s%26x&client_id=slipway"
+            "&subject_token=a.b%2Bc&subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token"
+            "&requested_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token&audience=the%20catalog");
+  EXPECT_EQ(TokenExchangeRequest(client, "t", "").body.find("audience"), std::string::npos);
+}
+
 /// Gives token-1, token-2, …, each good for 100 seconds.
 struct Issuer {
   int asked = 0;

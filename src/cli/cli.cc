@@ -41,6 +41,7 @@ int Main(int argc, char** argv) {
   AddDeployments(app, context);
   AddOperations(app, context);
   AddKeys(app, context);
+  AddAccess(app, context);
   AddLogin(app, context);
   AddScore(app, context);
   AddModels(app, context);

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <sstream>
 
 #include "base/format.h"
+#include "base/json.h"
 
 namespace slipway::config {
 namespace {
@@ -20,6 +22,9 @@ std::vector<Setting> Defaults() {
   };
   auto secret = [](std::string name, std::string help) {
     return Setting{std::move(name), "", "default", true, false, std::move(help)};
+  };
+  auto list = [](std::string name, std::string help) {
+    return Setting{std::move(name), "[]", "default", false, false, std::move(help), true};
   };
   return {
       text("server.listen", "127.0.0.1:8080", "HOST:PORT; without sign-in, loopback only; port 0 takes a free one"),
@@ -70,9 +75,11 @@ std::vector<Setting> Defaults() {
       number("python.batch_seconds", 600, "the longest that one batch may take"),
       number("python.load_seconds", 300, "the longest that loading a model may take"),
       number("python.processes", 0, "processes of one run; 0: one for each core"),
-      text("auth.issuer", "", "the Keycloak realm's URL; empty: tokens are refused"),
+      text("auth.issuer", "", "the URL of the realm, or of another OpenID Connect issuer; empty: tokens are refused"),
       text("auth.audience", "slipway", "the audience that tokens must name"),
       text("auth.client", "slipway", "the client whose roles count beside the realm's"),
+      text("auth.roles_claim", "realm_access.roles resource_access.{client}.roles",
+           "where tokens hold roles: dotted paths or JSON Pointers, spaces between; groups or roles for other issuers"),
       text("auth.login_client", "slipway-cli", "the public client of `slipway login`"),
       text("auth.admin_role", "slipway-admin", "the role that may manage every deployment"),
       text("auth.service_client", "", "a service account that may view users, for live roles of user keys"),
@@ -88,6 +95,22 @@ std::vector<Setting> Defaults() {
       number("auth.refresh_seconds", 60, "how old looked-up roles may be, and how often an unknown key is asked for"),
       number("auth.run_token_hours", 24, "how long a worker may tell of a run that it was given, by that run's token"),
       text("auth.platform_psk_file", "", "the file with the platform PSK; empty: platform.psk in the data directory"),
+      text(
+          "access.mode", "",
+          "enforce: what no rule allows is refused; warn: it is logged; empty: warn for a store from before there were "
+          "rules, else enforce"),
+      list("access.rules", "which roles may touch which tables and models: [[access.rules]] in a file, else JSON"),
+      text("access.contact", "", "whom to ask for a right, as refusals name it: an address, a channel"),
+      text(
+          "access.as_caller", "no",
+          "source and target are also loaded from REST catalogs with the caller's own token: no, forward (as it came), "
+          "or exchange (for one of the catalog's, RFC 8693)"),
+      text("access.as_caller_catalogs", "", "the REST catalogs that are; empty: all of them"),
+      text("access.exchange_url", "", "exchange: the issuer's token endpoint"),
+      text("access.exchange_client", "", "exchange: the client that Slipway is there"),
+      secret("access.exchange_secret", "its secret"),
+      text("access.exchange_audience", "", "exchange: whom the tokens are for, such as the catalog's client"),
+      text("access.exchange_scope", "", "exchange: the scope to ask for, if any"),
       text("server.public_url", "", "of this server as Airflow's workers reach it, for their callbacks"),
       text("dispatch.kind", "local",
            "what executes runs: local (this server's clock and processes), airflow (DAGs), or both, the default first"),
@@ -165,6 +188,10 @@ Result<> Config::Set(const std::string& name, const std::string& value, const st
     return Fail(ErrorKind::kInvalid, "{}: there is no setting '{}'; `slipway config` lists them", from, name);
   if (setting->number && !IsNumber(value))
     return Fail(ErrorKind::kInvalid, "{}: '{}' must be a whole number, not '{}'", from, name, value);
+  if (setting->list)
+    if (auto read = ParseJson(value); !read || !read->is_array())
+      return Fail(ErrorKind::kInvalid, "{}: '{}' must be a list in JSON: {}", from, name,
+                  read ? "it is something else" : read.error().message);
   setting->value = value;
   setting->from = from;
   return {};
@@ -191,6 +218,10 @@ Result<> Config::ReadToml(std::string_view text, const std::string& file) {
         TRY(Set(name, *string, file));
       } else if (auto integer = item.value_exact<int64_t>()) {
         TRY(Set(name, std::to_string(*integer), file));
+      } else if (const auto* setting = Find(name); item.is_array() && (setting == nullptr || setting->list)) {
+        std::ostringstream list;
+        list << toml::json_formatter{*item.as_array()};
+        TRY(Set(name, list.str(), file));
       } else {
         return Fail(ErrorKind::kInvalid, "{} line {}: '{}' must be a text or a whole number", file,
                     item.source().begin.line, name);

@@ -18,6 +18,7 @@ struct Setting {
   bool secret = false;
   bool number = false;
   std::string help;
+  bool list = false;  ///< JSON of a list; in a TOML file an array, or [[section.key]]
 };
 
 /// The server's configuration: a TOML file, then the environment, then flags; the later wins.

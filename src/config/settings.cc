@@ -112,6 +112,14 @@ std::vector<std::string> ScoringEnvironment(const scoring::Secrets& secrets,
   return passed;
 }
 
+Result<access::Rules> AccessRulesOf(const Config& config, const scoring::Places& places) {
+  ASSIGN(auto rules, access::ParseRules(config.Text("access.rules")));
+  for (const auto& catalog : access::CatalogsIn(rules))
+    if (std::ranges::find(places.catalogs, catalog, &iceberg::CatalogPlace::name) == places.catalogs.end())
+      return Fail(ErrorKind::kInvalid, "access.rules: there is no catalog '{}'", catalog);
+  return rules;
+}
+
 Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config) {
   std::vector<webhooks::Webhook> found;
   for (const auto& name : config.Names("webhooks")) {

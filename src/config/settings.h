@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "access/rules.h"
 #include "config/config.h"
 #include "dispatch/airflow/airflow_dispatcher.h"
 #include "dispatch/local_dispatcher.h"
@@ -26,6 +27,9 @@ scoring::Secrets SecretsOf(const Config& config, const std::map<std::string, std
 /// environment reaches it.
 std::vector<std::string> ScoringEnvironment(const scoring::Secrets& secrets,
                                             const std::map<std::string, std::string>& environment);
+
+/// access.rules. kInvalid: a rule that is none, or names a catalog that there is not.
+Result<access::Rules> AccessRulesOf(const Config& config, const scoring::Places& places);
 
 Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config);
 

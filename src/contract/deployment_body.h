@@ -33,6 +33,7 @@ const ObjectDescription& CreateQuery();
 const ObjectDescription& DeploymentsQuery();
 const ObjectDescription& PageQuery();
 const ObjectDescription& AuditQuery();
+const ObjectDescription& AccessQuery();
 
 /// What the API answers with, beside deployments and runs (deployments/views.h).
 const ObjectDescription& UserKeyView();
@@ -40,6 +41,7 @@ const ObjectDescription& NewUserKeyView();
 const ObjectDescription& ServiceAccountView();
 const ObjectDescription& ServiceKeyView();
 const ObjectDescription& AuditView();
+const ObjectDescription& AccessView();
 const ObjectDescription& DeliveryView();
 
 /// Whether `text` is a DNS-1123 label without its length limit: ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$

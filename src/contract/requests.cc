@@ -14,6 +14,16 @@ FieldDescription Limit() { return Defaulted("limit", kLimit, 50, "items of a pag
 bool IsCursor(std::string_view text) {
   return !text.empty() && text.size() <= 18 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
+/// catalog.schema.table
+bool IsTable(std::string_view text) {
+  auto first = text.find('.'), last = text.rfind('.');
+  return first != std::string_view::npos && first > 0 && last > first + 1 && last + 1 < text.size();
+}
+/// model/name
+bool IsDeployment(std::string_view text) {
+  auto slash = text.find('/');
+  return slash != std::string_view::npos && slash > 0 && slash + 1 < text.size();
+}
 FieldDescription Cursor() {
   return Optional("cursor", {.pattern = "^[0-9]{1,18}$", .matches = IsCursor}, "next_cursor of the page before");
 }
@@ -133,6 +143,33 @@ const ObjectDescription& AuditQuery() {
                                          Optional("actor", {}, "a subject"), Limit(), Cursor()},
                                         {}};
   return kQuery;
+}
+
+const ObjectDescription& AccessQuery() {
+  static const ObjectDescription kQuery{
+      "AccessQuery",
+      {Optional("who", {}, "a person who has signed in here, by subject or name; administrators only"),
+       Optional("roles", {}, "somebody with these roles (a,b); administrators only"),
+       Optional("table", {.pattern = R"(^[^.]+\.[\s\S]+\.[^.]+$)", .matches = IsTable}, "catalog.schema.table"),
+       Optional("model", {}, "a model's name"),
+       Optional(
+           "deployment", {.pattern = R"(^[^/]+/[\s\S]+$)", .matches = IsDeployment},
+           "model/name: what it touches, by the rights of its runs too; nothing asked for: all that the rules allow")},
+      {}};
+  return kQuery;
+}
+
+const ObjectDescription& AccessView() {
+  static const ObjectDescription kView{
+      "Access",
+      {Text("who", "whose rights these are"),
+       {"roles", {.kind = Kind::kStringList}, std::nullopt, "that count"},
+       Text("what", "the table or the model"),
+       {"right", {.kind = Kind::kLiteral, .literals = {"read", "write"}}, std::nullopt, ""},
+       {"allowed", {.kind = Kind::kBoolean}, std::nullopt, ""},
+       Text("because", "the rule that allows it, or what is missing")},
+      {}};
+  return kView;
 }
 
 const ObjectDescription& AuditView() {

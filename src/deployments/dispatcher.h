@@ -28,6 +28,10 @@ class Dispatcher {
   virtual bool OwnsCancellation(const Run& run) const = 0;
 };
 
+/// Whether a run of a deployment may start, by the rights that it has now. kDenied: which right is missing, and whose;
+/// kUnavailable: it cannot be told now.
+using MayRun = std::function<Result<>(const Deployment& deployment)>;
+
 /// Is told of a run that ended, with the seconds of its stages where they are known; for metrics.
 using RunEnded = std::function<void(const Run& run, const std::map<std::string, double>& stage_seconds)>;
 

@@ -33,6 +33,12 @@ void Apply(const DeploymentChange& change, Deployment& deployment) {
   }
 }
 
+/// Whether it says anew what is read or written, be it the same as before: who owns a deployment, or when it runs, does
+/// not.
+bool SaysWhatItDoes(const DeploymentChange& change) {
+  return change.pin || change.filter_sql || change.snapshot_id || change.rerun_behavior;
+}
+
 /// What a planner's problems mean: something that is missing, or away, comes before what could be judged only with it.
 /// `found`: what is wrong whatever the tables and models are, which comes first.
 std::unexpected<Refusal> Refuse(std::vector<Problem> found, const std::vector<Problem>& planned) {
@@ -86,6 +92,10 @@ Result<> Lifecycle::NextTick(Deployment& deployment, Timestamp now) const {
   return {};
 }
 
+Result<> Lifecycle::RequireRights(const Deployment& deployment) const {
+  return parts_.may_run && !deployment.damage ? parts_.may_run(deployment) : Result<>();
+}
+
 Outcome<DeploymentWithRun> Lifecycle::Create(const NewDeployment& request, const Person& who, bool validate_only,
                                              const Database::Work& also) {
   auto now = parts_.clock.Now();
@@ -95,6 +105,9 @@ Outcome<DeploymentWithRun> Lifecycle::Create(const NewDeployment& request, const
                         .model = request.model,
                         .name = request.name,
                         .created_by = who.subject,
+                        .created_by_kind = who.kind,
+                        .rights_of = who.subject,
+                        .rights_of_kind = who.kind,
                         .spec = request.spec,
                         .schedule = request.schedule,
                         .resolved_model_version = planned->model_version,
@@ -135,7 +148,7 @@ Result<Deployment> Lifecycle::Amend(const Deployment& seen,
   return changed;
 }
 
-Outcome<Deployment> Lifecycle::Change(const Deployment& seen, const DeploymentChange& change) {
+Outcome<Deployment> Lifecycle::Change(const Deployment& seen, const DeploymentChange& change, const Person& who) {
   if (auto sound = RequireSound(seen); !sound) return Refused(sound.error());
   auto planned = seen;
   Apply(change, planned);
@@ -151,6 +164,10 @@ Outcome<Deployment> Lifecycle::Change(const Deployment& seen, const DeploymentCh
     stored.spec = planned.spec;
     stored.schedule = planned.schedule;
     stored.resolved_model_version = found->model_version;
+    if (SaysWhatItDoes(change)) {
+      stored.rights_of = who.subject;
+      stored.rights_of_kind = who.kind;
+    }
     if (!tick_stays) TRY(NextTick(stored, now));
     return stored.status == DeploymentStatus::kStopped ? Result<>() : Prepare(stored);
   };
@@ -194,6 +211,7 @@ Result<Deployment> Lifecycle::Stop(const Deployment& seen, const Person& who) {
 }
 
 Result<Deployment> Lifecycle::Start(const Deployment& seen) {
+  TRY(RequireRights(seen));
   // The target is looked at, as far as it can be: a run that finds another one than was seen here fails by itself.
   auto own_rows = seen.spec.batch.own_rows;
   if (seen.status == DeploymentStatus::kStopped || seen.status == DeploymentStatus::kFailed)

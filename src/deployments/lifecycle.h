@@ -38,6 +38,7 @@ class Lifecycle {
     Runners runners;
     Planner plan;
     RunEnded ended;  ///< is told of runs that end by a report
+    MayRun may_run;  ///< asked before runs are queued; null: all may
   };
   explicit Lifecycle(Parts parts) : parts_(std::move(parts)) {}
 
@@ -47,26 +48,29 @@ class Lifecycle {
   /// Who asks: the subject that stays on the record, and the name that people know.
   struct Person {
     std::string subject, username;
+    SubjectKind kind = SubjectKind::kPerson;
   };
 
   /// `validate_only` stores nothing; `also` is done in the transaction that stores.
   Outcome<DeploymentWithRun> Create(const NewDeployment& request, const Person& who, bool validate_only,
                                     const Database::Work& also = {});
-  /// `seen`: what the change was decided on. kConflict: somebody else has changed the deployment since.
-  Outcome<Deployment> Change(const Deployment& seen, const DeploymentChange& change);
+  /// `seen`: what the change was decided on. Who says what the deployment does, its runs have the rights of. kConflict:
+  /// somebody else has changed the deployment since.
+  Outcome<Deployment> Change(const Deployment& seen, const DeploymentChange& change, const Person& who);
   Result<Deployment> SetRoles(const Deployment& seen, const std::optional<std::vector<std::string>>& roles);
   /// No more ticks and triggers; what is queued ends, what runs goes on.
   Result<Deployment> Stop(const Deployment& seen, const Person& who);
-  /// Goes on after a stop, or a failure. Ticks in between are not made up for.
+  /// Goes on after a stop, or a failure. Ticks in between are not made up for. kDenied: it has not the rights to run.
   Result<Deployment> Start(const Deployment& seen);
   /// The name is free again; what is queued or runs ends.
   Result<Deployment> Archive(const Deployment& seen, const Person& who);
 
-  /// kConflict: the deployment is not active.
+  /// kConflict: the deployment is not active; kDenied: it has not the rights to run.
   Result<Run> Trigger(const Deployment& deployment, std::optional<Timestamp> logical_date);
   /// A run for each tick in the span that has none, or only failed ones; oldest first.
   Outcome<std::vector<Run>> Backfill(const Deployment& deployment, const Span& span);
-  /// Word of a DAG run: repeated and late words change nothing that is final, and none takes a run back.
+  /// Word of a DAG run: repeated and late words change nothing that is final, and none takes a run back. Word that one
+  /// starts which has not the rights to is recorded as its failure, and so answered.
   Result<Run> Report(const Deployment& deployment, const RunReport& report);
   Result<Run> Cancel(const Deployment& deployment, const std::string& run_id, const Person& who);
 
@@ -77,6 +81,7 @@ class Lifecycle {
   Result<> Prepare(Deployment& deployment) const;
   Result<> NextTick(Deployment& deployment, Timestamp now) const;
   void End(const Deployment& deployment, Run& run, const Person& who, const std::string& why) const;
+  Result<> RequireRights(const Deployment& deployment) const;
   Result<std::optional<Run>> FindReported(const Deployment& deployment, const RunReport& report);
 
   Parts parts_;

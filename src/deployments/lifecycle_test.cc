@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "database/schema.h"
 #include "deployments/migrations.h"
+#include "deployments/subjects.h"
 #include "deployments/test_databases.h"
 #include "webhooks/migrations.h"
 
@@ -38,9 +39,10 @@ struct LifecycleTest : testing::Test {
   TestDatabase database{AllOf(Migrations(), webhooks::Migrations())};
   std::unique_ptr<Store> store;
   StillDispatcher local, airflow;
-  std::vector<Problem> problems;  ///< what the planner finds
-  std::optional<bool> own_rows;   ///< what it says of the target
-  std::vector<RunRecord> told;    ///< runs whose end was told
+  std::vector<Problem> problems;         ///< what the planner finds
+  std::optional<bool> own_rows;          ///< what it says of the target
+  std::vector<RunRecord> told;           ///< runs whose end was told
+  std::set<std::string> without_rights;  ///< subjects
   std::unique_ptr<Lifecycle> lifecycle;
   Lifecycle::Person ana{"sub-1", "ana"};
 
@@ -54,6 +56,10 @@ struct LifecycleTest : testing::Test {
       return Planned{batch.model.version.value_or("9"), own_rows};
     };
     parts.ended = [this](const RunRecord& run, const auto&) { told.push_back(run); };
+    parts.may_run = [this](const Deployment& d) -> Result<> {
+      if (!without_rights.contains(d.rights_of)) return {};
+      return Fail(ErrorKind::kDenied, "no rights of " + d.rights_of);
+    };
     lifecycle = std::make_unique<Lifecycle>(std::move(parts));
   }
 
@@ -202,7 +208,7 @@ TEST_F(LifecycleTest, EveryTransition) {
     expect("start", lifecycle->Start(fresh()), row.start);
     DeploymentChange owner;
     owner.owner = "z";
-    expect("change", lifecycle->Change(fresh(), owner), row.change);
+    expect("change", lifecycle->Change(fresh(), owner, ana), row.change);
     auto archived = lifecycle->Archive(fresh(), ana);
     EXPECT_EQ(archived.has_value(), row.from != kArchived) << "archived is final";
     auto triggered = lifecycle->Trigger(fresh(), std::nullopt);
@@ -244,7 +250,7 @@ TEST_F(LifecycleTest, AChangeKeepsWhatItDoesNotName) {
   change.snapshot_id = 5;
   change.rerun_behavior = scoring::RerunBehavior::kAppendDedup;
   change.owner = "z";
-  auto changed = lifecycle->Change(d, change).value();
+  auto changed = lifecycle->Change(d, change, ana).value();
   EXPECT_EQ(changed.spec.batch.source.filter_sql, "id < 7");
   EXPECT_EQ(changed.spec.batch.source.snapshot_id, 5);
   EXPECT_EQ(changed.spec.batch.source.table, "t");
@@ -256,7 +262,7 @@ TEST_F(LifecycleTest, AChangeKeepsWhatItDoesNotName) {
   alias.pin = {.version = {}, .alias = "champion"};
   alias.schedule = "0 7 * * *";
   alias.filter_sql = std::optional<std::string>();
-  changed = lifecycle->Change(changed, alias).value();
+  changed = lifecycle->Change(changed, alias, ana).value();
   EXPECT_EQ(changed.spec.batch.model.alias, "champion");
   EXPECT_FALSE(changed.spec.batch.model.version);
   EXPECT_FALSE(changed.spec.batch.source.filter_sql);
@@ -264,21 +270,21 @@ TEST_F(LifecycleTest, AChangeKeepsWhatItDoesNotName) {
   EXPECT_EQ(changed.next_tick, now + hours{31});
   DeploymentChange manual;
   manual.schedule = std::optional<std::string>();
-  EXPECT_FALSE(lifecycle->Change(changed, manual)->next_tick);
+  EXPECT_FALSE(lifecycle->Change(changed, manual, ana)->next_tick);
 }
 
 TEST_F(LifecycleTest, AChangeOfSomethingThatHasChangedIsAConflict) {
   auto d = Made(Asked());
   DeploymentChange change;
   change.owner = "z";
-  ASSERT_TRUE(lifecycle->Change(d, change));
+  ASSERT_TRUE(lifecycle->Change(d, change, ana));
   change.owner = "y";
-  auto late = lifecycle->Change(d, change);
+  auto late = lifecycle->Change(d, change, ana);
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().error.kind, ErrorKind::kConflict);
   EXPECT_EQ(Stored(d).spec.owner, "z");
   problems = {{ErrorKind::kInvalid, {"source", "filter_sql"}, "what"}};
-  EXPECT_EQ(Places(lifecycle->Change(Stored(d), change).error()), Names{"source.filter_sql"});
+  EXPECT_EQ(Places(lifecycle->Change(Stored(d), change, ana).error()), Names{"source.filter_sql"});
 }
 
 TEST_F(LifecycleTest, TheRunnerChangesWhenNothingIsUnderWay) {
@@ -286,16 +292,16 @@ TEST_F(LifecycleTest, TheRunnerChangesWhenNothingIsUnderWay) {
   auto run = lifecycle->Trigger(d, std::nullopt).value();
   DeploymentChange change;
   change.runner = RunnerKind::kAirflow;
-  auto busy = lifecycle->Change(d, change);
+  auto busy = lifecycle->Change(d, change, ana);
   ASSERT_FALSE(busy);
   EXPECT_EQ(busy.error().error.kind, ErrorKind::kConflict);
   EXPECT_FALSE(Stored(d).spec.runner);
   ASSERT_TRUE(lifecycle->Cancel(d, run.run_id, ana));
-  auto moved = lifecycle->Change(d, change).value();
+  auto moved = lifecycle->Change(d, change, ana).value();
   EXPECT_EQ(moved.status, kPending) << "as the new runner prepares it";
   EXPECT_TRUE(store->DueDeployments(now + hours{99}, {RunnerKind::kLocal, true})->empty());
   change.runner = std::optional<RunnerKind>();
-  EXPECT_EQ(lifecycle->Change(moved, change)->status, kActive);
+  EXPECT_EQ(lifecycle->Change(moved, change, ana)->status, kActive);
 }
 
 TEST_F(LifecycleTest, AStopEndsWhatIsQueuedAndAnArchiveWhatRunsToo) {
@@ -363,6 +369,64 @@ TEST_F(LifecycleTest, BackfillMakesARunForEachTickWithoutOne) {
   EXPECT_EQ(lifecycle->Backfill(Made(Asked("e")), {now, now}).error().error.kind, ErrorKind::kConflict);
 }
 
+TEST_F(LifecycleTest, RunsHaveTheRightsOfWhoLastSaidWhatTheyDo) {
+  const Lifecycle::Person bob{"sub-2", "bob"}, platform{"platform", "platform", SubjectKind::kPlatform};
+  auto d = Made(Asked());
+  EXPECT_EQ(CreatorOf(d), (Subject{SubjectKind::kPerson, "sub-1"}));
+  EXPECT_EQ(RightsHolderOf(d), CreatorOf(d));
+  DeploymentChange owner, schedule, alias, filter, snapshot, rerun;
+  owner.owner = "z";
+  owner.domain = "z";
+  schedule.schedule = "0 6 * * *";
+  alias.pin = DeploymentChange::Pin{.version = {}, .alias = "champion"};
+  filter.filter_sql = std::optional<std::string>();
+  snapshot.snapshot_id = std::optional<int64_t>();
+  rerun.rerun_behavior = d.spec.batch.rerun_behavior;
+  for (const auto& change : {owner, schedule}) {
+    d = lifecycle->Change(d, change, bob).value();
+    EXPECT_EQ(d.rights_of, "sub-1") << "it does what it did";
+  }
+  for (const auto& change : {alias, filter, snapshot, rerun}) {
+    d = lifecycle->Change(d, change, bob).value();
+    EXPECT_EQ(RightsHolderOf(Stored(d)), (Subject{SubjectKind::kPerson, "sub-2"})) << "said anew, if only the same";
+    d = lifecycle->Change(d, change, platform).value();
+    EXPECT_EQ(RightsHolderOf(Stored(d)), (Subject{SubjectKind::kPlatform, "platform"}));
+  }
+  EXPECT_EQ(Stored(d).created_by, "sub-1");
+}
+
+TEST_F(LifecycleTest, WithoutRightsNothingStarts) {
+  auto request = Asked();
+  request.schedule = "0 6 * * *";
+  auto d = Made(request);
+  auto queued = lifecycle->Trigger(d, std::nullopt).value();
+  without_rights = {"sub-1"};
+  auto denied = [](const auto& result) { return result.error().kind == ErrorKind::kDenied; };
+  EXPECT_TRUE(denied(lifecycle->Trigger(d, std::nullopt)));
+  EXPECT_EQ(lifecycle->Backfill(d, {now - hours{48}, now}).error().error.kind, ErrorKind::kDenied);
+  ASSERT_TRUE(lifecycle->Stop(d, ana));
+  EXPECT_TRUE(denied(lifecycle->Start(d)));
+  EXPECT_EQ(Stored(d).status, kStopped);
+  EXPECT_EQ(store->ListRuns(d.deployment_id, 10, {})->items.size(), 1) << "the one of before";
+  without_rights.clear();
+  EXPECT_EQ(lifecycle->Start(d)->status, kActive);
+}
+
+TEST_F(LifecycleTest, ARunOfAirflowsThatHasNoRightsToStartFailsByName) {
+  auto d = Made(Asked());
+  auto report = [&](const char* name, RunStatus status) {
+    return lifecycle->Report(d, {.airflow_run_id = name, .status = status}).value();
+  };
+  report("goes on", RunStatus::kRunning);
+  without_rights = {"sub-1"};
+  auto refused = report("starts", RunStatus::kRunning);
+  EXPECT_EQ(refused.status, RunStatus::kFailed);
+  EXPECT_EQ(refused.error_message, "no rights of sub-1");
+  EXPECT_EQ(report("starts", RunStatus::kSucceeded).status, RunStatus::kFailed) << "what is final stays";
+  EXPECT_EQ(report("goes on", RunStatus::kRunning).status, RunStatus::kRunning) << "it had them when it started";
+  EXPECT_EQ(report("goes on", RunStatus::kSucceeded).status, RunStatus::kSucceeded);
+}
+
 TEST_F(LifecycleTest, ADamagedRecordIsRefusedByItsOwnMessage) {
   auto d = Made(Asked());
   ASSERT_TRUE(database->Write([](sql::Session& session) -> Result<> {
@@ -373,7 +437,7 @@ TEST_F(LifecycleTest, ADamagedRecordIsRefusedByItsOwnMessage) {
   ASSERT_TRUE(damaged.damage);
   EXPECT_EQ(damaged.spec.owner, "o");
   EXPECT_EQ(lifecycle->Trigger(damaged, std::nullopt).error().message, *damaged.damage);
-  EXPECT_EQ(lifecycle->Change(damaged, {}).error().error.message, *damaged.damage);
+  EXPECT_EQ(lifecycle->Change(damaged, {}, ana).error().error.message, *damaged.damage);
   EXPECT_EQ(lifecycle->SetRoles(damaged, std::nullopt).error().message, *damaged.damage);
   ASSERT_TRUE(lifecycle->Stop(damaged, ana));
   EXPECT_EQ(lifecycle->Start(Stored(d)).error().message, *damaged.damage);

@@ -40,6 +40,13 @@ constexpr Migration kMigrations[] = {
     {28, "ALTER TABLE deployments ADD COLUMN runner TEXT"},
     {35, "ALTER TABLE deployments ADD COLUMN target TEXT"},
     {36, "CREATE INDEX deployments_of_target ON deployments (target) WHERE status <> 'archived'"},
+    // A person whom the issuer calls "platform" is not told from the platform PSK in older rows: these are the PSK's.
+    {37, "ALTER TABLE deployments ADD COLUMN created_by_kind TEXT NOT NULL DEFAULT 'person'"},
+    {38, R"(UPDATE deployments SET created_by_kind = CASE WHEN created_by = 'platform' THEN 'platform' ELSE 'service' END
+          WHERE created_by = 'platform' OR created_by LIKE 'service-account:%')"},
+    {39, "ALTER TABLE deployments ADD COLUMN rights_of TEXT NOT NULL DEFAULT ''"},
+    {40, "ALTER TABLE deployments ADD COLUMN rights_of_kind TEXT NOT NULL DEFAULT 'person'"},
+    {41, "UPDATE deployments SET rights_of = created_by, rights_of_kind = created_by_kind"},
     // clang-format on
 };
 

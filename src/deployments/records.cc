@@ -1,6 +1,7 @@
 #include "deployments/records.h"
 
 #include "base/ids.h"
+#include "deployments/airflow_names.h"
 
 namespace slipway::deployments {
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "base/subject.h"
 #include "base/time.h"
 #include "deployments/spec.h"
 #include "deployments/words.h"
@@ -47,7 +48,10 @@ struct Deployment {
   std::string model, name;
   DeploymentStatus status = DeploymentStatus::kPending;
   std::string created_by;  ///< the creator's subject; "platform" for the platform PSK
-  DeploymentSpec spec;     ///< what was asked for
+  SubjectKind created_by_kind = SubjectKind::kPerson;
+  std::string rights_of;  ///< whose rights its runs have: of who last said what it does
+  SubjectKind rights_of_kind = SubjectKind::kPerson;
+  DeploymentSpec spec;  ///< what was asked for
   /// Why the stored spec cannot be read: then `spec` holds its owner and domain, and no run can be made of it.
   std::optional<std::string> damage;
   std::optional<std::string> schedule;
@@ -84,14 +88,6 @@ struct Run {
 
 /// A run that waits to be executed, with a new id.
 Run NewRun(const Deployment& deployment, RunCause cause, Timestamp logical_date, Timestamp now);
-
-/// What a run that Slipway triggers is called in Airflow.
-std::string NameInAirflow(const std::string& run_id);
-
-/// The run that Airflow does under a name: the one that Slipway triggered it for, or one that follows from the name.
-/// Each time it is cleared in Airflow it is another run (`cleared` counts): Airflow's retries are attempts of the same.
-std::string RunIdInAirflow(const std::string& deployment_id, const std::string& airflow_run_id,
-                           const std::optional<std::string>& triggered_for = std::nullopt, int cleared = 0);
 
 /// The deployment state machine. With the local dispatcher a deployment is active at once; one that Airflow runs is
 /// pending until its DAG is uploaded, deploying until Airflow has parsed it; so it is again after a change. Archived is

@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/ids.h"
 #include "database/schema.h"
+#include "deployments/airflow_names.h"
 #include "deployments/lifecycle.h"
 #include "deployments/migrations.h"
 #include "deployments/test_databases.h"

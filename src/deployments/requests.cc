@@ -3,6 +3,7 @@
 #include "base/format.h"
 #include "base/ids.h"
 #include "base/json.h"
+#include "deployments/airflow_names.h"
 
 namespace slipway::deployments {
 namespace {

@@ -5,6 +5,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "contract/deployment_body.h"
+#include "deployments/airflow_names.h"
 #include "deployments/views.h"
 
 namespace slipway::deployments {

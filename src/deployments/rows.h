@@ -2,6 +2,7 @@
 
 #include "deployments/column_types.h"
 #include "deployments/store.h"
+#include "deployments/subjects.h"
 
 /// Rows of the tables `deployments` and `runs` as records; for the store's own .cc files.
 namespace slipway::deployments {
@@ -23,6 +24,10 @@ inline constexpr std::array kDeploymentColumns = {
     DamageOr<&Deployment::error_message>("error_message", Use::kChanged, "what keeps it from working"),
     Field<&Deployment::stopped_at>("stopped_at", Use::kChanged, ""),
     Field<&Deployment::created_by>("created_by", Use::kInserted, "the creator's subject"),
+    Field<&Deployment::created_by_kind>("created_by_kind", Use::kInserted, "of what kind the creator is"),
+    Field<&Deployment::rights_of>("rights_of", Use::kChanged,
+                                  "the subject whose rights its runs have: who last said what it does"),
+    Field<&Deployment::rights_of_kind>("rights_of_kind", Use::kChanged, "of what kind that one is"),
     Field<&Deployment::next_tick>("next_tick", Use::kChanged, "of the schedule"),
     Field<&Deployment::dag_location>("dag_location", Use::kChanged),
     Field<&Deployment::dag_digest>("dag_digest", Use::kChanged),

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "deployments/airflow_names.h"
 #include "deployments/cron.h"
 #include "deployments/lifecycle.h"
 
@@ -32,6 +33,7 @@ void Apply(const RunReport& report, Timestamp now, Run& run) {
 
 Result<Run> Lifecycle::Trigger(const Deployment& deployment, std::optional<Timestamp> logical_date) {
   if (deployment.damage) return Fail(ErrorKind::kConflict, *deployment.damage);
+  TRY(RequireRights(deployment));
   auto now = parts_.clock.Now();
   auto run = NewRun(deployment, RunCause::kManual, logical_date.value_or(now), now);
   TRY(parts_.store.CreateRuns({run}));
@@ -40,6 +42,7 @@ Result<Run> Lifecycle::Trigger(const Deployment& deployment, std::optional<Times
 }
 
 Outcome<std::vector<Run>> Lifecycle::Backfill(const Deployment& deployment, const Span& span) {
+  if (auto may = RequireRights(deployment); !may) return Refused(may.error());
   if (deployment.status != DeploymentStatus::kActive)
     return Refused(
         {ErrorKind::kConflict, fmt::format("the deployment is {}, not active", ToString(deployment.status))});
@@ -75,8 +78,9 @@ Result<std::optional<Run>> Lifecycle::FindReported(const Deployment& deployment,
   return *found;
 }
 
-Result<Run> Lifecycle::Report(const Deployment& deployment, const RunReport& report) {
+Result<Run> Lifecycle::Report(const Deployment& deployment, const RunReport& told) {
   auto now = parts_.clock.Now();
+  auto report = told;
   auto tell = [&](Run run) {
     if (IsFinal(run.status) && parts_.ended) parts_.ended(run, {});
     return run;
@@ -84,6 +88,12 @@ Result<Run> Lifecycle::Report(const Deployment& deployment, const RunReport& rep
   for (int attempt = 0; attempt < 2; ++attempt) {
     ASSIGN(auto found, FindReported(deployment, report));
     if (found && IsFinal(found->status)) return *found;
+    bool starts = report.status == RunStatus::kRunning && (!found || found->status == RunStatus::kQueued);
+    if (auto may = starts ? RequireRights(deployment) : Result<>(); !may) {
+      if (may.error().kind != ErrorKind::kDenied) return Failure(may.error());
+      report.status = RunStatus::kFailed;
+      report.error_message = may.error().message;
+    }
     if (found) {
       auto changed =
           parts_.store.ChangeRun(found->run_id, [&](Run& run) { return Apply(report, now, run), Result<>(); });

@@ -75,7 +75,7 @@ struct SharedTarget : testing::TestWithParam<std::string> {
   Outcome<Deployment> Patch(const std::string& name, RerunBehavior behavior) {
     DeploymentChange change;
     change.rerun_behavior = behavior;
-    return lifecycle->Change(store->FindDeployment(table, name)->deployment, change);
+    return lifecycle->Change(store->FindDeployment(table, name)->deployment, change, ana);
   }
   Result<Deployment> Start(const std::string& name) {
     return lifecycle->Start(store->FindDeployment(table, name)->deployment);
@@ -150,7 +150,7 @@ TEST_P(SharedTarget, ThoseOfAnEarlierVersionGoOn) {
   tells = false;
   DeploymentChange owner;
   owner.owner = "z";
-  auto changed = lifecycle->Change(store->FindDeployment(table, "second")->deployment, owner);
+  auto changed = lifecycle->Change(store->FindDeployment(table, "second")->deployment, owner, ana);
   EXPECT_TRUE(changed) << changed.error().error.message;
   auto third = Create("third");
   ASSERT_FALSE(third) << "rows of earlier servers are looked at too";

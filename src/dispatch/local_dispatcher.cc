@@ -222,7 +222,7 @@ class LocalDispatcher final : public deployments::Dispatcher {
       double asked = MonotonicSeconds();
       ASSIGN(auto run, store.ClaimRun(server, options.lease_seconds, clock.Now(), options.scope));
       if (!run) return {};
-      ASSIGN(auto* process, Adopt(*run));
+      ASSIGN(auto* process, Adopt(*run, true));
       if (process == nullptr) continue;
       if (auto started = Contained([&] { return process->Start(LeaseUntil(asked)); }); !started) {
         watched.erase(run->run_id);
@@ -234,10 +234,12 @@ class LocalDispatcher final : public deployments::Dispatcher {
     return {};
   }
 
-  /// Watches a run that is this server's. Null for one that cannot be: it is recorded as failed.
-  Result<RunProcess*> Adopt(const Run& run) {
+  /// Watches a run that is this server's. Null for one that cannot be, or has not the rights to start: it is recorded
+  /// as failed.
+  Result<RunProcess*> Adopt(const Run& run, bool starts = false) {
     auto process = Contained([&]() -> Result<RunProcess> {
       ASSIGN(auto deployment, store.FindDeploymentById(run.deployment_id));
+      if (starts && options.may_run && !deployment.damage) TRY(options.may_run(deployment));
       return RunProcess::Of(run, deployment, options);
     });
     if (process) return &watched.insert_or_assign(run.run_id, std::move(*process)).first->second;

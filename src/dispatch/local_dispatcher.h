@@ -29,6 +29,7 @@ struct LocalOptions {
   std::vector<std::string> environment;  ///< NAME=value for the scoring process: what the registry and the catalog need
   deployments::RunnerScope scope;        ///< whose runs it executes
   deployments::RunEnded ended;
+  deployments::MayRun may_run;  ///< asked each time before a process starts; null: all may
 };
 
 /// The local dispatcher: starts a run for every tick of the cron clock and every queued run, each in a child process

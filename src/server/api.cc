@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "deployments/subjects.h"
 #include "http/target.h"
 #include "scoring/plan.h"
 #include "server/api_state.h"
@@ -31,12 +32,6 @@ std::expected<json::object, Response> ReadQuery(const contract::ObjectDescriptio
   auto query = Parse(*description, given, {"query"}, errors);
   if (!errors.empty()) return std::unexpected(ValidationAnswer(errors));
   return query;
-}
-
-auth::Guarded GuardedOf(const deployments::Deployment& deployment) {
-  const auto& roles = deployment.spec.allowed_roles;
-  return {deployment.created_by, roles ? std::set<std::string>(roles->begin(), roles->end()) : std::set<std::string>(),
-          deployment.deployment_id};
 }
 
 /// What a run would find now, by the plan that the run itself makes.
@@ -82,12 +77,20 @@ const std::vector<double> kLatencyBuckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 
 
 }  // namespace
 
+auth::Guarded GuardedOf(const deployments::Deployment& deployment) {
+  const auto& roles = deployment.spec.allowed_roles;
+  return {deployments::CreatorOf(deployment),
+          roles ? std::set<std::string>(roles->begin(), roles->end()) : std::set<std::string>(),
+          deployment.deployment_id};
+}
+
 Api::State::State(ApiParts given)
     : parts(std::move(given)),
       routes(Routes()),
       metrics(parts.metrics),
       lifecycle({parts.store, parts.clock, parts.zone, parts.runners, PlannerOf(parts.sources, parts.clock),
-                 [this](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); }}) {
+                 [this](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); },
+                 [this](const auto& deployment) { return parts.rights.RequireOf(deployment); }}) {
   std::vector<Operation> operations;
   for (const auto& route : routes) operations.push_back(route.operation);
   openapi = OpenApiDocument(operations, parts.login);

@@ -11,9 +11,11 @@
 #include "deployments/store.h"
 #include "http/message.h"
 #include "scoring/sources.h"
+#include "server/as_caller.h"
 #include "server/audit_log.h"
 #include "server/metrics.h"
 #include "server/openapi.h"
+#include "server/rights.h"
 #include "webhooks/outbox.h"
 
 namespace date {
@@ -31,6 +33,8 @@ enum class LogRequests { kNone, kChanges, kAll };
 /// What the API works on; all must outlive it.
 struct ApiParts {
   deployments::Store& store;
+  const Rights& rights;
+  const AsCaller& as_caller;
   auth::Authenticator& authenticator;
   auth::UserKeys& user_keys;
   auth::ServiceAccounts& service_accounts;

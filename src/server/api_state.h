@@ -28,8 +28,11 @@ struct Call {
   bool audited = false;              ///< the handler has written the entry, together with the change
   std::optional<std::string> note;   ///< what the route does not tell of what was done, for the audit log
   std::vector<std::string> ignored;  ///< unknown fields of the body
-  deployments::Lifecycle::Person person() const { return {who.subject, who.username}; }
+  deployments::Lifecycle::Person person() const { return {who.subject, who.username, who.named().kind}; }
 };
+
+/// What of a deployment decides who may use it.
+auth::Guarded GuardedOf(const deployments::Deployment& deployment);
 
 struct Api::State {
   using Handler = Response (State::*)(Call&);
@@ -49,6 +52,8 @@ struct Api::State {
   static std::vector<Route> Routes();  // routes.cc
   Response Answer(Request request);
   std::expected<const Route*, Response> Find(Request& request) const;
+  /// Whether the caller may have a deployment do `work`: by the rules, then by the catalogs that are asked as them.
+  Result<> MayTouch(const Call& call, const scoring::Work& work) const;
   /// Signs the caller in, decides, and answers.
   Response LetIn(const Route& route, Call& call);
   AuditEntry EntryOf(const Call& call, int status) const;
@@ -87,6 +92,7 @@ struct Api::State {
   Response CreateServiceKey(Call& call);
   Response ListServiceKeys(Call& call);
   Response RevokeServiceKey(Call& call);
+  Response ExplainAccess(Call& call);  // access_api.cc
   // platform_api.cc
   Response Audit(Call& call);
   Response DeadLetters(Call& call);

@@ -1,3 +1,4 @@
+#include "auth/platform_keys.h"
 #include "base/log.h"
 #include "deployments/views.h"
 #include "server/api_state.h"
@@ -29,12 +30,21 @@ Response Api::State::Answer(const Result<Deployment>& changed, const Call& call)
   return JsonAnswer(200, Show({*changed, call.found->last_run}));
 }
 
+Result<> Api::State::MayTouch(const Call& call, const scoring::Work& work) const {
+  TRY(parts.rights.Require(call.who, work));
+  auto token = call.who.kind == auth::Identity::Kind::kToken ? auth::BearerIn(call.request.Header("authorization"))
+                                                             : std::string_view();
+  return parts.as_caller.Check(call.who, token, work);
+}
+
 Response Api::State::Create(Call& call) {
   auto body = ReadBody(call.request, contract::CreateDeploymentBody(), &call.ignored);
   if (!body) return body.error();
   auto request = deployments::ParseNewDeployment(*body, call.request.parameters.at("model"));
   if (!request) return ErrorAnswer(request.error());
   call.about = request->name;
+  // Before any look at tables and models: who may not touch them learns nothing of them.
+  if (auto may = MayTouch(call, request->spec.batch); !may) return ErrorAnswer(may.error());
   bool validate_only = call.query.at("validate_only").as_bool();
   auto audit = [&](sql::Session& session) { return AuditLog::Append(session, EntryOf(call, 201)); };
   auto made = lifecycle.Create(*request, call.person(), validate_only, audit);
@@ -64,7 +74,9 @@ Response Api::State::GetOne(Call& call) { return JsonAnswer(200, Show(*call.foun
 Response Api::State::Patch(Call& call) {
   auto patch = ReadBody(call.request, deployments::PatchBody(), &call.ignored);
   if (!patch) return patch.error();
-  auto changed = lifecycle.Change(call.deployment(), deployments::ParseChange(*patch));
+  if (auto may = call.deployment().damage ? Result<>() : MayTouch(call, call.deployment().spec.batch); !may)
+    return ErrorAnswer(may.error());
+  auto changed = lifecycle.Change(call.deployment(), deployments::ParseChange(*patch), call.person());
   return changed ? Answer(*changed, call) : Refused(changed.error(), *patch, call.deployment());
 }
 

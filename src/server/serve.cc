@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <iterator>
+#include <set>
+#include <sstream>
 #include <thread>
 
 #include "auth/authenticator.h"
@@ -63,13 +66,20 @@ class ServerClock final : public Clock {
 };
 
 Result<std::unique_ptr<auth::Oidc>> MakeOidc(const Config& config) {
-  if (config.Text("auth.issuer").empty()) return nullptr;
+  if (config.Text("auth.issuer").empty()) return std::unique_ptr<auth::Oidc>();
   const auto& unmarked = config.Text("auth.unmarked_tokens");
   if (unmarked != "accept" && unmarked != "refuse")
     return Fail(ErrorKind::kInvalid, "auth.unmarked_tokens must be accept or refuse, not '{}'", unmarked);
+  ASSIGN(auto roles, auth::RolesClaim::Parse(config.Text("auth.roles_claim"), config.Text("auth.client")));
+  // Else a key would have other roles than its owner's tokens.
+  if (!config.Text("auth.service_client").empty() && config.Text("auth.roles_claim") != auth::RolesClaim::kKeycloak)
+    return Fail(
+        ErrorKind::kInvalid,
+        "auth.service_client looks up Keycloak's roles, which are not those of auth.roles_claim: leave one out");
   return std::make_unique<auth::Oidc>(auth::OidcOptions{.rules = {.issuer = config.Text("auth.issuer"),
                                                                   .audience = config.Text("auth.audience"),
                                                                   .client = config.Text("auth.client"),
+                                                                  .roles = std::move(roles),
                                                                   .unmarked = unmarked == "accept"},
                                                         .service_client = config.Text("auth.service_client"),
                                                         .service_secret = config.Text("auth.service_secret"),
@@ -126,6 +136,42 @@ Result<LogRequests> LogRequestsOf(const Config& config) {
   return Fail(ErrorKind::kInvalid, "server.log_requests must be all, changes or none, not '{}'", text);
 }
 
+Result<Rights> MakeRights(const Config& config, const scoring::Places& places, Database& database,
+                          auth::UserKeys& people, auth::ServiceAccounts& services) {
+  Rights::Options options{.admin_role = config.Text("auth.admin_role"), .contact = config.Text("access.contact")};
+  ASSIGN(options.rules, AccessRulesOf(config, places));
+  ASSIGN(options.mode, Rights::StandardMode(database));
+  const auto& mode = config.Text("access.mode");
+  if (mode == "warn") options.mode = Rights::Mode::kWarn;
+  if (mode == "enforce") options.mode = Rights::Mode::kEnforce;
+  if (!mode.empty() && mode != "warn" && mode != "enforce")
+    return Fail(ErrorKind::kInvalid, "access.mode must be warn or enforce, not '{}'", mode);
+  if (config.Text("auth.issuer").empty() && options.rules.empty()) options.mode = Rights::Mode::kOff;
+  return Rights(std::move(options), people, services);
+}
+
+Result<AsCaller::Options> AsCallerOf(const Config& config, const scoring::Places& places) {
+  AsCaller::Options options{.exchange = {config.Text("access.exchange_url"), config.Text("access.exchange_client"),
+                                         config.Text("access.exchange_secret"), config.Text("access.exchange_scope")},
+                            .audience = config.Text("access.exchange_audience")};
+  const auto& mode = config.Text("access.as_caller");
+  if (mode == "no") return options;
+  if (mode != "forward" && mode != "exchange")
+    return Fail(ErrorKind::kInvalid, "access.as_caller must be no, forward or exchange, not '{}'", mode);
+  options.mode = mode == "forward" ? AsCaller::Mode::kForward : AsCaller::Mode::kExchange;
+  if (mode == "exchange" && (options.exchange.token_url.empty() || options.exchange.client_id.empty()))
+    return Fail(ErrorKind::kInvalid, "access.as_caller is exchange, but access.exchange_{} is not set",
+                options.exchange.token_url.empty() ? "url" : "client");
+  std::istringstream words(config.Text("access.as_caller_catalogs"));
+  std::set<std::string> named{std::istream_iterator<std::string>(words), {}};
+  bool all = named.empty();
+  for (const auto& place : places.catalogs)
+    if (place.kind == "rest" && (named.erase(place.name) == 1 || all)) options.catalogs.push_back(place);
+  if (!named.empty())
+    return Fail(ErrorKind::kInvalid, "access.as_caller_catalogs: '{}' is no REST catalog", *named.begin());
+  return options;
+}
+
 /// What a dispatcher is made of.
 struct Dispatching {
   const ServeOptions& options;
@@ -138,6 +184,7 @@ struct Dispatching {
   const Clock& clock;
   deployments::RunEnded ended;
   dispatch::RunTokenMaker run_token;
+  deployments::MayRun may_run;
 };
 
 Result<std::unique_ptr<deployments::Dispatcher>> MakeDispatcher(const Dispatching& parts,
@@ -149,6 +196,7 @@ Result<std::unique_ptr<deployments::Dispatcher>> MakeDispatcher(const Dispatchin
     airflow.catalogs = &parts.sources.catalogs;
     airflow.ended = parts.ended;
     airflow.run_token = parts.run_token;
+    airflow.may_run = parts.may_run;
     return dispatch::MakeAirflowDispatcher(parts.store, parts.clock, std::move(airflow));
   }
   ASSIGN(auto local, LocalDispatchOf(config, parts.places));
@@ -159,6 +207,7 @@ Result<std::unique_ptr<deployments::Dispatcher>> MakeDispatcher(const Dispatchin
   local.shared = parts.database.dialect().postgresql;
   local.environment = ScoringEnvironment(parts.secrets, parts.options.environment);
   local.ended = parts.ended;
+  local.may_run = parts.may_run;
   return dispatch::MakeLocalDispatcher(parts.store, parts.clock, std::move(local));
 }
 
@@ -194,9 +243,10 @@ class Dispatchers {
   deployments::Runners runners_;
 };
 
-/// Every table of the program. The number of a new migration is one more than the highest of all folders: 36.
+/// Every table of the program. The number of a new migration is one more than the highest of all folders: 43.
 std::vector<Migration> AllMigrations() {
-  return AllOf(deployments::Migrations(), auth::Migrations(), webhooks::Migrations(), AuditLog::Migrations());
+  return AllOf(deployments::Migrations(), auth::Migrations(), webhooks::Migrations(), AuditLog::Migrations(),
+               Rights::Migrations());
 }
 
 }  // namespace
@@ -235,6 +285,11 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   TRY(DateKeys(user_keys));
   AuditLog audit(*database);
   ASSIGN(auto oidc, MakeOidc(config));
+  ASSIGN(auto rights, MakeRights(config, places, *database, user_keys, service_accounts));
+  if (auto told = rights.TellWhatIsRefused(store); !told)
+    Log(LogLevel::kError, "access_not_told", {{"error", told.error().message}});
+  ASSIGN(auto as_caller_options, AsCallerOf(config, places));
+  AsCaller as_caller(std::move(as_caller_options), sources.catalogs);
   auth::RunTokens run_tokens(*database, system_clock, config.Number("auth.run_token_hours") * 3600);
   auth::Authenticator authenticator({.platform = *platform_keys,
                                      .users = user_keys,
@@ -245,11 +300,12 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
 
   ASSIGN(auto zone, deployments::FindTimeZone(config.Text("dispatch.time_zone")));
   Metrics metrics;
-  ASSIGN(auto dispatchers,
-         Dispatchers::Make(
-             {options, data_dir, places, sources, secrets, *database, store, clock,
-              [&](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); },
-              [&](const deployments::Run& run) { return run_tokens.Issue({run.deployment_id, run.run_id}); }}));
+  ASSIGN(
+      auto dispatchers,
+      Dispatchers::Make({options, data_dir, places, sources, secrets, *database, store, clock,
+                         [&](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); },
+                         [&](const deployments::Run& run) { return run_tokens.Issue({run.deployment_id, run.run_id}); },
+                         [&](const auto& deployment) { return rights.RequireOf(deployment); }}));
   auto check = [&]() -> Result<> {
     TRY(Wrap(store.CountOpenRuns(deployments::RunStatus::kRunning), "store"));
     if (oidc) TRY(Wrap(oidc->Ready(), "issuer"));
@@ -258,8 +314,8 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
     return {};
   };
   ASSIGN(auto log_requests, LogRequestsOf(config));
-  Api api({store, authenticator, user_keys, service_accounts, audit, metrics, dispatchers.runners(), outbox, sources,
-           clock, zone, check, LoginOf(config), log_requests});
+  Api api({store, rights, as_caller, authenticator, user_keys, service_accounts, audit, metrics, dispatchers.runners(),
+           outbox, sources, clock, zone, check, LoginOf(config), log_requests});
   http::TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
   if (oidc) oidc->AwaitFirst();
   auto answer = http::Blocking([&](const Request& request) { return api.Answer(request); });

@@ -26,6 +26,7 @@ struct AirflowOptions {
   deployments::RunnerScope scope{deployments::RunnerKind::kAirflow};  ///< whose runs it has Airflow execute
   deployments::RunEnded ended;
   RunTokenMaker run_token;
+  deployments::MayRun may_run;  ///< asked before a run is triggered, and whose DAG must not pause; null: all may
 };
 
 /// Keeps one DAG in Airflow for every deployment that Airflow runs, and the records of its runs. What the store says is
@@ -35,7 +36,7 @@ struct AirflowOptions {
 ///
 /// A deployment is pending until its file is written, deploying until Airflow has parsed that very file (its digest is
 /// a tag), then active; failed with Airflow's import error, or when Airflow has not seen the file in time, until it
-/// does.
+/// does; failed and paused in Airflow while it has not the rights to run.
 ///
 /// A run that was asked for here is triggered under a name made of its id, so that it can be asked for twice. All
 /// others appear when Airflow tells of them, or their callbacks do. When neither has told how a run ended, its target

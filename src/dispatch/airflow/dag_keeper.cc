@@ -113,7 +113,11 @@ Result<bool> DagKeeper::Settle(Deployment deployment) {
                 std::ranges::find(found->second.tags, file.tag()) != found->second.tags.end();
   bool stopped = deployment.status == DeploymentStatus::kStopped;
   if (parsed) {
-    if (found->second.paused != stopped) TRY(airflow_.SetPaused(*deployment.dag_id, stopped));
+    // Airflow asks nobody before a tick: what has not the rights to run is paused there, and says why.
+    auto may = options_.may_run ? options_.may_run(deployment) : Result<>();
+    if (!may && may.error().kind != ErrorKind::kDenied) return Failure(may.error());
+    if (found->second.paused != (stopped || !may)) TRY(airflow_.SetPaused(*deployment.dag_id, stopped || !may));
+    if (!may && !stopped) return Note(deployment, DeploymentStatus::kFailed, may.error().message), true;
     if (stopped || deployment.status == DeploymentStatus::kActive) return true;
     return Change(deployment, [](Deployment& d) {
       d.status = DeploymentStatus::kActive;

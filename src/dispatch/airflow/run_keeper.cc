@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "deployments/airflow_names.h"
 #include "dispatch/contained.h"
 #include "scoring/run_files.h"
 
@@ -66,6 +67,8 @@ Result<> RunKeeper::Trigger(const Deployment& deployment, const Run& run) {
   if (run.cancelled_by) return Fail(run, fmt::format("cancelled by {}", *run.cancelled_by));
   if (deployment.status == DeploymentStatus::kArchived) return Fail(run, "the deployment was archived");
   if (deployment.status != DeploymentStatus::kActive) return {};
+  if (auto may = options_.may_run ? options_.may_run(deployment) : Result<>(); !may)
+    return may.error().kind == ErrorKind::kDenied ? Fail(run, may.error().message) : may;
   auto name = run.airflow_run_id.value_or(deployments::NameInAirflow(run.run_id));
   TRY(store_.ChangeRun(run.run_id, [&](Run& stored) -> Result<> {
     stored.airflow_run_id = name;
