@@ -5,9 +5,11 @@ import json
 
 import pytest
 from conftest import Lake, Server
-from deployments import ALL, OPEN_RULES, body, fill
-from fake_catalog import SERVER, FakeCatalog
+from deployments import ALL, OPEN_RULES, body, fill, finished
+from fake_catalog import SERVER, FakeCatalog, subject_of
 from issuer import Issuer
+from services.proxy import Fault, Proxy
+from test_lakes import filled, rest_lake
 
 AREAS = ["access", "server", "base"]
 EXAMPLE = "test_what_the_catalog_says_to_the_caller_holds"
@@ -135,6 +137,33 @@ def test_an_exchange_that_is_refused(server, issuer, catalog):
         pytest.skip("tokens are forwarded")
     status, answer, _ = ask(server, issuer, "unknown", VALIDATE)
     assert status == 403 and "nobody is called unknown" in answer["detail"], answer
+
+
+def test_the_iceberg_projects_catalog_behind_one_who_checks_tokens(issuer, s3, rest_catalog, tmp_path):
+    """The caller's look and the server's own run go through the same door, each with its own token."""
+    seen = []
+
+    def rule(request):
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        who = SERVER if token == SERVER else subject_of(token)
+        seen.append(who)
+        return (
+            None if who in (SERVER, "ana") else Fault(forward=False, status=403, body=b'{"error": {"message": "no"}}')
+        )
+
+    with Proxy(rest_catalog.url, rule) as proxy:
+        lake = filled(rest_lake(tmp_path, s3, rest_catalog))
+        settings = {"auth.issuer": issuer.url, "access.rules": json.dumps(OPEN_RULES), "access.as_caller": "forward"}
+        settings |= {"catalogs.lake.uri": proxy.url, "catalogs.lake.token": SERVER}
+        server = Server(lake.dir, settings, lake.environment)
+        try:
+            assert ask(server, issuer, "mallory")[0] == 403 and SERVER not in seen
+            status, answer, _ = ask(server, issuer, "ana")
+            assert status == 201 and "ana" in seen, answer
+            run = finished(server, server.call("POST", f"{ALL}/d/trigger")[1]["run_id"], f"{ALL}/d")
+            assert (run["status"], run["rows_scored"]) == ("succeeded", 500), run
+        finally:
+            server.stop()
 
 
 def test_settings(tmp_path):
