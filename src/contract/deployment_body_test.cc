@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 
 #include "base/testing/golden.h"
 #include "contract/json_text.h"
+#include "contract/shortened.h"
 
 namespace slipway::contract {
 namespace {
@@ -107,6 +109,82 @@ TEST(CreateDeploymentBody, UnknownFieldsAreNamedAndIgnored) {
   EXPECT_TRUE(errors.empty());
   EXPECT_EQ(ignored, (std::vector<std::string>{"extra", "Name"}));
   EXPECT_FALSE(parsed.contains("extra"));
+}
+
+/// What a megabyte of a body can be made to cost: an answer of a bounded size, whatever is wrong with it.
+TEST(CreateDeploymentBody, AnswersToLargeBodiesAreSmall) {
+  auto many = [](const std::string& item, size_t bytes) {
+    std::string text = "[" + item;
+    while (text.size() < bytes) text += "," + item;
+    return text + "]";
+  };
+  constexpr size_t kMega = 1'000'000;
+  std::string x(kMega, 'x');
+  for (const auto& roles :
+       {many("1", kMega), many("1", 1900), many("[]", kMega), many("{\"a\":1}", 90'000), "\"" + x + "\""})
+    for (const auto& name : {std::string("entity_columns"), std::string("allowed_roles"), std::string("other")}) {
+      auto answer = AnswerTo(CreateDeploymentBody(), "{\"" + name + "\": " + roles + "}");
+      EXPECT_FALSE(answer.detail.empty());
+      EXPECT_LE(answer.detail.size(), kMostErrors + 1);
+      EXPECT_LT(json::serialize(answer.detail).size(), size_t{512} << 10) << name << " " << roles.substr(0, 20);
+    }
+}
+
+TEST(AllowedRolesBody, OfManyErrorsTheFirstAreTold) {
+  auto roles = [](size_t count) {
+    std::string text = "1";
+    for (size_t i = 1; i < count; ++i) text += ",1";
+    return AnswerTo(AllowedRolesBody(), "{\"allowed_roles\": [" + text + "]}").detail;
+  };
+  EXPECT_EQ(roles(100).size(), 100U);
+  EXPECT_EQ(roles(100).back().at("type"), "string_type");
+  EXPECT_EQ(roles(1000).size(), 101U);
+  EXPECT_EQ(roles(1000).back().at("type"), "too_many_errors");
+  ASSERT_EQ(roles(1001).size(), 1U);
+  EXPECT_EQ(roles(1001).front().at("type"), "too_long");
+}
+
+TEST(AllowedRolesBody, TextsHaveALimit) {
+  auto roles = [](size_t size) {
+    return AnswerTo(AllowedRolesBody(), "{\"allowed_roles\": [\"" + std::string(size, 'x') + "\"]}").detail;
+  };
+  EXPECT_TRUE(roles(kMostCharacters).empty());
+  ASSERT_EQ(roles(kMostCharacters + 1).size(), 1U);
+  EXPECT_EQ(roles(kMostCharacters + 1).front().at("type"), "string_too_long");
+}
+
+TEST(Shortened, KeepsWhatIsShort) {
+  auto value = ParseJson(R"({"a": [1, "é", null, {"b": true}], "c": ""})").value();
+  EXPECT_EQ(Shortened(value), value);
+}
+
+TEST(Shortened, CutsTextsAtACharacter) {
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += "é";
+  auto shortened = Shortened(json::value(text));
+  std::string_view cut = shortened.get_string();
+  ASSERT_TRUE(cut.ends_with("…"));
+  cut.remove_suffix(std::string_view("…").size());
+  EXPECT_EQ(cut.size() % 2, 0U);
+  EXPECT_TRUE(text.starts_with(cut));
+}
+
+TEST(ParseJsonText, ValuesHaveALimit) {
+  std::string text = "[1";
+  for (int i = 0; i < 100'000; ++i) text += ",1";
+  auto read = ParseJsonText(text + "]");
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().message, "Too many values");
+}
+
+TEST(ParseJsonText, RefusesTheNullCharacter) {
+  for (const auto* text : {R"(["a\u0000b"])", R"({"a\u0000": 1})"}) {
+    auto read = ParseJsonText(text);
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().message, "U+0000 is not allowed");
+    EXPECT_EQ(read.error().position, 3U);
+  }
+  EXPECT_TRUE(ParseJsonText(R"(["\u0001"])"));
 }
 
 TEST(ParseJsonText, NestingHasALimit) {

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/format.h"
+#include "contract/shortened.h"
 
 namespace slipway::contract {
 namespace {
@@ -22,7 +23,7 @@ size_t CodePoints(std::string_view text) {
 
 json::value Refuse(Errors& errors, const Loc& loc, std::string type, std::string msg, const json::value& input,
                    std::optional<json::value> ctx = std::nullopt) {
-  errors.push_back({std::move(type), loc, std::move(msg), input, std::move(ctx)});
+  AddError(errors, {std::move(type), loc, std::move(msg), Shortened(input), std::move(ctx)});
   return nullptr;
 }
 
@@ -34,10 +35,9 @@ json::value RefuseValue(Errors& errors, const Loc& loc, std::string_view why, co
 json::value ParseString(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors) {
   if (!input.is_string()) return Refuse(errors, loc, "string_type", "Input should be a valid string", input);
   std::string_view text = input.get_string();
-  if (type.max_length && CodePoints(text) > *type.max_length)
-    return Refuse(errors, loc, "string_too_long",
-                  fmt::format("String should have at most {} characters", *type.max_length), input,
-                  json::object{{"max_length", *type.max_length}});
+  if (auto most = type.max_length.value_or(kMostCharacters); CodePoints(text) > most)
+    return Refuse(errors, loc, "string_too_long", fmt::format("String should have at most {} characters", most), input,
+                  json::object{{"max_length", most}});
   if (type.matches != nullptr && !type.matches(text))
     return Refuse(errors, loc, "string_pattern_mismatch", fmt::format("String should match pattern '{}'", type.pattern),
                   input, json::object{{"pattern", type.pattern}});
@@ -159,6 +159,10 @@ json::value ParseList(const TypeDescription& type, const json::value& input, con
         errors, loc, "too_short",
         fmt::format("List should have at least {} item{} after validation, not {}", least, least == 1 ? "" : "s", size),
         input, json::object{{"field_type", "List"}, {"min_length", least}, {"actual_length", size}});
+  if (size > kMostItems)
+    return Refuse(errors, loc, "too_long",
+                  fmt::format("List should have at most {} items after validation, not {}", kMostItems, size), input,
+                  json::object{{"field_type", "List"}, {"max_length", kMostItems}, {"actual_length", size}});
   json::array list;
   for (size_t i = 0; i < input.get_array().size(); ++i) {
     auto at = loc;
@@ -198,6 +202,7 @@ json::object TypeSchema(const TypeDescription& type) {
       if (!type.literals.empty())
         schema["items"].as_object()["enum"] = json::array(type.literals.begin(), type.literals.end());
       if (type.least_items) schema["minItems"] = *type.least_items;
+      schema["maxItems"] = kMostItems;
       break;
     case Kind::kLiteral:
       schema = {{"type", "string"}, {"enum", json::array(type.literals.begin(), type.literals.end())}};
@@ -210,20 +215,6 @@ json::object TypeSchema(const TypeDescription& type) {
   return schema;
 }
 
-}  // namespace
-
-namespace {
-
-/// JSON has no NaN and no infinity: null stands for them in an answer.
-json::value Sendable(json::value value) {
-  if (value.is_double() && !std::isfinite(value.get_double())) return nullptr;
-  if (value.is_array())
-    for (auto& item : value.get_array()) item = Sendable(std::move(item));
-  if (value.is_object())
-    for (auto& member : value.get_object()) member.value() = Sendable(std::move(member.value()));
-  return value;
-}
-
 /// The names of members that no field has, from the body down: "source.filtersql".
 void CollectUnknown(const ObjectDescription& description, const json::object& object, const Loc& loc,
                     std::vector<std::string>& unknown) {
@@ -234,7 +225,7 @@ void CollectUnknown(const ObjectDescription& description, const json::object& ob
            std::ranges::any_of(description.refused, [&](const auto& refused) { return refused.first == name; });
   };
   for (const auto& member : object)
-    if (!known(member.key())) unknown.push_back(above + std::string(member.key()));
+    if (unknown.size() < kMostErrors && !known(member.key())) unknown.push_back(above + std::string(member.key()));
 }
 
 }  // namespace
@@ -243,14 +234,24 @@ json::value ToJson(const ValidationError& error) {
   json::object object{{"type", error.type},
                       {"loc", json::array(error.loc.begin(), error.loc.end())},
                       {"msg", error.msg},
-                      {"input", Sendable(error.input)}};
+                      {"input", error.input}};
   if (error.ctx) object["ctx"] = *error.ctx;
   return object;
 }
 
-ValidationError ValueError(std::vector<std::string> loc, std::string message, json::value input) {
+void AddError(std::vector<ValidationError>& errors, ValidationError error) {
+  if (errors.size() < kMostErrors) return errors.push_back(std::move(error));
+  if (errors.size() == kMostErrors)
+    errors.push_back({"too_many_errors",
+                      {"body"},
+                      fmt::format("There are more errors: these are the first {}", kMostErrors),
+                      nullptr,
+                      std::nullopt});
+}
+
+ValidationError ValueError(std::vector<std::string> loc, std::string message, const json::value& input) {
   ValidationError error{
-      "value_error", {"body"}, "Value error, " + message, std::move(input), json::object{{"error", json::object{}}}};
+      "value_error", {"body"}, "Value error, " + message, Shortened(input), json::object{{"error", json::object{}}}};
   for (auto& part : loc) error.loc.emplace_back(std::move(part));
   return error;
 }

@@ -11,19 +11,26 @@ namespace slipway::contract {
 
 namespace json = boost::json;
 
+inline constexpr size_t kMostErrors = 100;         ///< of one answer; one more entry says that there are more
+inline constexpr size_t kMostItems = 1000;         ///< of a list
+inline constexpr size_t kMostCharacters = 65'536;  ///< of a text, where its description says nothing else
+
 /// One entry of a 422's `detail`, as FastAPI and Pydantic v2 write it.
 struct ValidationError {
   std::string type;
   std::vector<json::value> loc;  ///< "body", then names and indexes
   std::string msg;
-  json::value input;
+  json::value input;  ///< shortened
   std::optional<json::value> ctx;
 };
 
 json::value ToJson(const ValidationError& error);
 
+/// Adds an error, as far as an answer may have more.
+void AddError(std::vector<ValidationError>& errors, ValidationError error);
+
 /// A `value_error` at a field of the body, for what a body means rather than how it is formed.
-ValidationError ValueError(std::vector<std::string> loc, std::string message, json::value input);
+ValidationError ValueError(std::vector<std::string> loc, std::string message, const json::value& input);
 
 /// The description of one field's type: from it come parsing, its errors and the OpenAPI schema.
 struct TypeDescription {

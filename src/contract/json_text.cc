@@ -12,6 +12,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr int kDeepest = 100;
+constexpr size_t kMostValues = 100'000;  // a megabyte of "[1,1,1,…" is fifty as values
 
 struct Stop {};  // unwinds the recursive descent; never leaves this file
 
@@ -49,6 +50,7 @@ class Parser {
 
   json::value Value(int depth) {
     if (depth > kDeepest) Raise(at_, "Nested too deeply");
+    if (++values_ > kMostValues) Raise(at_, "Too many values");
     if (at_ >= text_.size()) Raise(at_, "Expecting value");
     char c = text_[at_];
     if (c == '"') return json::value(String());
@@ -134,6 +136,7 @@ class Parser {
     }
     if (c != 'u') Raise(backslash, "Invalid \\escape");
     auto point = Hex4(backslash + 1);
+    if (point == 0) Raise(backslash, "U+0000 is not allowed");  // PostgreSQL's texts, and C's, end with it
     if (point >= 0xd800 && point < 0xdc00 && text_.substr(at_, 2) == "\\u") {
       auto mark = at_;
       at_ += 2;
@@ -199,6 +202,7 @@ class Parser {
 
   std::string_view text_;
   size_t at_ = 0;
+  size_t values_ = 0;
   size_t string_start_ = 0;
   JsonTextError error_;
 };

@@ -14,7 +14,7 @@ struct JsonTextError {
 };
 
 /// Reads a body as the reference does: NaN and Infinity are numbers, the last of repeated keys counts, integers beyond
-/// 64 bits become doubles. Nesting is limited to 100.
+/// 64 bits become doubles. Nesting is limited to 100, and a body to 100,000 values; U+0000 is refused.
 std::expected<boost::json::value, JsonTextError> ParseJsonText(std::string_view text);
 
 }  // namespace slipway::contract

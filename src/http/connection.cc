@@ -1,8 +1,10 @@
 #include "http/connection.h"
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+#include <utility>
 
 #include "base/ids.h"
 #include "base/log.h"
@@ -35,25 +37,50 @@ Awaitable<void> Wait(asio::steady_timer& timer) {
 
 }  // namespace
 
+bool Waiting::CutLongest() const {
+  return std::ranges::any_of(connections_, [](Connection* connection) { return connection->Cut(); });
+}
+
+bool Connection::Cut() {
+  if (std::exchange(cut_, true)) return false;
+  transport_.Cut();
+  return true;
+}
+
+Awaitable<bool> Connection::Open() {
+  Waiting::Place idle(shared_.idle, *this);
+  transport_.deadline.Set(PatienceForHeads());
+  co_return co_await transport_.Open();
+}
+
+Awaitable<std::expected<Request, Refused>> Connection::NextRequest(bool first) {
+  Waiting::Place idle(shared_.idle, *this);
+  transport_.deadline.Set(first ? PatienceForHeads() : Patience());
+  co_return co_await reader_.Next();
+}
+
 Awaitable<void> Connection::Serve() {
   Counted open(shared_.connections);
   remote_ = transport_.RemoteAddress();
-  transport_.deadline.Set(Patience());
-  if (!co_await transport_.Open()) co_return;
-  for (bool more = true; more;) {
-    auto request = co_await reader_.Next();
+  if (!co_await Open()) co_return;
+  for (bool more = true, first = true; more; first = false) {
+    auto request = co_await NextRequest(first);
     if (!request) {
       if (!request.error().answer) co_return;
       co_await Refuse(*request.error().answer);
       break;
     }
-    if (shared_.connections > shared_.limits.connections) {
+    if (cut_) co_return;
+    room_ |= shared_.connections <= shared_.limits.connections;
+    if (!room_) {
       co_await Refuse(TryLater(503, "Too many connections"));
       break;
     }
     more = co_await Answer(std::move(*request));
   }
-  if (!lost_) co_await transport_.Close();
+  if (lost_) co_return;
+  Waiting::Place idle(shared_.idle, *this);
+  co_await transport_.Close();
 }
 
 /// Answers what never reaches a handler, as the last word on this connection.
@@ -68,11 +95,12 @@ Awaitable<bool> Connection::Answer(Request request) {
   Counted answering(shared_.answering);
   request.remote = remote_;
   request_id_ = request.request_id;
+  bool head_only = request.method == "HEAD";
   transport_.deadline.Clear();
   Exchange exchange(*this, std::move(request));
   auto response = co_await Handle(exchange);
   if (lost_) co_return false;
-  co_return co_await Send(response, exchange.request);
+  co_return co_await Send(response, head_only);
 }
 
 Awaitable<Response> Connection::Handle(Exchange& exchange) {
@@ -84,11 +112,11 @@ Awaitable<Response> Connection::Handle(Exchange& exchange) {
   co_return Refusal(500, "Internal Server Error");
 }
 
-Awaitable<bool> Connection::Send(const Response& response, const Request& request) {
+Awaitable<bool> Connection::Send(const Response& response, bool head_only) {
   // A body that the handler left unread would be taken for the next request.
   bool keep_alive = reader_.KeepsAlive() && reader_.AtEnd() && !shared_.stopping;
   HeadOptions options{reader_.IsHttp11(), keep_alive, Framing::kLength, request_id_};
-  bool no_body = request.method == "HEAD" || !MayHaveBody(response.status);
+  bool no_body = head_only || !MayHaveBody(response.status);
   if (response.stream && !no_body) {
     options.framing = options.http11 ? Framing::kChunked : Framing::kClose;
     options.keep_alive &= options.http11;
@@ -150,6 +178,7 @@ Awaitable<std::expected<std::string_view, Response>> Connection::ReadPiece(uint6
 
 /// The deadline is for the client to take what is written.
 Awaitable<bool> Connection::Write(std::string_view first, std::string_view second) {
+  Waiting::Place taking(shared_.taking, *this);
   transport_.deadline.Set(Patience());
   bool written = co_await transport_.Write(first, second);
   transport_.deadline.Clear();

@@ -16,9 +16,8 @@ namespace {
 
 namespace asio = boost::asio;
 using testing::Client;
+using testing::Get;
 using testing::Running;
-
-std::string Get(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n"; }
 
 /// A slow upstream, as a handler sees one: something that it waits for. `/slow` waits for it, `/open` lets it answer,
 /// and `/quick` is a handler that blocks a thread.

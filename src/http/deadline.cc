@@ -6,8 +6,8 @@ Deadline::Deadline(boost::asio::ip::tcp::socket& socket) : socket_(socket), time
 
 Deadline::~Deadline() { *alive_ = false; }
 
-void Deadline::Set(std::chrono::seconds from_now) {
-  until_ = Clock::now() + from_now;
+void Deadline::SetAt(Clock::time_point until) {
+  until_ = until;
   if (until_ < armed_) Watch();
 }
 

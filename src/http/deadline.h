@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -19,7 +20,10 @@ class Deadline {
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
 
-  void Set(std::chrono::seconds from_now);
+  void Set(std::chrono::milliseconds from_now) { SetAt(Clock::now() + from_now); }
+  void SetAt(Clock::time_point until);
+  /// Only ever makes the time shorter.
+  void SetAtMost(std::chrono::milliseconds from_now) { SetAt(std::min(until_, Clock::now() + from_now)); }
   void Clear() { until_ = Clock::time_point::max(); }
 
  private:

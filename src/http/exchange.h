@@ -21,11 +21,15 @@ class Exchange {
   Exchange(Connection& connection, Request taken) : request(std::move(taken)), connection_(connection) {}
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
+  ~Exchange();
 
   Request request;  ///< without its body
 
-  /// The whole body, of at most Limits::body_bytes; or the answer to give instead: 413, or 400 where what arrives is
-  /// not HTTP. It must arrive in the time that a request has.
+  /// Whether there is a body that has not been read to its end.
+  bool HasBody() const;
+
+  /// The whole body, of at most Limits::body_bytes; or the answer to give instead: 413, 400 where what arrives is not
+  /// HTTP, 503 where all bodies together are too large. It must come as fast as Limits asks for.
   Awaitable<std::expected<std::string, Response>> ReadBody();
 
   /// The next piece of the body, empty at its end. It is valid until the next call. All pieces together may have
@@ -37,11 +41,14 @@ class Exchange {
   /// wait on. Not while the body is being read.
   Awaitable<void> Gone();
 
-  /// Runs `work`, which may block, on one of the server's threads; 429 where too many wait for one already.
+  /// Runs `work`, which may block, on one of the server's threads; 429 where too many wait for one already. After
+  /// Limits::answer_seconds the answer is 503, and `work` may still go on, or begin no more: it owns what it uses.
+  /// (Give it a name before: g++ 12 destroys what a lambda inside a co_await holds twice.)
   Awaitable<Response> OnThread(std::function<Response()> work);
 
  private:
   Connection& connection_;
+  size_t held_ = 0;  ///< bytes of the body, as far as it was read as a whole
 };
 
 /// Takes the body of an answer that streams.

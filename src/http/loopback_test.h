@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -82,5 +83,22 @@ class Client {
   int socket_ = -1;
   std::string buffer_;
 };
+
+/// A handler that waits in /wait until it is let go, and tells when it waits.
+struct Gate {
+  std::promise<void> waits, go;
+  std::shared_future<void> open = go.get_future();
+  Handler handler() {
+    return Blocking([this](const Request& request) {
+      if (request.path.at(0) == "wait") {
+        waits.set_value();
+        open.wait();
+      }
+      return Response{.body = "done"};
+    });
+  }
+};
+
+inline std::string Get(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n"; }
 
 }  // namespace slipway::http::testing

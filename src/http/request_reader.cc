@@ -117,9 +117,10 @@ std::optional<Refused> RequestReader::Parse() {
 Awaitable<std::expected<Request, Refused>> RequestReader::Next() {
   parser_ = std::make_unique<Parser>(limits_);
   body_bytes_ = 0;
-  transport_.deadline.Set(std::chrono::seconds(limits_.read_seconds));
+  bool begun = false;
   while (true) {
     if (buffer_.size() > 0) {
+      if (!std::exchange(begun, true)) transport_.deadline.SetAtMost(std::chrono::seconds(limits_.header_seconds));
       if (auto refused = Parse()) co_return std::unexpected(std::move(*refused));
       if (parser_->is_header_done()) break;
     }
@@ -129,6 +130,8 @@ Awaitable<std::expected<Request, Refused>> RequestReader::Next() {
     co_return std::unexpected(Refused{Refusal(400, parser_->repeated + " was sent more than once")});
   auto target = ParseTarget(parser_->target);
   if (!target) co_return std::unexpected(Refused{Refusal(400, "The request's target is not valid")});
+  if (target->has_null)
+    co_return std::unexpected(Refused{Refusal(400, "The request's target has U+0000, which no name here can have")});
   auto request = std::move(parser_->request);
   request.path = std::move(target->path);
   request.query = std::move(target->query);

@@ -24,7 +24,8 @@ class RequestReader {
   RequestReader(Transport& transport, const Limits& limits);
   ~RequestReader();
 
-  /// The next request without its body. The one before must have been read to its end.
+  /// The next request without its body. The one before must have been read to its end. The transport's deadline is for
+  /// its first byte to come; from then on it has Limits::header_seconds.
   Awaitable<std::expected<Request, Refused>> Next();
 
   /// More of the body, empty at its end; valid until the next call. With `most_bytes` for all of it.

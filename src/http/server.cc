@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,6 +28,8 @@ using boost::system::error_code;
 constexpr std::chrono::seconds kToFinish{10};                       // for answers in flight, when the server stops
 constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};  // before the next try to accept a connection
 
+int Spare() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
 }  // namespace
 
 /// Coroutines end with the context at the latest: what they refer to stands before it.
@@ -42,10 +45,16 @@ struct Server::State {
   tcp::acceptor acceptor{context};
   asio::thread_pool threads;
   asio::steady_timer stop{context, asio::steady_timer::time_point::max()}, pause{context};
+  int reserve = Spare();  ///< a descriptor to give up for a moment when there is no other left
+
+  ~State() {
+    if (reserve >= 0) ::close(reserve);
+  }
 
   Result<> Bind(const std::string& host, int port);
   Awaitable<void> Accept();
-  Awaitable<void> Serve(tcp::socket socket);
+  Awaitable<void> WithoutDescriptors();
+  Awaitable<void> Serve(tcp::socket socket, bool room);
   void EndWhenIdle(std::chrono::steady_clock::time_point deadline);
 };
 
@@ -82,26 +91,40 @@ Awaitable<void> Server::State::Accept() {
     // Not Asio's async_accept: until it had set close-on-exec, a process started meanwhile would inherit the client.
     int accepted = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
     if (accepted < 0) {
-      if (errno != EMFILE && errno != ENFILE) continue;
-      pause.expires_after(kPauseWithoutDescriptors);
-      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, code));
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) co_await WithoutDescriptors();
       continue;
     }
+    bool room = shared.connections < shared.limits.connections || shared.MakeRoom();
     tcp::socket socket(context);
     socket.assign(acceptor.local_endpoint(code).protocol(), accepted, code);
     if (code)
       ::close(accepted);
     else
-      asio::co_spawn(context, Serve(std::move(socket)), asio::detached);
+      asio::co_spawn(context, Serve(std::move(socket), room), asio::detached);
   }
 }
 
-Awaitable<void> Server::State::Serve(tcp::socket socket) {
+/// Room is made at the cost of a connection that only waits. Where none does, who knocks is turned away by the reserve
+/// rather than left without a word; and nothing spins meanwhile.
+Awaitable<void> Server::State::WithoutDescriptors() {
+  if (shared.MakeRoom()) co_return;
+  if (reserve >= 0) {
+    ::close(reserve);
+    int turned_away = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (turned_away >= 0) ::close(turned_away);
+    reserve = Spare();
+  }
+  error_code ignored;
+  pause.expires_after(kPauseWithoutDescriptors);
+  co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+Awaitable<void> Server::State::Serve(tcp::socket socket, bool room) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   auto transport =
       certificate ? TlsTransport(std::move(socket), certificate->Current()) : PlainTransport(std::move(socket));
-  Connection connection(shared, *transport);
+  Connection connection(shared, *transport, room);
   co_await connection.Serve();
 }
 

@@ -14,11 +14,10 @@ namespace {
 
 namespace asio = boost::asio;
 using testing::Client;
+using testing::Get;
 using testing::Running;
 
 constexpr size_t kMiB = size_t{1} << 20;
-
-std::string Get(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n"; }
 
 /// Waits until it is cancelled; then `cancelled` is told, if somebody asks.
 Awaitable<void> Forever(std::promise<void>* cancelled = nullptr) {

@@ -12,6 +12,10 @@ std::optional<Target> ParseTarget(std::string_view text) {
   Target target;
   for (auto segment : parsed->segments()) target.path.push_back(segment);
   for (auto parameter : parsed->params()) target.query[parameter.key] = parameter.value;
+  auto null = [](const std::string& text) { return text.find('\0') != std::string::npos; };
+  target.has_null = std::ranges::any_of(target.path, null) || std::ranges::any_of(target.query, [&](const auto& given) {
+                      return null(given.first) || null(given.second);
+                    });
   return target;
 }
 

@@ -20,6 +20,7 @@ namespace slipway::http {
 namespace {
 
 using testing::Client;
+using testing::Get;
 using testing::Running;
 
 template <typename T, void (*kFree)(T*)>
@@ -104,8 +105,6 @@ class TlsClient {
   Owned<SSL_CTX, SSL_CTX_free> context_;
   Owned<SSL, SSL_free> ssl_;
 };
-
-std::string Get(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n"; }
 
 Handler Paths() {
   return Blocking([](const Request& request) { return Response{.body = request.path.at(0) + "."}; });

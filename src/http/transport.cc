@@ -86,6 +86,11 @@ class Tls final : public Transport {
 
 }  // namespace
 
+void Transport::Cut() {
+  error_code ignored;
+  socket_.close(ignored);
+}
+
 std::string Transport::RemoteAddress() const {
   error_code code;
   auto remote = socket_.remote_endpoint(code);

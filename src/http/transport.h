@@ -27,6 +27,9 @@ class Transport {
   /// Says that nothing follows, and waits a moment for the client to have seen it.
   virtual Awaitable<void> Close() = 0;
 
+  /// Closes at once: what is read and written now fails.
+  void Cut();
+
   std::string RemoteAddress() const;
 
  protected:

@@ -61,7 +61,7 @@ Response RefusalAnswer(const deployments::Refusal& refusal, const json::object& 
   if (refusal.problems.empty()) return ErrorAnswer(refusal.error);
   std::vector<contract::ValidationError> errors;
   for (const auto& problem : refusal.problems)
-    errors.push_back(contract::ValueError(problem.loc, problem.message, At(body, problem.loc)));
+    AddError(errors, contract::ValueError(problem.loc, problem.message, At(body, problem.loc)));
   return ValidationAnswer(errors);
 }
 

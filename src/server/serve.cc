@@ -23,6 +23,7 @@
 #include "http/server.h"
 #include "scoring/run.h"
 #include "server/api.h"
+#include "server/own_process.h"
 #include "webhooks/migrations.h"
 #include "webhooks/sender.h"
 
@@ -120,11 +121,25 @@ std::optional<Login> LoginOf(const Config& config) {
   return Login{config.Text("auth.issuer"), config.Text("auth.login_client")};
 }
 
-http::Limits LimitsOf(const Config& config) {
-  return {.read_seconds = config.Number("server.read_seconds"),
+/// The connections that are asked for, as far as `files` open files allow: runs, models and the store need some too.
+int ConnectionsOf(const Config& config, int files) {
+  constexpr int kOtherFiles = 200;
+  int asked = std::max(1, config.Number("server.connections")), most = std::max(files - kOtherFiles, files / 2);
+  if (asked > most)
+    Log(LogLevel::kWarning, "connections_limited",
+        {{"asked", std::to_string(asked)},
+         {"allowed", std::to_string(most)},
+         {"advice", "raise the limit of open files (ulimit -n, LimitNOFILE)"}});
+  return std::min(asked, most);
+}
+
+http::Limits LimitsOf(const Config& config, int files) {
+  return {.header_seconds = std::max(1, config.Number("server.header_seconds")),
+          .read_seconds = config.Number("server.read_seconds"),
+          .answer_seconds = std::max(1, config.Number("server.answer_seconds")),
           .threads = std::max(1, config.Number("server.threads")),
           .queue = config.Number("server.queue"),
-          .connections = std::max(1, config.Number("server.connections")),
+          .connections = ConnectionsOf(config, files),
           .loopback_only = config.Text("auth.issuer").empty()};
 }
 
@@ -264,7 +279,8 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   ASSIGN(auto address, ParseAddress(config.Text("server.listen")));
   auto data_dir = std::filesystem::absolute(options.data_dir).lexically_normal().string();
   if (data_dir.ends_with('/')) data_dir.pop_back();
-  TRY(CreateFolders(data_dir));
+  KeepFilesToOurselves();
+  TRY(OpenDataFolder(data_dir));
   ASSIGN(auto lock, Wrap(FileLock::TryTake(data_dir + "/server.lock"), "another server uses this data directory"));
   ASSIGN(auto platform_keys,
          auth::PlatformKeys::Open(TextOr(config, "auth.platform_psk_file", data_dir + "/platform.psk")));
@@ -319,7 +335,8 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   http::TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
   if (oidc) oidc->AwaitFirst();
   auto answer = http::Blocking([&](const Request& request) { return api.Answer(request); });
-  ASSIGN(auto http, http::Server::Listen(address.host, address.port, LimitsOf(config), tls, std::move(answer)));
+  ASSIGN(auto http,
+         http::Server::Listen(address.host, address.port, LimitsOf(config, RaiseFileLimit()), tls, std::move(answer)));
   dispatchers.Start();
   std::jthread stopper([&](const std::stop_token& done) {
     timespec pause{0, 100'000'000};
