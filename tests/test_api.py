@@ -106,6 +106,7 @@ SHAPES = [
     ({"name": "a" * 64}, "string_too_long", ["body", "name"]),
     ({"rerun_behavior": "x"}, "literal_error", ["body", "rerun_behavior"]),
     ({"type": "online"}, "literal_error", ["body", "type"]),
+    ({"timeout": 0}, "greater_than_equal", ["body", "timeout"]),
     ({"runner": {"kind": "x"}}, "literal_error", ["body", "runner", "kind"]),
     ({"runner": {"kind": "airflow"}}, "value_error", ["body", "runner", "kind"]),
 ]

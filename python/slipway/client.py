@@ -65,6 +65,7 @@ class Deployment:
     partition_column: str | None = None
     model_version: str | None = None
     model_alias: str | None = None
+    timeout: int | None = None
     runner: dict | None = None
     created_by: str | None = None
     next_tick: str | None = None
@@ -114,6 +115,7 @@ CHANGEABLE = (
     "rerun_behavior",
     "owner",
     "domain",
+    "timeout",
     "runner",
 )
 
@@ -157,11 +159,13 @@ class Client:
         allowed_roles: list[str] | None = None,
         catalog: str = "iceberg",
         target_catalog: str | None = None,
+        timeout: int | None = None,
         runner: str | None = None,
         validate_only: bool = False,
     ) -> Deployment:
         """Scores the table `source` ("schema.table") with one `version` of the model, or with the one that has `alias`,
-        into `target`. `runner`: "local" or "airflow"; by default the server's own choice."""
+        into `target`. `timeout`: the seconds that a run may take; `runner`: "local" or "airflow"; by default the
+        server's own choice."""
         source_schema, source_table = _split(source)
         target_schema, target_table = _split(target)
         body = {
@@ -188,6 +192,7 @@ class Client:
             "partition_column": partition_column,
             "trigger_now": trigger_now,
             "allowed_roles": allowed_roles,
+            "timeout": timeout,
             "runner": None if runner is None else {"kind": runner},
         }
         query = "?validate_only=true" if validate_only else ""
@@ -209,8 +214,8 @@ class Client:
         return self._pages("/api/deployments" if model is None else _path(model), filters, _deployment)
 
     def update(self, model: str, name: str, **changes: Any) -> Deployment:
-        """schedule, model_version, model_alias, filter_sql, snapshot_id, rerun_behavior, owner, domain, and runner
-        ({"kind": "airflow"})."""
+        """schedule, model_version, model_alias, filter_sql, snapshot_id, rerun_behavior, owner, domain, timeout,
+        and runner ({"kind": "airflow"})."""
         if unknown := sorted(set(changes) - set(CHANGEABLE)):
             raise ValueError(f"{', '.join(unknown)} cannot be changed by update(): {', '.join(CHANGEABLE)} can")
         return _deployment(self._call("PATCH", _path(model, name), changes))

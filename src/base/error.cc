@@ -20,6 +20,12 @@ std::string_view ToString(ErrorKind kind) {
   return "internal";
 }
 
+ErrorKind KindNamed(std::string_view name) {
+  for (int kind = 0; kind <= static_cast<int>(ErrorKind::kInternal); ++kind)
+    if (ToString(static_cast<ErrorKind>(kind)) == name) return static_cast<ErrorKind>(kind);
+  return ErrorKind::kInternal;
+}
+
 Error Error::Wrap(std::string_view context) const { return {kind, std::string(context) + ": " + message}; }
 
 }  // namespace slipway

@@ -24,6 +24,8 @@ enum class ErrorKind {
 };
 
 std::string_view ToString(ErrorKind kind);
+/// The kind of that name; kInternal for one that is not known.
+ErrorKind KindNamed(std::string_view name);
 
 /// A failure: its kind, and a message for a person: what, where, and what to do.
 struct Error {

@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,7 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <memory>
 #include <vector>
 
 #include "base/format.h"
@@ -126,17 +127,50 @@ Result<> SyncFile(const fs::path& path) {
   return SyncFolder(path.parent_path());
 }
 
+namespace {
+
+/// SHA-256 of a file, a piece at a time: models are larger than the memory that is theirs.
+Result<std::string> HashFile(const fs::path& path) {
+  ASSIGN(auto file, OpenToRead(path));
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
+  char buffer[1 << 16];
+  while (true) {
+    auto got = ::read(file.fd(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return SystemError("read", path);
+    if (got == 0) break;
+    EVP_DigestUpdate(digest.get(), buffer, static_cast<size_t>(got));
+  }
+  unsigned char bytes[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_DigestFinal_ex(digest.get(), bytes, &size);
+  return Hex(bytes, size);
+}
+
+}  // namespace
+
+Result<> CheckRegular(const fs::path& path, fs::file_status status) {
+  if (fs::is_regular_file(status) || fs::is_directory(status)) return {};
+  return Fail(ErrorKind::kInvalid, "{} is not a regular file: a model may hold neither pipes nor devices",
+              path.string());
+}
+
 Result<std::string> HashFolder(const fs::path& folder) {
   std::error_code code;
   std::vector<fs::path> files;
-  for (fs::recursive_directory_iterator it(folder, code), end; !code && it != end; it.increment(code))
-    if (it->is_regular_file()) files.push_back(fs::relative(it->path(), folder));
+  for (fs::recursive_directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+    const auto status = it->status(code);
+    if (status.type() == fs::file_type::not_found) code.clear();  // a link that leads nowhere
+    if (fs::exists(status)) TRY(CheckRegular(it->path(), status));
+    if (fs::is_regular_file(status)) files.push_back(fs::relative(it->path(), folder));
+  }
   if (code) return Fail(ErrorKind::kIo, "read folder {}: {}", folder.string(), code.message());
   std::ranges::sort(files);
   std::string digests;
   for (const auto& file : files) {
-    ASSIGN(auto bytes, ReadFile(folder / file, size_t{8} << 30));
-    digests += Sha256(bytes) + " " + file.string() + "\n";
+    ASSIGN(auto digest, HashFile(folder / file));
+    digests += digest + " " + file.string() + "\n";
   }
   return Sha256(digests);
 }

@@ -47,7 +47,11 @@ Result<> SyncFolder(const std::filesystem::path& path);
 /// Syncs a finished file and then its folder.
 Result<> SyncFile(const std::filesystem::path& path);
 
+/// kInvalid for what is neither a regular file nor a folder.
+Result<> CheckRegular(const std::filesystem::path& path, std::filesystem::file_status status);
+
 /// SHA-256 over the names and bytes of every file below `folder`, in the order of their relative paths. Hexadecimal.
+/// kInvalid where a pipe, a socket or a device lies in it.
 Result<std::string> HashFolder(const std::filesystem::path& folder);
 
 /// A lock on a file, which the system drops when its process ends, however it ends.

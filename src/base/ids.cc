@@ -12,17 +12,6 @@
 namespace slipway {
 namespace {
 
-std::string Hex(const unsigned char* bytes, size_t count) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(count * 2);
-  for (size_t i = 0; i < count; ++i) {
-    text += kDigits[bytes[i] >> 4];
-    text += kDigits[bytes[i] & 15];
-  }
-  return text;
-}
-
 void FillRandom(unsigned char* bytes, size_t count) {
   // Without randomness neither keys nor ids are safe: there is nothing to go on with.
   if (RAND_bytes(bytes, static_cast<int>(count)) != 1) std::abort();
@@ -38,6 +27,17 @@ std::string AsUuid(unsigned char* b, int version) {
 }
 
 }  // namespace
+
+std::string Hex(const unsigned char* bytes, size_t count) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(count * 2);
+  for (size_t i = 0; i < count; ++i) {
+    text += kDigits[bytes[i] >> 4];
+    text += kDigits[bytes[i] & 15];
+  }
+  return text;
+}
 
 std::string RandomHex(size_t bytes) {
   std::string raw(bytes, '\0');

@@ -15,6 +15,9 @@ std::string UuidOf(std::string_view name_space, std::string_view name);
 /// Whether `text` has the form of a UUID.
 bool IsUuid(std::string_view text);
 
+/// Lower-case hexadecimal.
+std::string Hex(const unsigned char* bytes, size_t count);
+
 /// `bytes` random bytes from the system, as lower-case hexadecimal.
 std::string RandomHex(size_t bytes);
 

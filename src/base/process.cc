@@ -11,8 +11,10 @@
 #include <cerrno>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 
+#include "base/file.h"
 #include "base/format.h"
 #include "base/time.h"
 
@@ -123,6 +125,20 @@ ProcessEnd KillProcess(int pid) {
   while (::waitpid(pid, &status, 0) < 0)
     if (errno != EINTR) return {.status = 1};
   return ProcessEnd::FromWait(status);
+}
+
+int64_t ResidentMib(int pid) {
+  auto text = ReadFile(fmt::format("/proc/{}/statm", pid), 4096);
+  auto second = text ? text->find(' ') : std::string::npos;
+  if (second == std::string::npos) return 0;
+  return std::strtoll(text->c_str() + second, nullptr, 10) * ::sysconf(_SC_PAGESIZE) >> 20;
+}
+
+void OfferToEnd(int score) {
+  const OpenedFile file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  const auto text = std::to_string(score);
+  // Not for a process that may not: it is a help, and no promise.
+  if (file.fd() >= 0) (void)!::write(file.fd(), text.data(), text.size());
 }
 
 }  // namespace slipway

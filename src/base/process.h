@@ -42,6 +42,12 @@ std::optional<ProcessEnd> TryReap(int pid);
 /// Waits up to `seconds` for the end of a child; nothing: it is still running.
 std::optional<ProcessEnd> AwaitEnd(int pid, double seconds);
 
+/// The memory of a process that is resident; 0 for one that is gone.
+int64_t ResidentMib(int pid);
+
+/// Has the kernel end this process, and those that it starts, before others when memory is short: 0 to 1000.
+void OfferToEnd(int score);
+
 /// Ends a child and all of its process group at once, and reaps it.
 ProcessEnd KillProcess(int pid);
 

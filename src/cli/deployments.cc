@@ -16,16 +16,20 @@
 namespace slipway::cli {
 namespace {
 
-/// YAML's plain scalars as JSON has them; a quoted one is always text.
-json::value FromYaml(const YAML::Node& node) {
+constexpr int kMostNodes = 10'000, kMostDepth = 32;
+
+/// YAML's plain scalars as JSON has them; a quoted one is always text. `left`: nodes, counted as often as they are
+/// named: a few aliases of aliases stand for billions, and one within what it names for no end of them.
+json::value FromYaml(const YAML::Node& node, int& left, int depth = 0) {
+  if (--left < 0 || depth > kMostDepth) throw YAML::Exception(node.Mark(), "too many nodes, or nested too deeply");
   if (node.IsMap()) {
     json::object object;
-    for (const auto& item : node) object[item.first.as<std::string>()] = FromYaml(item.second);
+    for (const auto& item : node) object[item.first.as<std::string>()] = FromYaml(item.second, left, depth + 1);
     return object;
   }
   if (node.IsSequence()) {
     json::array array;
-    for (const auto& item : node) array.push_back(FromYaml(item));
+    for (const auto& item : node) array.push_back(FromYaml(item, left, depth + 1));
     return array;
   }
   if (node.IsNull()) return nullptr;
@@ -41,7 +45,8 @@ Result<std::string> ReadBody(const std::string& file) {
   if (text.find_first_not_of(" \t\r\n") != std::string::npos && text[text.find_first_not_of(" \t\r\n")] == '{')
     return text;
   try {
-    return json::serialize(FromYaml(YAML::Load(text)));
+    int left = kMostNodes;
+    return json::serialize(FromYaml(YAML::Load(text), left));
   } catch (const YAML::Exception& error) {
     return Fail(ErrorKind::kInvalid, "{}: {}", file, error.what());
   }

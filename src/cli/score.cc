@@ -13,8 +13,11 @@
 #include "base/format.h"
 #include "cli/commands.h"
 #include "cli/environment.h"
+#include "cli/run_watch.h"
 #include "deployments/window.h"
 #include "dispatch/lease.h"
+#include "scoring/plan.h"
+#include "scoring/plan_json.h"
 #include "scoring/run.h"
 #include "scoring/run_parts_json.h"
 
@@ -38,7 +41,7 @@ struct ScoreOptions {
   int parent = 0;
   std::string lease;
   scoring::PartSize size;
-  bool prepare = false, finish = false, clean_up = false;
+  bool prepare = false, finish = false, clean_up = false, plan = false, outcome = false;
   int64_t part = -1;
 
   fs::path Folder() const { return fs::absolute(job.empty() ? deployment : job).parent_path(); }
@@ -75,8 +78,33 @@ void Emit(const scoring::Event& event) {
 /// What a run that was given up has left behind; nothing of it may be able to publish any more.
 Result<> CleanUp(const ScoreOptions& options) {
   ASSIGN(auto job, JobOf(options));
+  job.limits.seconds = 0;  // whoever started this one waits no longer than it wants to
+  const RunWatch watch(job.limits, std::stop_source(), Emit);
   auto secrets = scoring::FromEnvironment(Environment(""), job.places);
   TRY(scoring::CleanUp(job, scoring::Catalogs(job.places.catalogs, secrets.catalogs)));
+  return {};
+}
+
+/// What a server asks another process for, since it may be large: what a create checks, or whether a run has committed.
+Result<> Look(const ScoreOptions& options) {
+  ASSIGN(auto job, JobOf(options));
+  job.places.python.interpreter.clear();  // nothing is scored
+  const RunWatch watch(job.limits, std::stop_source(), Emit);
+  auto secrets = scoring::FromEnvironment(Environment(""), job.places);
+  if (options.outcome) {
+    ASSIGN(auto found, scoring::FindOutcome(job, scoring::Catalogs(job.places.catalogs, secrets.catalogs)));
+    if (found) Emit(scoring::Committed{found->rows, found->snapshot_id, found->model_version, true});
+    return {};
+  }
+  ASSIGN(auto sources, scoring::OpenSources(job.places, secrets));
+  auto plan = scoring::MakePlan(job.work, sources, {job.logical_date, job.window}, SystemClock());
+  scoring::PlanAnswer answer = std::unexpected(std::vector<scoring::Problem>());
+  if (plan)
+    answer = scoring::PlannedVersion{plan->model_version.version, plan->DeploymentField() != nullptr};
+  else
+    answer = std::unexpected(std::move(plan.error()));
+  fmt::print("{}\n", ToText(answer));
+  std::fflush(stdout);
   return {};
 }
 
@@ -127,18 +155,20 @@ Result<std::optional<scoring::RunOutcome>> DoStep(const ScoreOptions& options, c
   return outcome;
 }
 
-Result<std::optional<scoring::RunOutcome>> Execute(const ScoreOptions& options, const std::stop_token& stop) {
+Result<std::optional<scoring::RunOutcome>> Execute(const ScoreOptions& options, const std::stop_source& stopping) {
+  const auto stop = stopping.get_token();
   const bool step = options.prepare || options.part >= 0 || options.finish;
   std::optional<FileLock> lock;
   if (!step) {  // a lock beside the job tells others that the run lives; parts may be done by several processes
     ASSIGN(lock, FileLock::TryTake(options.Folder() / "lock"));
   }
   ASSIGN(auto job, JobOf(options));
+  const RunWatch watch(job.limits, stopping, Emit);
   ASSIGN(auto sources, scoring::OpenSources(job.places, scoring::FromEnvironment(Environment(""), job.places)));
-  if (step) return DoStep(options, job, sources, stop);
+  if (step) return watch.Judge(DoStep(options, job, sources, stop));
   scoring::CommitGuard guard;
   if (!options.lease.empty()) guard = [&] { return dispatch::CheckLease(options.lease); };
-  ASSIGN(auto outcome, scoring::Run(job, sources, SystemClock(), Emit, stop, guard, options.size));
+  ASSIGN(auto outcome, watch.Judge(scoring::Run(job, sources, SystemClock(), Emit, stop, guard, options.size)));
   return outcome;
 }
 
@@ -149,6 +179,11 @@ Result<> Score(const ScoreOptions& options) {
     if (::getppid() != options.parent) return Fail(ErrorKind::kCancelled, "the process that started this run is gone");
   }
   if (options.clean_up) return CleanUp(options);
+  if (options.plan || options.outcome) {
+    auto looked = Look(options);
+    if (!looked) Emit(scoring::Failed{looked.error().kind, looked.error().message});
+    return looked;
+  }
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
@@ -161,7 +196,7 @@ Result<> Score(const ScoreOptions& options) {
     while (!done.stop_requested())
       if (::sigwaitinfo(&signals, nullptr) > 0 && !done.stop_requested()) stop.request_stop();
   });
-  auto outcome = Execute(options, stop.get_token());
+  auto outcome = Execute(options, stop);
   if (!outcome) {
     Emit(scoring::Failed{outcome.error().kind, outcome.error().message});
     return Failure(outcome.error());
@@ -182,6 +217,8 @@ void AddSteps(Command& score, ScoreOptions& options) {
       "--clean-up", options.clean_up,
       "delete the files of a run that was given up and that no snapshot of its target names. Only when none "
       "of its processes is left and its last commit cannot arrive any more");
+  parts->add_flag("--plan", options.plan, "plan as a create does: the model's version, or the problems");
+  parts->add_flag("--outcome", options.outcome, "only tell whether the target has the run");
   parts->require_option(0, 1);
   auto count = score.add_option("--parts", options.size.parts, "cut the scan into at most so many parts of whole files")
                    .positive();

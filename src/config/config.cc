@@ -118,6 +118,8 @@ std::vector<Setting> Defaults() {
       text("dispatch.kind", "local",
            "what executes runs: local (this server's clock and processes), airflow (DAGs), or both, the default first"),
       number("dispatch.processes", 1, "local: runs at once"),
+      number("dispatch.run_seconds", 86400, "the longest that a run may take, where its deployment names no timeout"),
+      number("dispatch.memory_mib", 4096, "the memory of a run's own process; 0: as much as there is"),
       number("dispatch.attempts", 3, "how often a run whose process was lost is tried"),
       number("dispatch.lease_seconds", 30, "after this long without a word, a server's runs are taken over"),
       text("dispatch.catch_up", "latest", "ticks missed while all was down: latest, or all"),

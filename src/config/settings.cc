@@ -161,9 +161,14 @@ Result<std::vector<deployments::RunnerKind>> RunnersOf(const Config& config) {
   return kinds;
 }
 
+scoring::RunLimits RunLimitsOf(const Config& config) {
+  return {.seconds = config.Number("dispatch.run_seconds"), .memory_mib = config.Number("dispatch.memory_mib")};
+}
+
 Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scoring::Places& places) {
   dispatch::LocalOptions dispatching{.places = places};
   dispatching.processes = config.Number("dispatch.processes");
+  dispatching.limits = RunLimitsOf(config);
   dispatching.attempts = config.Number("dispatch.attempts");
   dispatching.lease_seconds = std::max(1, config.Number("dispatch.lease_seconds"));
   const auto& catch_up = config.Text("dispatch.catch_up");
@@ -187,7 +192,8 @@ Result<dispatch::AirflowOptions> AirflowDispatchOf(const Config& config, const s
                       .callback_url = config.Text("server.public_url"),
                       .time_zone = config.Text("dispatch.time_zone"),
                       .retries = config.Number("airflow.retries"),
-                      .retry_seconds = config.Number("airflow.retry_seconds")};
+                      .retry_seconds = config.Number("airflow.retry_seconds"),
+                      .limits = RunLimitsOf(config)};
   while (options.settings.callback_url.ends_with('/')) options.settings.callback_url.pop_back();
   options.parse_seconds = config.Number("airflow.parse_seconds");
   options.check_seconds = config.Number("airflow.check_seconds");

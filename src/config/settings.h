@@ -40,6 +40,9 @@ Result<dispatch::AirflowOptions> AirflowDispatchOf(const Config& config, const s
 /// What dispatch.kind names: the runners that the server has, the default one first.
 Result<std::vector<deployments::RunnerKind>> RunnersOf(const Config& config);
 
+/// What a run may take, where its deployment says nothing else.
+scoring::RunLimits RunLimitsOf(const Config& config);
+
 /// [dispatch] for the local dispatcher; program, data directory and environment are the caller's to fill in.
 Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scoring::Places& places);
 

@@ -53,6 +53,11 @@ const ObjectDescription& RunnerBody() {
   return kBody;
 }
 
+TypeDescription TimeoutType() {
+  constexpr int64_t kThirtyDays = 2'592'000;
+  return {.kind = Kind::kInteger, .nullable = true, .least = 1, .most = kThirtyDays};
+}
+
 bool IsLabel(std::string_view text) {
   auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   return !text.empty() && alphanumeric(text.front()) && alphanumeric(text.back()) &&
@@ -83,6 +88,7 @@ const ObjectDescription& CreateDeploymentBody() {
        Defaulted("partition_column", {}, "scored_at", "scored_at or a source column"),
        Defaulted("trigger_now", {.kind = Kind::kBoolean}, false, "start a run at once"),
        Nullable("allowed_roles", Kind::kStringList, "null or empty means platform PSK only"),
+       Optional("timeout", TimeoutType(), kTimeoutText),
        Optional("runner", {.kind = Kind::kObject, .nullable = true, .object = &RunnerBody()},
                 "what executes its runs; absent or null: the server's default")},
       {}};

@@ -12,6 +12,11 @@ const ObjectDescription& SourceBody();
 const ObjectDescription& TargetBody();
 const ObjectDescription& RunnerBody();
 
+/// Of a run, in seconds; absent or null: the server's default.
+TypeDescription TimeoutType();
+inline constexpr auto kTimeoutText =
+    "the seconds that a run may take; one that takes longer is ended and fails; null: the server's default";
+
 /// The body of PATCH .../{name}; a field that is absent stays as it is.
 const ObjectDescription& PatchBody();
 

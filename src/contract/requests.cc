@@ -40,7 +40,7 @@ const ObjectDescription& PatchBody() {
        Optional("snapshot_id", {.kind = Kind::kInteger, .nullable = true},
                 "a fixed snapshot; null reads the current one"),
        Optional("rerun_behavior", {.kind = Kind::kLiteral, .literals = {"overwrite_partition", "append_dedup"}}, ""),
-       Optional("owner", {}, ""), Optional("domain", {}, ""),
+       Optional("owner", {}, ""), Optional("domain", {}, ""), Optional("timeout", TimeoutType(), kTimeoutText),
        Optional("runner", {.kind = Kind::kObject, .nullable = true, .object = &RunnerBody()},
                 "what executes its runs; null: the server's default")},
       [](const json::object& o) -> std::optional<std::string> {

@@ -24,6 +24,7 @@ void Apply(const DeploymentChange& change, Deployment& deployment) {
   if (change.owner) spec.owner = *change.owner;
   if (change.domain) spec.domain = *change.domain;
   if (change.runner) spec.runner = *change.runner;
+  if (change.timeout) spec.timeout = *change.timeout;
   if (change.filter_sql) spec.batch.source.filter_sql = *change.filter_sql;
   if (change.snapshot_id) spec.batch.source.snapshot_id = *change.snapshot_id;
   if (change.rerun_behavior) spec.batch.rerun_behavior = *change.rerun_behavior;

@@ -31,6 +31,7 @@ struct DeploymentChange {
   std::optional<scoring::RerunBehavior> rerun_behavior;
   std::optional<std::string> owner, domain;
   std::optional<std::optional<RunnerKind>> runner;
+  std::optional<std::optional<int64_t>> timeout;
 };
 DeploymentChange ParseChange(const boost::json::object& patch);
 

@@ -36,7 +36,7 @@ using Names = std::vector<std::string>;
 constexpr auto kBody = R"({"name": "d", "model": {"model_name": "other", "model_alias": "champion"},
   "source": {"schema": "s", "table": "t", "snapshot_id": 9007199254740993}, "target": {"schema": "ml", "table": "p"},
   "entity_columns": ["id"], "domain": "x", "owner": "y", "schedule": "@daily", "rerun_behavior": "append_dedup",
-  "allowed_roles": ["a"], "trigger_now": true, "runner": {"kind": "airflow"}})";
+  "allowed_roles": ["a"], "trigger_now": true, "timeout": 90, "runner": {"kind": "airflow"}})";
 
 TEST(Requests, ANewDeployment) {
   auto request = ParseNewDeployment(Valid(contract::CreateDeploymentBody(), kBody), "m").value();
@@ -52,6 +52,9 @@ TEST(Requests, ANewDeployment) {
   EXPECT_EQ(spec.batch.source.catalog, "iceberg");
   EXPECT_EQ(spec.batch.rerun_behavior, scoring::RerunBehavior::kAppendDedup);
   EXPECT_EQ(spec.runner, RunnerKind::kAirflow);
+  EXPECT_EQ(spec.timeout, 90);
+  EXPECT_EQ(LimitsFor(spec, {.seconds = 5, .memory_mib = 7}).seconds, 90);
+  EXPECT_EQ(LimitsFor({}, {.seconds = 5, .memory_mib = 7}).seconds, 5);
   EXPECT_EQ(ParseSpec(ToJson(spec), "m").value(), spec) << "as the store keeps it";
 }
 

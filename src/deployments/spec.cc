@@ -23,6 +23,10 @@ Result<registry::ModelReference> ParseModel(const JsonObject& body, const std::s
 
 bool DeploymentSpec::operator==(const DeploymentSpec& other) const { return ToJson(*this) == ToJson(other); }
 
+scoring::RunLimits LimitsFor(const DeploymentSpec& spec, const scoring::RunLimits& standard) {
+  return {.seconds = spec.timeout.value_or(standard.seconds), .memory_mib = standard.memory_mib};
+}
+
 Result<DeploymentSpec> ParseSpec(const json::value& body, const std::string& model) {
   ASSIGN(auto object, JsonObject::From(body, "deployment"));
   DeploymentSpec spec;
@@ -37,6 +41,7 @@ Result<DeploymentSpec> ParseSpec(const json::value& body, const std::string& mod
     ASSIGN(auto kind, runner.String("kind"));
     ASSIGN(spec.runner, ParseWord<RunnerKind>(kind));
   }
+  ASSIGN(spec.timeout, object.OptionalInt("timeout"));
   ASSIGN(auto reference, ParseModel(object, model));
   ASSIGN(spec.batch, scoring::ParseWork(body, std::move(reference)));
   return spec;
@@ -53,6 +58,7 @@ json::object ToJson(const DeploymentSpec& spec) {
   body["allowed_roles"] = spec.allowed_roles
                               ? json::value(json::array(spec.allowed_roles->begin(), spec.allowed_roles->end()))
                               : json::value(nullptr);
+  body["timeout"] = OrNull(spec.timeout);
   body["runner"] = spec.runner ? json::value(json::object{{"kind", ToString(*spec.runner)}}) : json::value(nullptr);
   return body;
 }

@@ -30,6 +30,7 @@ struct DeploymentSpec {
   std::string owner, domain;
   std::optional<std::vector<std::string>> allowed_roles;  ///< none or empty: for the platform PSK only
   std::optional<RunnerKind> runner;                       ///< absent: the server's default
+  std::optional<int64_t> timeout;                         ///< seconds of a run; absent: the server's default
   BatchSpec batch;                                        ///< its model's name is that of the path
 
   bool operator==(const DeploymentSpec& other) const;
@@ -41,6 +42,9 @@ struct RunnerScope {
   bool is_default = true;
   bool Has(const DeploymentSpec& spec) const { return spec.runner ? *spec.runner == kind : is_default; }
 };
+
+/// The limits of a run of the deployment, where the server's are `standard`.
+scoring::RunLimits LimitsFor(const DeploymentSpec& spec, const scoring::RunLimits& standard);
 
 /// Reads a spec from a body of contract::CreateDeploymentBody, or from what ToJson wrote. The path's `model` wins over
 /// the body's. kInvalid names the member that is missing or of another type; nothing is thrown.

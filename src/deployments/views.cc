@@ -100,6 +100,8 @@ const std::vector<ShownField>& SpecFields() {
          if (s.deployment.damage) return nullptr;
          return json::string(ReplacesText(s.deployment, s.zone));
        }},
+      {"timeout", contract::TimeoutType(), contract::kTimeoutText,
+       [](Shown& s) { return ShowMember(s.deployment.spec.timeout); }},
       {"runner",
        {.kind = Kind::kObject, .object = &contract::RunnerBody()},
        "what executes its runs",

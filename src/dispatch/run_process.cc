@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "deployments/window.h"
 #include "dispatch/child.h"
+#include "dispatch/elsewhere.h"
 #include "dispatch/given_up.h"
 #include "dispatch/lease.h"
 #include "scoring/run_files.h"
@@ -24,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 using deployments::RunStatus;
 
-constexpr double kSecondsToEnd = 10;
+constexpr double kSecondsToEnd = 10, kSecondsToEndItself = 20;
 
 /// By the stages' names, for the metrics; none where the process did not tell.
 std::map<std::string, double> SecondsOf(const std::optional<scoring::Stages>& stages) {
@@ -39,6 +40,7 @@ fs::path RunProcess::Folder() const { return fs::path(options_->data_dir) / "run
 Result<RunProcess> RunProcess::Of(deployments::Run run, const deployments::Deployment& deployment,
                                   const LocalOptions& options) {
   ASSIGN(auto job, deployments::JobOf(run, deployment, options.zone, options.places));
+  job.limits = LimitsFor(deployment.spec, options.limits);
   return RunProcess(std::move(run), std::move(job), options);
 }
 
@@ -56,6 +58,7 @@ Result<> RunProcess::Start(double lease_until) {
   }
   auto events = folder / fmt::format("events-{}.jsonl", run_.attempt);
   ASSIGN(pid_, StartChild(arguments, options_->environment, events, folder / "stderr.log"));
+  watched_since_ = MonotonicSeconds();
   return WriteFileAtomically(folder / "pid", std::to_string(pid_));
 }
 
@@ -93,7 +96,17 @@ void RunProcess::Kill() {
   AwaitEnd();
 }
 
+/// A run ends itself when its time is over, and says so. One that cannot, since it hangs or was halted, is killed
+/// later.
+void RunProcess::HoldToItsTime() {
+  const auto seconds = static_cast<double>(job_.limits.seconds);
+  if (seconds <= 0 || overran_ || MonotonicSeconds() < watched_since_ + seconds + kSecondsToEndItself) return;
+  overran_ = true;
+  Signal(SIGKILL);
+}
+
 bool RunProcess::IsOver() {
+  HoldToItsTime();
   if (kill_at_ > 0 && MonotonicSeconds() > kill_at_) Signal(SIGKILL);
   if (pid_ != 0) {
     if (!reaped_) reaped_ = TryReap(pid_).has_value();
@@ -135,19 +148,24 @@ Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   // Whether it has committed is found out by the next attempt, however many there were.
   if (failed_ && failed_->kind == ErrorKind::kPerhapsCommitted)
     return RunEnd{.status = RunStatus::kQueued, .error_message = failed_->message, .counts = false};
-  bool again = !failed_ && !cancelled_by_ && run_.attempt < options_->attempts;
+  bool again = !failed_ && !cancelled_by_ && !overran_ && run_.attempt < options_->attempts;
   if (again) return RunEnd{.status = RunStatus::kQueued, .error_message = "the process was lost; trying again"};
   // An attempt that told of its failure has deleted what it had made; one that was lost has not.
-  bool left_files = !failed_ || run_.attempt > 1;
+  bool left_files = !failed_ || failed_->cut_off || run_.attempt > 1;
   if (left_files) {
     if (auto added = GivenUp::Add(options_->data_dir, job_); !added)
       Log(LogLevel::kWarning, "not_tidied_up", {{"run_id", run_.run_id}, {"error", added.error().message}});
   }
-  if (failed_ && !cancelled_by_) return RunEnd{.error_message = failed_->message};
+  if (failed_ && !failed_->cut_off && !cancelled_by_) return RunEnd{.error_message = failed_->message};
   // The last attempt may have committed and died before it could say so.
-  ASSIGN(auto found, scoring::FindOutcome(job_, *options_->catalogs));
-  if (found) return succeeded(found->rows, found->snapshot_id, found->model_version);
+  auto found = scoring::FindOutcome(job_, *options_->catalogs);
+  if (!found && found.error().kind == ErrorKind::kTooLarge)
+    found = FindOutcomeElsewhere({options_->program, options_->environment}, job_);
+  TRY(found);
+  if (const auto& done = *found) return succeeded(done->rows, done->snapshot_id, done->model_version);
   if (cancelled_by_) return RunEnd{.error_message = fmt::format("cancelled by {}", *cancelled_by_)};
+  if (failed_) return RunEnd{.error_message = failed_->message};
+  if (overran_) return RunEnd{.error_message = TookTooLong(job_.limits)};
   return RunEnd{.error_message =
                     fmt::format("the scoring process was lost {} times; see stderr.log of the run", run_.attempt)};
 }

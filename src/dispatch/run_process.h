@@ -53,6 +53,7 @@ class RunProcess {
       : run_(std::move(run)), job_(std::move(job)), options_(&options) {}
   std::filesystem::path Folder() const;
   void Signal(int signal);
+  void HoldToItsTime();
   deployments::Run run_;
   scoring::Job job_;
   const LocalOptions* options_;
@@ -64,6 +65,8 @@ class RunProcess {
   std::optional<scoring::Failed> failed_;
   std::optional<std::string> cancelled_by_;
   double kill_at_ = 0;
+  double watched_since_ = MonotonicSeconds();  ///< of an earlier server's process: by this one
+  bool overran_ = false;
 };
 
 }  // namespace slipway::dispatch

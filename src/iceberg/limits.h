@@ -18,10 +18,6 @@ struct TableLimits {
   int64_t data_files = 2'000'000;
 };
 
-/// What the server, which only plans, reads of a metadata.json in its own process; what is larger is planned by another
-/// one, which has a memory limit.
-inline constexpr int64_t kMetadataBytesInServer = int64_t{6} << 20;
-
 /// A line of a manifest list has about 200 bytes, packed about 50.
 inline constexpr int64_t kLargestManifestList = int64_t{64} << 20;
 /// Iceberg's own writers aim at 8 MiB.

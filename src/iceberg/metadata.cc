@@ -126,7 +126,11 @@ Result<Schema> TableMetadata::SchemaOf(const Snapshot& snapshot) const {
 Result<TableMetadata> ParseMetadata(std::string_view text) {
   ASSIGN(auto value, ParseJson(text, kMetadataDepth, kJsonFreeBytes + kJsonRatio * text.size()));
   if (!value.is_object()) return Fail(ErrorKind::kInvalid, "table metadata: not a JSON object");
-  TableMetadata metadata{.raw = std::move(value.get_object())};
+  return ParseMetadata(std::move(value.get_object()));
+}
+
+Result<TableMetadata> ParseMetadata(json::object&& raw) {
+  TableMetadata metadata{.raw = std::move(raw)};
   auto object = JsonObject::Of(metadata.raw, "table metadata");
   ASSIGN(metadata.format_version, object.Int32("format-version"));
   if (metadata.format_version < 1 || metadata.format_version > 2)

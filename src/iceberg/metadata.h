@@ -53,6 +53,8 @@ inline constexpr std::string_view kRunIdProperty = "slipway.run-id";
 /// kUnsupported: version 3 and up, by number. kCorrupt: a file that is no metadata. kTooLarge: a document that takes
 /// many times its own size.
 Result<TableMetadata> ParseMetadata(std::string_view text);
+/// The same of a document that was parsed.
+Result<TableMetadata> ParseMetadata(boost::json::object&& raw);
 
 /// Metadata of a new table without snapshots, format version 2.
 Result<TableMetadata> NewMetadata(std::string location, const Schema& schema, const PartitionSpec& spec,

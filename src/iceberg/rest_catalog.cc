@@ -96,7 +96,7 @@ class RestCatalog final : public Catalog {
     if (!answer && answer.error().kind == ErrorKind::kNotFound)
       return Fail(ErrorKind::kNotFound, "the catalog '{}' has no table {}", client_.place().name, ToString(id));
     TRY(answer);
-    return TableOf(id, *answer);
+    return TableOf(id, std::move(*answer));
   }
 
   Result<std::vector<TableIdentifier>> List() override {
@@ -135,7 +135,7 @@ class RestCatalog final : public Catalog {
                       {"properties", raw.at("properties")},
                       {"stage-create", true}};
     ASSIGN(auto answer, client_.Send("POST", NamespacePath(id.schema) + "/tables", body, Kind::kRead));
-    ASSIGN(auto table, TableOf(id, answer));
+    ASSIGN(auto table, TableOf(id, std::move(answer)));
     table.metadata_location.clear();
     return table;
   }
@@ -180,13 +180,14 @@ class RestCatalog final : public Catalog {
             {"updates", std::move(updates)}};
   }
 
-  Result<Table> TableOf(const TableIdentifier& id, const json::value& answer) {
+  Result<Table> TableOf(const TableIdentifier& id, json::value answer) {
     auto where = fmt::format("catalog '{}': table {}", client_.place().name, ToString(id));
     ASSIGN(auto object, JsonObject::From(answer, where));
     ASSIGN(auto location, object.String("metadata-location", ""));
-    const auto* metadata = object.Find("metadata");
-    if (metadata == nullptr) return Fail(ErrorKind::kCorrupt, "{}: the answer has no metadata", where);
-    ASSIGN(auto parsed, Wrap(ParseMetadata(json::serialize(*metadata)), where));
+    auto* metadata = answer.get_object().if_contains("metadata");
+    if (metadata == nullptr || !metadata->is_object())
+      return Fail(ErrorKind::kCorrupt, "{}: the answer has no metadata", where);
+    ASSIGN(auto parsed, Wrap(ParseMetadata(std::move(metadata->get_object())), where));
     auto io = Files(id, AccessOf(object.object(), parsed.location), {parsed.location, FolderOfTable(location)});
     return Table{id, location, std::move(parsed), std::move(io), client_.place().limits};
   }

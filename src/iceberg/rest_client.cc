@@ -10,7 +10,8 @@
 namespace slipway::iceberg {
 namespace {
 
-constexpr size_t kLargestAnswer = size_t{512} << 20;
+constexpr size_t kAnswerDepth = 64;
+constexpr int64_t kBesideMetadata = int64_t{1} << 20;  // of an answer: config, credentials, a page of names
 constexpr double kDefaultTokenSeconds = 3600;
 
 /// The message of an error answer: the protocol's ErrorModel, OAuth's, or the start of whatever came.
@@ -90,7 +91,7 @@ Result<json::value> RestClient::Send(const std::string& method, const std::strin
   for (bool renewed = false;; renewed = true) {
     HttpRequest request{.method = method,
                         .headers = {{"X-Iceberg-Access-Delegation", "vended-credentials"}},
-                        .most_bytes = kLargestAnswer};
+                        .most_bytes = static_cast<size_t>(place_.limits.metadata_bytes + kBesideMetadata)};
     if (!body.is_null()) {
       request.headers["Content-Type"] = "application/json";
       request.body = json::serialize(body);
@@ -113,7 +114,10 @@ Result<json::value> RestClient::Send(const std::string& method, const std::strin
       continue;
     }
     if (answer->status >= 200 && answer->status < 300)
-      return answer->body.empty() ? json::value(nullptr) : Wrap(ParseJson(answer->body), where);
+      return answer->body.empty()
+                 ? json::value(nullptr)
+                 : Wrap(ParseJson(answer->body, kAnswerDepth, kJsonFreeBytes + kJsonRatio * answer->body.size()),
+                        where);
     Error error{KindOf(answer->status),
                 fmt::format("{}: {} {}: {} {}", where, method, path, answer->status, MessageOf(*answer))};
     return Failure(kind == Kind::kRead ? error : OfChange(error));

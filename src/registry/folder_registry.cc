@@ -20,6 +20,14 @@ bool IsName(std::string_view name) {
   return !name.empty() && name.size() <= 128 && name.front() != '.' && std::ranges::all_of(name, allowed);
 }
 
+/// A copy would wait for what a pipe may bring, and never see the end of a device.
+Result<> CheckFiles(const fs::path& folder) {
+  std::error_code code;
+  for (fs::recursive_directory_iterator it(folder, code), end; !code && it != end; it.increment(code))
+    if (auto status = it->status(code); !code) TRY(CheckRegular(it->path(), status));
+  return {};
+}
+
 std::vector<int> Versions(const fs::path& folder) {
   std::vector<int> versions;
   std::error_code code;
@@ -48,11 +56,14 @@ Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs:
   auto staging = versions / (".new-" + RandomHex(6));
   std::error_code code;
   fs::create_directory(staging, code);
-  if (!code) fs::copy(folder, staging / "model", fs::copy_options::recursive, code);
   auto failed = [&](Error error) {
     fs::remove_all(staging, code);
     return Failure(error);
   };
+  if (!code) {
+    if (auto regular = CheckFiles(folder); !regular) return failed(regular.error());
+    fs::copy(folder, staging / "model", fs::copy_options::recursive, code);
+  }
   if (code) return failed({ErrorKind::kIo, fmt::format("copy {}: {}", folder.string(), code.message())});
   auto digest = HashFolder(staging / "model");
   if (!digest) return failed(digest.error());

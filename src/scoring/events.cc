@@ -38,14 +38,9 @@ json::object ToJson(const Committed& event) {
 }
 
 json::object ToJson(const Failed& event) {
-  return {{"event", "failed"}, {"kind", ToString(event.kind)}, {"message", event.message}};
-}
-
-/// kInternal for a kind that this Slipway does not know.
-ErrorKind KindNamed(std::string_view name) {
-  for (int kind = 0; kind <= static_cast<int>(ErrorKind::kInternal); ++kind)
-    if (ToString(static_cast<ErrorKind>(kind)) == name) return static_cast<ErrorKind>(kind);
-  return ErrorKind::kInternal;
+  json::object object{{"event", "failed"}, {"kind", ToString(event.kind)}, {"message", event.message}};
+  if (event.cut_off) object["cut_off"] = true;
+  return object;
 }
 
 Result<double> Seconds(const JsonObject& object, std::string_view stage) {
@@ -101,6 +96,7 @@ Result<Event> ParseFailed(const JsonObject& object) {
   ASSIGN(auto kind, object.String("kind", ""));
   event.kind = KindNamed(kind);
   ASSIGN(event.message, object.String("message", "it failed without a message"));
+  ASSIGN(event.cut_off, object.Bool("cut_off", false));
   return event;
 }
 

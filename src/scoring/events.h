@@ -47,6 +47,7 @@ struct Committed {
 struct Failed {
   ErrorKind kind = ErrorKind::kInternal;
   std::string message;
+  bool cut_off = false;  ///< its process ended on the spot: files of its may be left, and a commit may be on its way
   bool operator==(const Failed&) const = default;
 };
 

@@ -12,6 +12,7 @@ const Event kAll[] = {
     Committed{
         .rows = 9, .snapshot_id = INT64_MAX, .model_version = "\"7\"\n", .already_committed = true, .peak_kib = 1},
     Failed{.kind = ErrorKind::kPerhapsCommitted, .message = "lost \xc3\xa9"},
+    Failed{.kind = ErrorKind::kTooLarge, .message = "took too much", .cut_off = true},
 };
 
 TEST(Events, SayTheSameWhenTheyAreReadAgain) {

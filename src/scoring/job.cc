@@ -32,6 +32,17 @@ Result<iceberg::TableLimits> ParseLimits(const JsonObject& object) {
 
 }  // namespace
 
+std::string TookTooLong(const RunLimits& limits) {
+  return fmt::format("the run took longer than {} s: `timeout` of the deployment, or the setting dispatch.run_seconds",
+                     limits.seconds);
+}
+
+std::string TookTooMuch(const RunLimits& limits, int64_t used_mib) {
+  return fmt::format(
+      "the run's process used {} MiB of memory, more than the {} MiB that the setting dispatch.memory_mib allows",
+      used_mib, limits.memory_mib);
+}
+
 Places Places::In(const std::string& data_dir) {
   return {{{.uri = "sqlite:///" + data_dir + "/catalog.db", .warehouse = data_dir + "/warehouse"}},
           {.location = data_dir + "/models", .cache = data_dir + "/model-cache"},
@@ -195,7 +206,12 @@ json::object ToJson(const Job& job) {
                                   {"finer_than_a_day", job.window.finer_than_a_day}}},
           {"attempt", job.attempt},
           {"work", ToJson(job.work)},
-          {"places", ToJson(job.places)}};
+          {"places", ToJson(job.places)},
+          {"limits", ToJson(job.limits)}};
+}
+
+json::object ToJson(const RunLimits& limits) {
+  return {{"seconds", limits.seconds}, {"memory_mib", limits.memory_mib}};
 }
 
 namespace {
@@ -226,6 +242,10 @@ Result<> ParseWorkAndPlaces(const JsonObject& object, Job& job) {
   ASSIGN(job.work, Wrap(ParseWork(*work), object.where()));
   ASSIGN(auto places, object.Object("places"));
   ASSIGN(job.places, ParsePlaces(places));
+  if (object.Find("limits") == nullptr) return {};
+  ASSIGN(auto limits, object.Object("limits"));
+  ASSIGN(job.limits.seconds, limits.Int("seconds", 0));
+  ASSIGN(job.limits.memory_mib, limits.Int("memory_mib", 0));
   return {};
 }
 

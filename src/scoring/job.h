@@ -64,6 +64,16 @@ struct Places {
   static Places In(const std::string& data_dir);
 };
 
+/// What a run may take; 0: as much as there is.
+struct RunLimits {
+  int64_t seconds = 0;     ///< of one attempt
+  int64_t memory_mib = 0;  ///< resident in its process; a model's Python processes have limits of their own
+};
+
+/// Why a run was ended.
+std::string TookTooLong(const RunLimits& limits);
+std::string TookTooMuch(const RunLimits& limits, int64_t used_mib);
+
 /// One run, completely: what `slipway score --job` executes. Holds no secrets.
 struct Job {
   std::string run_id;      ///< a UUID
@@ -73,6 +83,7 @@ struct Job {
   int attempt = 1;  ///< above 1: an earlier attempt may have left files
   Work work;
   Places places;
+  RunLimits limits = {};
 };
 
 /// The job as its file holds it, `"version": 3`.
@@ -82,12 +93,14 @@ boost::json::object ToJson(const Job& job);
 /// member, a run id that is not a UUID, a window without the logical date.
 Result<Job> ParseJob(std::string_view text);
 
-/// The job of one run of a deployment that is described as a DAG carries it: its `model`, `name`, `work` and `places`.
+/// The job of one run of a deployment that is described as a DAG carries it: its `model`, `name`, `work`, `places` and
+/// `limits`.
 /// kInvalid: a member that is missing, or a run id that is not a UUID.
 Result<Job> MakeJob(std::string_view deployment, const std::string& run_id, Timestamp logical_date,
                     const Window& window, int attempt);
 
 boost::json::object ToJson(const Places& places);
+boost::json::object ToJson(const RunLimits& limits);
 boost::json::object ToJson(const Work& work);
 Result<Work> ParseWork(const boost::json::value& value);
 /// The same of a value whose `model` is read elsewhere.

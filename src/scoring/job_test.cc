@@ -18,8 +18,10 @@ constexpr std::string_view kJob = R"({
            "target": {"schema": "ml", "table": "scores", "catalog": "other"},
            "entity_columns": ["id", "é"], "rerun_behavior": "append_dedup", "partition_column": "region",
            "own_rows": true},
-  "places": {"catalogs": [{"name": "iceberg", "kind": "rest", "uri": "http://h", "warehouse": "w"}],
-             "registry": "/models", "model_cache": "/cache"}})";
+  "places": {"catalogs": [{"name": "iceberg", "kind": "rest", "uri": "http://h", "warehouse": "w",
+                            "allowed_prefixes": ["s3://a/b", "file:///c"], "limits": {"manifests": 7}}],
+             "registry": "/models", "model_cache": "/cache"},
+  "limits": {"seconds": 60, "memory_mib": 512}})";
 
 json::object Object() { return ParseJson(kJob).value().as_object(); }
 Result<Job> Parsed(const json::object& object) { return ParseJob(json::serialize(object)); }
@@ -39,6 +41,11 @@ TEST(Job, IsReadAsItWasWritten) {
   EXPECT_EQ(job->work.entity_columns, (std::vector<std::string>{"id", "é"}));
   EXPECT_EQ(job->work.rerun_behavior, RerunBehavior::kAppendDedup);
   EXPECT_EQ(job->places.catalogs[0].kind, "rest");
+  EXPECT_EQ(job->places.catalogs[0].allowed_prefixes, (std::vector<std::string>{"s3://a/b", "file:///c"}));
+  EXPECT_EQ(job->places.catalogs[0].limits.manifests, 7);
+  EXPECT_EQ(job->places.catalogs[0].limits.data_files, iceberg::TableLimits().data_files);
+  EXPECT_EQ(job->limits.seconds, 60);
+  EXPECT_EQ(job->limits.memory_mib, 512);
   auto again = ParseJob(json::serialize(ToJson(*job)));
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(json::value(ToJson(*again)), json::value(ToJson(*job)));

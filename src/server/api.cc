@@ -34,17 +34,6 @@ std::expected<json::object, Response> ReadQuery(const contract::ObjectDescriptio
   return query;
 }
 
-/// What a run would find now, by the plan that the run itself makes.
-deployments::Planner PlannerOf(const scoring::Sources& sources, const Clock& clock) {
-  return [&sources, &clock](
-             const deployments::BatchSpec& spec,
-             const scoring::When& when) -> std::expected<deployments::Planned, std::vector<scoring::Problem>> {
-    auto plan = scoring::MakePlan(spec, sources, when, clock);
-    if (!plan) return std::unexpected(std::move(plan.error()));
-    return deployments::Planned{plan->model_version.version, plan->DeploymentField() != nullptr};
-  };
-}
-
 /// Names that may stand in a header; others are left out.
 std::string Listed(const std::vector<std::string>& names) {
   std::string text;
@@ -88,7 +77,7 @@ Api::State::State(ApiParts given)
     : parts(std::move(given)),
       routes(Routes()),
       metrics(parts.metrics),
-      lifecycle({parts.store, parts.clock, parts.zone, parts.runners, PlannerOf(parts.sources, parts.clock),
+      lifecycle({parts.store, parts.clock, parts.zone, parts.runners, parts.plan,
                  [this](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); },
                  [this](const auto& deployment) { return parts.rights.RequireOf(deployment); }}) {
   std::vector<Operation> operations;

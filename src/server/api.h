@@ -8,9 +8,9 @@
 #include "auth/service_accounts.h"
 #include "base/time.h"
 #include "deployments/dispatcher.h"
+#include "deployments/lifecycle.h"
 #include "deployments/store.h"
 #include "http/message.h"
-#include "scoring/sources.h"
 #include "server/as_caller.h"
 #include "server/audit_log.h"
 #include "server/metrics.h"
@@ -42,7 +42,7 @@ struct ApiParts {
   Metrics& metrics;
   deployments::Runners runners;
   webhooks::Outbox& outbox;
-  const scoring::Sources& sources;
+  deployments::Planner plan;
   const Clock& clock;
   const date::time_zone* zone = nullptr;  ///< of schedules
   std::function<Result<>()> ready;        ///< why the server cannot work now, if it cannot

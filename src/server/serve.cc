@@ -24,6 +24,7 @@
 #include "scoring/run.h"
 #include "server/api.h"
 #include "server/own_process.h"
+#include "server/planner.h"
 #include "webhooks/migrations.h"
 #include "webhooks/sender.h"
 
@@ -209,6 +210,7 @@ Result<std::unique_ptr<deployments::Dispatcher>> MakeDispatcher(const Dispatchin
     ASSIGN(auto airflow, AirflowDispatchOf(config, parts.places));
     airflow.scope = scope;
     airflow.catalogs = &parts.sources.catalogs;
+    airflow.other = {parts.options.program, ScoringEnvironment(parts.secrets, parts.options.environment)};
     airflow.ended = parts.ended;
     airflow.run_token = parts.run_token;
     airflow.may_run = parts.may_run;
@@ -286,9 +288,7 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
          auth::PlatformKeys::Open(TextOr(config, "auth.platform_psk_file", data_dir + "/platform.psk")));
   ASSIGN(auto places, PlacesOf(config, data_dir));
   auto secrets = SecretsOf(config, options.environment);
-  auto plan_only = places;
-  plan_only.python.interpreter.clear();  // the server scores nothing: a model of Python's is planned by its signature
-  ASSIGN(auto sources, scoring::OpenSources(plan_only, secrets));
+  ASSIGN(auto sources, scoring::OpenSources(ForPlanning(places), secrets));
   ASSIGN(auto database, Database::Open(TextOr(config, "store.location", data_dir + "/slipway.db"), AllMigrations()));
   ServerClock clock(config.Number("clock.speed"));
   SystemClock system_clock;  // tokens are judged by it
@@ -331,7 +331,10 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   };
   ASSIGN(auto log_requests, LogRequestsOf(config));
   Api api({store, rights, as_caller, authenticator, user_keys, service_accounts, audit, metrics, dispatchers.runners(),
-           outbox, sources, clock, zone, check, LoginOf(config), log_requests});
+           outbox,
+           MakePlanner(sources, clock, places, RunLimitsOf(config),
+                       {options.program, ScoringEnvironment(secrets, options.environment)}),
+           clock, zone, check, LoginOf(config), log_requests});
   http::TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
   if (oidc) oidc->AwaitFirst();
   auto answer = http::Blocking([&](const Request& request) { return api.Answer(request); });

@@ -8,6 +8,7 @@
 #include "deployments/store.h"
 #include "dispatch/airflow/airflow_client.h"
 #include "dispatch/airflow/dag_file.h"
+#include "dispatch/elsewhere.h"
 #include "scoring/catalogs.h"
 
 namespace slipway::dispatch {
@@ -20,6 +21,7 @@ struct AirflowOptions {
   std::string dags;  ///< the folder that Airflow watches: s3://bucket/prefix, or file:///…
   DagSettings settings;
   const scoring::Catalogs* catalogs = nullptr;  ///< to ask targets about runs; they outlive the dispatcher
+  OtherProcess other;                           ///< asks them where they are too large for this one
   int parse_seconds = 600;  ///< after this long without being parsed, a DAG's file is reported as unseen
   int check_seconds = 60;   ///< how often files are compared with what they should be
   int poll_seconds = 5;     ///< how often Airflow is asked what has changed

@@ -139,7 +139,8 @@ Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSe
       {"retry_seconds", settings.retry_seconds},
       {"callback", api + "/runs"},
       {"work", ToJson(work)},
-      {"places", ToJson(PlacesFor(work, settings.places))}};
+      {"places", ToJson(PlacesFor(work, settings.places))},
+      {"limits", ToJson(LimitsFor(deployment.spec, settings.limits))}};
   ASSIGN(const auto* zone, deployments::FindTimeZone(settings.time_zone));
   data["doc_md"] = DocOf(deployment, zone, data["work"].as_object(), api);
   DagFile file;

@@ -13,6 +13,7 @@ struct DagSettings {
   std::string callback_url;  ///< of this server, as workers reach it
   std::string time_zone = "UTC";
   int retries = 2, retry_seconds = 60;
+  scoring::RunLimits limits;  ///< of a run; its deployment may name other seconds
 };
 
 inline constexpr std::string_view kDagTag = "slipway", kDagTask = "score";

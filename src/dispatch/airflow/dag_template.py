@@ -18,7 +18,15 @@ DEPLOYMENT = json.loads(r'''@DEPLOYMENT@''')
 DIGEST = "@DIGEST@"
 
 
-@task(task_id="score", retries=DEPLOYMENT["retries"], retry_delay=datetime.timedelta(seconds=DEPLOYMENT["retry_seconds"]))
+SECONDS = DEPLOYMENT["limits"]["seconds"]  # the run ends itself, and says why; a minute later Airflow does
+
+
+@task(
+    task_id="score",
+    retries=DEPLOYMENT["retries"],
+    retry_delay=datetime.timedelta(seconds=DEPLOYMENT["retry_seconds"]),
+    execution_timeout=datetime.timedelta(seconds=SECONDS + 60) if SECONDS else None,
+)
 def score():
     from slipway.airflow import run  # the wheel of Slipway, on the worker
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "deployments/airflow_names.h"
 #include "dispatch/contained.h"
+#include "dispatch/elsewhere.h"
 #include "scoring/run_files.h"
 
 namespace slipway::dispatch {
@@ -179,8 +180,10 @@ Result<> RunKeeper::Apply(const Deployment& deployment, const Run& run, const Da
 
 Result<> RunKeeper::Conclude(const Deployment& deployment, const Run& run, const std::string& otherwise) {
   if (deployment.damage) return Fail(run, *deployment.damage);
-  scoring::Job job{.run_id = run.run_id, .work = deployment.spec.batch};
-  ASSIGN(auto outcome, scoring::FindOutcome(job, *options_.catalogs));
+  scoring::Job job{.run_id = run.run_id, .work = deployment.spec.batch, .places = options_.settings.places};
+  auto found = scoring::FindOutcome(job, *options_.catalogs);
+  if (!found && found.error().kind == ErrorKind::kTooLarge) found = FindOutcomeElsewhere(options_.other, job);
+  ASSIGN(const auto outcome, std::move(found));
   if (!outcome) return Fail(run, run.cancelled_by ? fmt::format("cancelled by {}", *run.cancelled_by) : otherwise);
   return End(run, [&](Run& stored) {
     stored.status = RunStatus::kSucceeded;

@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "base/time.h"
 #include "model/python/environment.h"
 #include "model/python/zygote.h"
@@ -58,15 +59,6 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadStream(int file) {
   if (batch == nullptr) return Fail(ErrorKind::kCorrupt, "no predictions");
   ARROW_TRY(batch->ValidateFull());
   return batch;
-}
-
-int64_t ResidentMib(int pid) {
-  auto text = ReadFile(fmt::format("/proc/{}/statm", pid), 4096);
-  if (!text) return 0;
-  auto second = text->find(' ');
-  return std::strtoll(text->c_str() + (second == std::string::npos ? 0 : second), nullptr, 10) *
-             ::sysconf(_SC_PAGESIZE) >>
-         20;
 }
 
 }  // namespace

@@ -15,6 +15,8 @@ namespace slipway::registry {
 namespace {
 
 constexpr int kMostHops = 4;  // from source to source
+constexpr size_t kLargestAnswer = size_t{4} << 20, kMostAnswerMemory = size_t{32} << 20;
+constexpr size_t kAnswerDepth = 64;
 
 /// MLflow's words for what went wrong: `{"error_code": …, "message": …}`.
 std::string MessageIn(const HttpAnswer& answer) {
@@ -53,9 +55,9 @@ MlflowServer::MlflowServer(std::string url, const RegistryCredentials& credentia
 }
 
 Result<json::value> MlflowServer::GetUrl(const std::string& url) const {
-  ASSIGN(auto answer, SendHttpPatiently({.url = url, .headers = headers_}));
+  ASSIGN(auto answer, SendHttpPatiently({.url = url, .headers = headers_, .most_bytes = kLargestAnswer}));
   if (answer.status != 200) return Refused(url_, answer);
-  auto value = ParseJson(answer.body);
+  auto value = ParseJson(answer.body, kAnswerDepth, kMostAnswerMemory);
   if (!value) return Fail(ErrorKind::kUnavailable, "{} answered no JSON: is an MLflow server there?", url_);
   return value;
 }
