@@ -228,7 +228,7 @@ def test_a_crash_that_does_not_come_again_is_survived(lake, rows, tmp_path):
         return frame["x"]
 
     lake.register_python("m", Model(once), NUMBER)
-    lake.score()
+    lake.score(python={"writable": [str(tmp_path)]})
     assert mark.exists() and np.array_equal(lake.rows()["prediction"], rows["x"])
 
 
@@ -353,7 +353,7 @@ def test_nothing_is_imported_from_the_temporary_folder(lake, rows, tmp_path):
         planted.write_text(f"open({str(tmp_path / 'imported')!r}, 'w').close()\n")
     lake.environment = {"TMPDIR": str(shared), "HOME": str(shared), "PYTHONPATH": str(shared)}
     lake.register_python("m", Model(where_it_runs(tmp_path / "where")), NUMBER)
-    lake.score()
+    lake.score(python={"writable": [str(tmp_path)]})
     assert not (tmp_path / "imported").exists()
     where = Path((tmp_path / "where").read_text())
     assert where.parent == shared and sorted(path.name for path in shared.iterdir()) == [".local", "struct.py"]
@@ -371,7 +371,11 @@ def test_the_folder_of_a_killed_process_is_removed_by_the_next(lake, rows, tmp_p
 
     lake.register_python("m", Model(waits), NUMBER)
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen([BINARY, "score", "--job", lake.job()], stdout=subprocess.DEVNULL, env=environment)
+    process = subprocess.Popen(
+        [BINARY, "score", "--job", lake.job(python={"writable": [str(tmp_path)]})],
+        stdout=subprocess.DEVNULL,
+        env=environment,
+    )
     while not mark.exists():
         assert process.poll() is None
         time.sleep(0.01)
@@ -381,7 +385,7 @@ def test_the_folder_of_a_killed_process_is_removed_by_the_next(lake, rows, tmp_p
     assert left.is_dir()
     go.touch()
     lake.environment = {"TMPDIR": str(tmp_path)}
-    lake.score()
+    lake.score(python={"writable": [str(tmp_path)]})
     assert not left.exists()
 
 
@@ -419,12 +423,13 @@ def test_a_zygote_outlives_what_its_workers_do(lake, rows, tmp_path, way):
         return frame["x"] * 0 + os.getppid()
 
     lake.register_python("m", Model(ends), NUMBER)
+    python = {"readable": [str(tmp_path)]}
     with zygotes(tmp_path / "shared") as lake.environment:
-        lake.score(target="ml.a")
+        lake.score(target="ml.a", python=python)
         (tmp_path / "bad").touch()
-        lake.score(ok=False, target="ml.b", python={"batch_seconds": 2})
+        lake.score(ok=False, target="ml.b", python={**python, "batch_seconds": 2})
         (tmp_path / "bad").unlink()
-        lake.score(target="ml.c")
+        lake.score(target="ml.c", python=python)
     assert set(lake.rows("ml.a")["prediction"]) == set(lake.rows("ml.c")["prediction"])
 
 
@@ -484,7 +489,7 @@ def test_an_environment_of_the_models_own(lake, rows, tmp_path):
         )
         lake.cli("models", "register", "m", str(folder), "--no-check")
         shutil.rmtree(folder)
-    python = {"environment_of_model": True, "cache": str(lake.dir / "engines")}
+    python = {"environment_of_model": True, "cache": str(lake.dir / "engines"), "readable": [str(tmp_path)]}
     assert "No module named 'slipway_tiny'" in lake.score(ok=False)[-1]["message"]
     lake.score(python=python)
     assert set(lake.rows()["prediction"]) == {42.0}

@@ -265,10 +265,11 @@ class WaitsForAFile(mlflow.pyfunc.PythonModel):
 
 def test_kill_9_during_a_run_leaves_the_port_free(ready):
     """The scoring process, and the model's, go on; they hold neither the port nor its callers' connections."""
-    go = ready.dir / "go"
+    go = ready.dir / "open" / "go"
+    go.parent.mkdir()
     one_number = ModelSignature(inputs=Schema([ColSpec("double", "f0")]), outputs=Schema([ColSpec("double")]))
     ready.register_python("waits", WaitsForAFile(str(go)), one_number)
-    server = Server(ready.dir)
+    server = Server(ready.dir, {"python.writable": str(go.parent)})
     port = server.url.rsplit(":", 1)[1]
     with connect(server) as caller:
         one = "/api/models/waits/deployments/d"
@@ -279,7 +280,7 @@ def test_kill_9_during_a_run_leaves_the_port_free(ready):
             == 201
         )
         run_id = server.call("POST", f"{one}/trigger")[1]["run_id"]
-        until((ready.dir / "go.asked").exists, bool)
+        until((go.parent / "go.asked").exists, bool)
         server.kill()
         assert everything(caller) == b""  # nobody has it any more
     again = Server(ready.dir, {"server.listen": f"127.0.0.1:{port}"})

@@ -44,6 +44,9 @@ class FileActions {
 
   void Open(int as, const char* path, int flags) { posix_spawn_file_actions_addopen(&actions_, as, path, flags, 0644); }
   void Enter(const char* folder) { posix_spawn_file_actions_addchdir_np(&actions_, folder); }
+  void Print(int file) {
+    for (int as : {STDOUT_FILENO, STDERR_FILENO}) posix_spawn_file_actions_adddup2(&actions_, file, as);
+  }
   /// Gives the files as kFirstGiven and what follows; all others are closed.
   Result<> Give(const std::vector<int>& files) {
     for (int file : files) {
@@ -83,6 +86,7 @@ Result<int> StartProcess(const Program& program) {
   if (!program.output.empty()) actions.Open(STDOUT_FILENO, program.output.c_str(), kAppend);
   if (!program.error.empty()) actions.Open(STDERR_FILENO, program.error.c_str(), kAppend);
   if (!program.folder.empty()) actions.Enter(program.folder.c_str());
+  if (program.printed >= 0) actions.Print(program.printed);
   TRY(actions.Give(program.descriptors));
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);

@@ -15,6 +15,7 @@ struct Program {
   std::vector<std::string> environment;  ///< NAME=value
   std::filesystem::path folder;          ///< where it runs; empty: where this process does
   std::filesystem::path output, error;   ///< files that it appends to; empty: those of this process
+  int printed = -1;                      ///< an open file of this process that is its output and error instead
   std::vector<int> descriptors;          ///< open files of this process that are 3, 4, … there
 };
 

@@ -46,6 +46,7 @@ int Main(int argc, char** argv) {
   AddScore(app, context);
   AddModels(app, context);
   AddTables(app, context);
+  AddDoctor(app, context);
   AddCompletion(app, context);
   if (auto status = app.Parse(argc, argv)) return *status;
   auto done = context.chosen();

@@ -28,6 +28,7 @@ void AddLogin(Command& app, Context& context);        ///< login, logout
 void AddScore(Command& app, Context& context);
 void AddModels(Command& app, Context& context);
 void AddModelTools(Command& models, Context& context);  ///< models inspect, predict, bench
+void AddDoctor(Command& app, Context& context);
 void AddTables(Command& app, Context& context);
 void AddCompletion(Command& app, Context& context);
 

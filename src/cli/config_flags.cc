@@ -39,6 +39,7 @@ Result<config::Config> LoadConfig(const Context& context, const ConfigFlags& fla
   }
   if (!flags.listen.empty()) TRY(config.Set("server.listen", flags.listen, "--listen"));
   if (!flags.registry.empty()) TRY(config.Set("registry.location", flags.registry, "--registry"));
+  TRY(config.ReadSecretFiles());
   return config;
 }
 

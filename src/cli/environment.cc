@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "config/settings.h"
+
 extern char** environ;
 
 namespace slipway::cli {
@@ -19,11 +21,13 @@ std::map<std::string, std::string> Environment(const std::string& prefix) {
 }
 
 model::PythonEngine EngineOf(const Context& context) {
-  auto found = Environment("SLIPWAY_PYTHON_ENVIRONMENT");
+  auto found = Environment("SLIPWAY_PYTHON_");
   return {.interpreter = PythonInterpreter(),
           .cache = (std::filesystem::absolute(context.data_dir) / "engines").string(),
-          .environment_of_model =
-              found.contains("SLIPWAY_PYTHON_ENVIRONMENT") && found["SLIPWAY_PYTHON_ENVIRONMENT"] == "model"};
+          .environment_of_model = found["SLIPWAY_PYTHON_ENVIRONMENT"] == "model",
+          .readable = config::Paths(found["SLIPWAY_PYTHON_READABLE"]),
+          .writable = config::Paths(found["SLIPWAY_PYTHON_WRITABLE"]),
+          .user = found["SLIPWAY_PYTHON_USER"]};
 }
 
 std::string PythonInterpreter() {

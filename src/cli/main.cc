@@ -1,8 +1,10 @@
 #include <cstdlib>
 
+#include "base/own_process.h"
 #include "cli/commands.h"
 
 int main(int argc, char** argv) {
+  slipway::HideEnvironment();
   // Arrow's columns come from malloc, in small pages. mimalloc, its own choice, asks for huge ones: a virtual machine
   // whose host takes idle memory back gets those one by one from the host, and a run's first second goes by with that
   // (docs/decisions/0010).

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/format.h"
+#include "base/own_process.h"
 #include "cli/commands.h"
 #include "cli/environment.h"
 #include "cli/run_watch.h"
@@ -174,6 +175,7 @@ Result<std::optional<scoring::RunOutcome>> Execute(const ScoreOptions& options, 
 
 /// One run, or a step of one; events go to standard output as JSON lines.
 Result<> Score(const ScoreOptions& options) {
+  MakeUndumpable();
   if (options.parent != 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != options.parent) return Fail(ErrorKind::kCancelled, "the process that started this run is gone");

@@ -7,11 +7,15 @@
 #include <functional>
 #include <sstream>
 
+#include "base/file.h"
 #include "base/format.h"
 #include "base/json.h"
 
 namespace slipway::config {
 namespace {
+
+constexpr std::string_view kOfFile = "_file";  // behind the name of a setting that may hold a secret
+constexpr size_t kLargestSecret = size_t{1} << 16;
 
 std::vector<Setting> Defaults() {
   auto text = [](std::string name, std::string value, std::string help) {
@@ -26,7 +30,7 @@ std::vector<Setting> Defaults() {
   auto list = [](std::string name, std::string help) {
     return Setting{std::move(name), "[]", "default", false, false, std::move(help), true};
   };
-  return {
+  std::vector<Setting> settings{
       text("server.listen", "127.0.0.1:8080", "HOST:PORT; without sign-in, loopback only; port 0 takes a free one"),
       number("server.threads", 6, "requests handled at once"),
       number("server.queue", 256, "requests that may wait; more are answered 429"),
@@ -74,7 +78,17 @@ std::vector<Setting> Defaults() {
            "first-run: compare native engines with mlflow.pyfunc before a model's first run too, as for models of an "
            "MLflow server"),
       text("python.network", "no", "yes: models may open sockets"),
-      number("python.memory_mib", 4096, "the memory of one process of a model that Python scores"),
+      text("python.readable", "",
+           "files and folders that models may read beside their own and the interpreter's: /opt/lookup:/srv/words"),
+      text("python.writable", "", "those that models may change too; /dev/shm: multiprocessing's locks"),
+      text("python.user", "", "of whom models' processes are, where the server is root; empty: of the server's user"),
+      text("python.cgroup", "",
+           "a cgroup (version 2) that was delegated to the server's user: the kernel holds models to their limits "
+           "there"),
+      number("python.memory_mib", 4096, "the memory of one process of a model that Python scores, and all it starts"),
+      number("python.disk_mib", 4096, "what such a process may write into its folder"),
+      number("python.tasks", 512, "processes and threads of such a process"),
+      number("python.output_mib", 10, "what the models of a run may print; more is cut off"),
       number("python.batch_seconds", 600, "the longest that one batch may take"),
       number("python.load_seconds", 300, "the longest that loading a model may take"),
       number("python.processes", 0, "processes of one run; 0: one for each core"),
@@ -142,6 +156,13 @@ std::vector<Setting> Defaults() {
              "the pause before the second attempt; each later one is three times longer, an hour at most"),
       number("clock.speed", 1, "for tests: how many times faster the server's clock runs since 2024-01-01"),
   };
+  for (size_t i = 0; i < settings.size(); ++i) {
+    const auto name = settings[i].name;
+    if (!settings[i].secret && name != "store.location") continue;
+    auto file = text(name + std::string(kOfFile), "", "a file that holds " + name + ", in its place");
+    settings.insert(settings.begin() + static_cast<std::ptrdiff_t>(++i), std::move(file));
+  }
+  return settings;
 }
 
 std::string EnvironmentName(const std::string& name) {
@@ -259,6 +280,23 @@ Result<> Config::ReadEnvironment(const std::map<std::string, std::string>& envir
     if (name.empty() && of_section)
       return Fail(ErrorKind::kInvalid, "${} is not the variable of any setting; `slipway config` lists them", variable);
     if (!name.empty()) TRY(Set(name, value, "$" + variable));
+  }
+  return {};
+}
+
+Result<> Config::ReadSecretFiles() {
+  const auto known = settings_;
+  for (const auto& setting : known) {
+    auto name = setting.name.substr(0, setting.name.size() - kOfFile.size());
+    if (!setting.name.ends_with(kOfFile) || setting.value.empty()) continue;
+    auto* secret = Find(name);
+    if (secret == nullptr) continue;  // a file, but of no secret
+    if (!secret->value.empty())
+      return Fail(ErrorKind::kInvalid, "{} ({}) and {} ({}) are both set: one of them is enough", name, secret->from,
+                  setting.name, setting.from);
+    ASSIGN(auto text, Wrap(ReadFile(setting.value, kLargestSecret), setting.name));
+    while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+    TRY(Set(name, text, setting.value));
   }
   return {};
 }

@@ -31,6 +31,9 @@ class Config {
   /// SLIPWAY_<SECTION>_<KEY>; `environment` as NAME → value. kInvalid for an unknown key of a known section; others are
   /// left alone.
   Result<> ReadEnvironment(const std::map<std::string, std::string>& environment);
+  /// A setting that may hold a secret can stand in a file, which NAME_file names. kInvalid: both are set; kNotFound,
+  /// kIo.
+  Result<> ReadSecretFiles();
   Result<> Set(const std::string& name, const std::string& value, const std::string& from);
 
   const std::string& Text(const std::string& name) const;

@@ -36,6 +36,14 @@ Result<> HoldTables(const Config& config, iceberg::CatalogPlace& place, const st
 
 }  // namespace
 
+std::vector<std::string> Paths(const std::string& text) {
+  std::vector<std::string> paths;
+  std::istringstream all(text);
+  for (std::string path; std::getline(all, path, ':');)
+    if (!path.empty()) paths.push_back(path);
+  return paths;
+}
+
 Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_dir) {
   auto places = scoring::Places::In(data_dir);
   auto embedded = places.catalogs.front();
@@ -73,7 +81,14 @@ Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_d
                    .environment_of_model = environment == "model",
                    .check_first = check == "first-run",
                    .network = network == "yes",
+                   .readable = Paths(config.Text("python.readable")),
+                   .writable = Paths(config.Text("python.writable")),
+                   .user = config.Text("python.user"),
+                   .cgroup = config.Text("python.cgroup"),
                    .memory_mib = config.Number("python.memory_mib"),
+                   .disk_mib = config.Number("python.disk_mib"),
+                   .tasks = config.Number("python.tasks"),
+                   .output_mib = config.Number("python.output_mib"),
                    .batch_seconds = config.Number("python.batch_seconds"),
                    .load_seconds = config.Number("python.load_seconds"),
                    .environment_seconds = config.Number("python.environment_seconds"),

@@ -16,6 +16,9 @@ namespace slipway::config {
 
 std::string TextOr(const Config& config, const std::string& name, const std::string& fallback);
 
+/// Of a text as in $PATH, with colons between them.
+std::vector<std::string> Paths(const std::string& text);
+
 /// The configured catalogs, and the embedded one unless 'iceberg' is configured; the registry. kInvalid names the
 /// setting.
 Result<scoring::Places> PlacesOf(const Config& config, const std::string& data_dir);

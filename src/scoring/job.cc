@@ -30,6 +30,16 @@ Result<iceberg::TableLimits> ParseLimits(const JsonObject& object) {
   return limits;
 }
 
+json::array ArrayOf(const std::vector<std::string>& texts) { return json::array(texts.begin(), texts.end()); }
+
+/// The list of that name; a job of before there was one has none.
+Result<> AddStrings(const JsonObject& object, const char* name, std::vector<std::string>& to) {
+  if (object.Find(name) == nullptr) return {};
+  ASSIGN(auto list, object.Array(name));
+  ASSIGN(to, JsonStrings(*list, fmt::format("job: {}", name)));
+  return {};
+}
+
 }  // namespace
 
 std::string TookTooLong(const RunLimits& limits) {
@@ -111,15 +121,14 @@ Result<Work> ParseWork(const json::value& value, registry::ModelReference model)
 json::object ToJson(const Places& places) {
   json::array catalogs;
   for (const auto& place : places.catalogs)
-    catalogs.push_back(
-        json::object{{"name", place.name},
-                     {"kind", place.kind},
-                     {"uri", place.uri},
-                     {"warehouse", place.warehouse},
-                     {"oauth2_server_uri", place.oauth2_server_uri},
-                     {"scope", place.scope},
-                     {"allowed_prefixes", json::array(place.allowed_prefixes.begin(), place.allowed_prefixes.end())},
-                     {"limits", ToJson(place.limits)}});
+    catalogs.push_back(json::object{{"name", place.name},
+                                    {"kind", place.kind},
+                                    {"uri", place.uri},
+                                    {"warehouse", place.warehouse},
+                                    {"oauth2_server_uri", place.oauth2_server_uri},
+                                    {"scope", place.scope},
+                                    {"allowed_prefixes", ArrayOf(place.allowed_prefixes)},
+                                    {"limits", ToJson(place.limits)}});
   return {{"catalogs", std::move(catalogs)},
           {"registry", places.registry.location},
           {"model_cache", places.registry.cache},
@@ -130,7 +139,14 @@ json::object ToJson(const Places& places) {
                                   {"environment_seconds", places.python.environment_seconds},
                                   {"check_first", places.python.check_first},
                                   {"network", places.python.network},
+                                  {"readable", ArrayOf(places.python.readable)},
+                                  {"writable", ArrayOf(places.python.writable)},
+                                  {"user", places.python.user},
+                                  {"cgroup", places.python.cgroup},
                                   {"memory_mib", places.python.memory_mib},
+                                  {"disk_mib", places.python.disk_mib},
+                                  {"tasks", places.python.tasks},
+                                  {"output_mib", places.python.output_mib},
                                   {"batch_seconds", places.python.batch_seconds},
                                   {"load_seconds", places.python.load_seconds},
                                   {"processes", places.python.processes}}}};
@@ -144,7 +160,14 @@ Result<model::PythonEngine> ParsePython(const JsonObject& object) {
   ASSIGN(python.environment_seconds, object.Int("environment_seconds", python.environment_seconds));
   ASSIGN(python.check_first, object.Bool("check_first", python.check_first));
   ASSIGN(python.network, object.Bool("network", python.network));
+  TRY(AddStrings(object, "readable", python.readable));
+  TRY(AddStrings(object, "writable", python.writable));
+  ASSIGN(python.user, object.String("user", ""));
+  ASSIGN(python.cgroup, object.String("cgroup", ""));
   ASSIGN(python.memory_mib, object.Int("memory_mib", python.memory_mib));
+  ASSIGN(python.disk_mib, object.Int("disk_mib", python.disk_mib));
+  ASSIGN(python.tasks, object.Int("tasks", python.tasks));
+  ASSIGN(python.output_mib, object.Int("output_mib", python.output_mib));
   ASSIGN(python.batch_seconds, object.Int("batch_seconds", python.batch_seconds));
   ASSIGN(python.load_seconds, object.Int("load_seconds", python.load_seconds));
   ASSIGN(python.processes, object.Int("processes", python.processes));
@@ -163,10 +186,7 @@ Result<Places> ParsePlaces(const JsonObject& object) {
     ASSIGN(place.warehouse, catalog.String("warehouse", ""));
     ASSIGN(place.oauth2_server_uri, catalog.String("oauth2_server_uri", ""));
     ASSIGN(place.scope, catalog.String("scope", ""));
-    if (catalog.Find("allowed_prefixes") != nullptr) {
-      ASSIGN(const auto* prefixes, catalog.Array("allowed_prefixes"));
-      ASSIGN(place.allowed_prefixes, JsonStrings(*prefixes, "job: allowed_prefixes"));
-    }
+    TRY(AddStrings(catalog, "allowed_prefixes", place.allowed_prefixes));
     if (catalog.Find("limits") != nullptr) {
       ASSIGN(auto limits, catalog.Object("limits"));
       ASSIGN(place.limits, ParseLimits(limits));

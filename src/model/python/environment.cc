@@ -34,11 +34,13 @@ Result<std::string> InterpreterFor(const PythonEngine& engine, const std::filesy
   auto maker = engine;
   maker.environment_of_model = false;
   maker.network = true;
+  maker.user = "";  // what it installs must not be the models' to change
   maker.load_seconds = engine.environment_seconds;
   maker.zygotes = nullptr;  // it needs nothing that they have imported
-  TRY(Wrap(Worker::Run(maker, {.folder = folder}, {{slipway_python_environment, slipway_python_environment_end}, {}},
-                       record),
-           "the model's environment"));
+  TRY(Wrap(
+      Worker::Run(maker, {.folder = folder},
+                  {{slipway_python_environment, slipway_python_environment_end}, {}, record.parent_path()}, record),
+      "the model's environment"));
   return ReadFile(record, kLargestText);
 }
 

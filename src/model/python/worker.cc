@@ -8,8 +8,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,9 +22,10 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/json.h"
-#include "base/process.h"
+#include "base/own_process.h"
 #include "base/time.h"
 #include "model/python/environment.h"
+#include "model/python/printed.h"
 #include "model/python/zygote.h"
 
 namespace slipway::model {
@@ -31,6 +33,7 @@ namespace {
 
 constexpr int kWatchMilliseconds = 20;
 constexpr double kSecondsToEnd = 2;
+constexpr const char* kOutput = "output";  // of a program, in its folder
 constexpr size_t kLongestAnswer = size_t{1} << 20;
 
 Failure System(const char* what) { return Fail(ErrorKind::kIo, "{}: {}", what, std::strerror(errno)); }
@@ -61,6 +64,12 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadStream(int file) {
   return batch;
 }
 
+json::array Paths(const std::vector<std::string>& paths) {
+  json::array all;
+  for (const auto& path : paths) all.emplace_back(std::filesystem::absolute(path).string());
+  return all;
+}
+
 }  // namespace
 
 std::shared_ptr<Zygotes> MakeZygotes() { return std::make_shared<Zygotes>(); }
@@ -77,7 +86,8 @@ Result<std::unique_ptr<Worker>> Worker::Start(const PythonEngine& engine, const 
 Result<> Worker::Load(const std::filesystem::path& model, const std::shared_ptr<arrow::Schema>& outputs) {
   outputs_ = outputs;
   TRY(WriteStream(predictions_, outputs, nullptr));
-  return Begin({{"model", std::filesystem::absolute(model).string()}, {"network", engine_.network}});
+  ASSIGN(auto folder, ModelOf(model));
+  return Begin({{"model", folder.string()}, {"box", Box(folder, {})}});
 }
 
 Result<std::unique_ptr<Worker>> Worker::Run(const PythonEngine& engine, const MlModel& model,
@@ -87,12 +97,62 @@ Result<std::unique_ptr<Worker>> Worker::Run(const PythonEngine& engine, const Ml
   TRY(worker->Spawn(model));
   json::object modules;
   for (const auto& [name, text] : program.modules) modules[name] = text;
-  TRY(worker->Begin({{"model", std::filesystem::absolute(model.folder).string()},
-                     {"network", engine.network},
+  auto made = program.installs_in.empty() ? worker->home_ / kOutput : std::filesystem::absolute(output);
+  ASSIGN(auto folder, worker->ModelOf(model.folder));
+  TRY(worker->Begin({{"model", folder.string()},
+                     {"box", worker->Box(folder, program.installs_in)},
                      {"program", program.main},
                      {"modules", std::move(modules)},
-                     {"output", std::filesystem::absolute(output).string()}}));
+                     {"output", made.string()}}));
+  if (program.installs_in.empty()) TRY(worker->TakeOutput(output));
   return worker;
+}
+
+Result<std::filesystem::path> Worker::ModelOf(const std::filesystem::path& folder) {
+  if (!model_) {
+    model_ = std::filesystem::absolute(folder);
+    if (user_) {
+      ASSIGN(model_, ReadableModel(*user_, *model_, folder_->path()));
+    }
+  }
+  return *model_;
+}
+
+json::object Worker::Box(const std::filesystem::path& model, const std::filesystem::path& installs_in) const {
+  auto readable = engine_.readable, writable = engine_.writable;
+  if (!installs_in.empty()) {
+    writable.push_back(installs_in.string());
+    readable.insert(readable.end(), {"/etc/pip.conf", "/etc/xdg"});
+  }
+  return {{"model", model.string()},
+          {"network", engine_.network},
+          {"readable", Paths(readable)},
+          {"writable", Paths(writable)},
+          {"installs", !installs_in.empty()},
+          {"user", user_ ? json::value(json::array{user_->user, user_->group}) : json::value(nullptr)},
+          {"owners", json::array{::getpid(), ::getppid()}},
+          {"memory_mib", engine_.memory_mib},
+          {"disk_mib", engine_.disk_mib},
+          {"tasks", engine_.tasks}};
+}
+
+Result<> Worker::TakeOutput(const std::filesystem::path& output) const {
+  auto made = home_ / kOutput;
+  int from = ::open(made.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  struct stat about = {};
+  int to = -1;
+  bool done = from >= 0 && ::fstat(from, &about) == 0 && S_ISREG(about.st_mode) &&
+              (to = ::open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) >= 0;
+  for (off_t taken = 0; done && taken < about.st_size;) {
+    auto count = ::sendfile(to, from, nullptr, static_cast<size_t>(about.st_size - taken));
+    done = count > 0;
+    taken += count;
+  }
+  auto failure = System("take what the program has written");
+  for (int file : {from, to})
+    if (file >= 0) ::close(file);
+  if (!done) return failure;
+  return {};
 }
 
 Result<> Worker::Begin(const json::object& settings) {
@@ -118,8 +178,7 @@ Result<> Worker::Spawn(const MlModel& model) {
   if (engine_.interpreter.empty())
     return Fail(ErrorKind::kUnsupported,
                 "this model needs Python, and no interpreter is configured (python.interpreter)");
-  // Others of this user must not read this process's environment, which may hold secrets, from /proc.
-  ::prctl(PR_SET_DUMPABLE, 0);
+  MakeUndumpable();
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return System("socketpair");
   socket_ = ends[0];
@@ -127,13 +186,29 @@ Result<> Worker::Spawn(const MlModel& model) {
   predictions_ = ::memfd_create("slipway-predictions", MFD_CLOEXEC);
   auto started = StartWith(model, ends[1]);
   ::close(ends[1]);
+  if (started && !engine_.cgroup.empty()) {
+    auto cgroup = Cgroup::Make(engine_.cgroup, engine_.memory_mib << 20, engine_.tasks, process_->id());
+    if (!cgroup) {
+      process_->Kill();
+      process_ = nullptr;
+      return Failure(cgroup.error());
+    }
+    cgroup_ = std::move(*cgroup);
+  }
+  if (started) watch_ = std::make_unique<Watch>(engine_, *process_, home_, predictions_);
   return started;
 }
 
 Result<> Worker::StartWith(const MlModel& model, int socket) {
   if (rows_ < 0 || predictions_ < 0) return System("shared memory");
   ASSIGN(folder_, PrivateFolder::Make());
-  WorkerFiles files{socket, rows_, predictions_, folder_->path()};
+  home_ = folder_->path();
+  if (!engine_.user.empty()) {
+    ASSIGN(user_, FindUser(engine_.user));
+    ASSIGN(home_, MakeHome(*user_, folder_->path()));
+  }
+  ASSIGN(int printed, engine_.printed->File(engine_.output_mib));
+  WorkerFiles files{socket, rows_, predictions_, printed, home_};
   if (engine_.zygotes != nullptr) {
     ZygoteRequest request{.interpreter = engine_.interpreter,
                           .network = engine_.network,
@@ -159,20 +234,26 @@ Worker::~Worker() {
 }
 
 std::string Worker::End() {
-  if (process_ == nullptr) return "was gone";
+  if (process_ == nullptr) return " was gone";
+  auto reason = watch_->reason();
+  watch_.reset();
   auto process = std::move(process_);
   auto end = process->AwaitEnd(0);
   // It may be on its way out: its end of the socket closes first. Or a model has closed it and stays.
   pollfd closing{socket_, POLLIN, 0};
   if (!end && ::poll(&closing, 1, 0) > 0 && (closing.revents & POLLHUP) != 0) end = process->AwaitEnd(kSecondsToEnd);
-  return (end ? *end : process->Kill()).ToString();
+  if (!end) end = process->Kill();
+  if (!reason && cgroup_ && cgroup_->WasOutOfMemory())
+    reason = fmt::format(" took more than python.memory_mib = {}", engine_.memory_mib);
+  cgroup_.reset();
+  return reason ? *reason : " " + end->ToString();
 }
 
 Result<> Worker::Send(const std::string& line) {
   auto text = line + "\n";
   for (size_t sent = 0; sent < text.size();) {
     auto count = ::send(socket_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
-    if (count < 0) return Fail(ErrorKind::kUnavailable, "the Python process {}", End());
+    if (count < 0) return Fail(ErrorKind::kUnavailable, "the Python process{}", End());
     sent += static_cast<size_t>(count);
   }
   return {};
@@ -191,13 +272,8 @@ Result<std::string> Worker::Receive(int64_t seconds, const char* doing) {
     if (::poll(&ready, 1, kWatchMilliseconds) > 0) {
       std::array<char, 4096> piece{};
       auto count = ::recv(socket_, piece.data(), piece.size(), 0);
-      if (count <= 0) return Fail(ErrorKind::kUnavailable, "the Python process {}, {}", End(), doing);
+      if (count <= 0) return Fail(ErrorKind::kUnavailable, "the Python process{}, {}", End(), doing);
       received_.append(piece.data(), static_cast<size_t>(count));
-    }
-    if (auto resident = ResidentMib(process_->id()); resident > engine_.memory_mib) {
-      End();
-      return Fail(ErrorKind::kUnavailable, "the Python process took {} MiB, more than python.memory_mib = {}, {}",
-                  resident, engine_.memory_mib, doing);
     }
     if (MonotonicSeconds() > deadline) {
       End();

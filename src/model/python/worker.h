@@ -13,7 +13,10 @@
 #include "base/error.h"
 #include "base/private_folder.h"
 #include "model/mlflow/mlmodel.h"
+#include "model/python/cgroup.h"
+#include "model/python/other_user.h"
 #include "model/python/python_engine.h"
+#include "model/python/watch.h"
 #include "model/python/worker_process.h"
 
 namespace slipway::model {
@@ -22,11 +25,15 @@ namespace slipway::model {
 struct PythonProgram {
   std::string main;
   std::vector<std::pair<std::string, std::string>> modules;
+  /// A folder that it installs something in, its output too: it may write there, and give files their modes. Empty: it
+  /// is boxed as models are.
+  std::filesystem::path installs_in = {};
 };
 
 /// A Python process that has a model loaded (worker.py): rows go to it and predictions come back as Arrow IPC in shared
 /// memory. Its environment holds nothing of this process's, its working folder and HOME are a new one that is removed
-/// afterwards; it cannot open sockets unless allowed to, and dies with this process.
+/// afterwards. It is in a box (box.py, docs/decisions/0017-box.md), and dies with this process and with all that it has
+/// started.
 class Worker {
  public:
   /// kInvalid: the model cannot be loaded; kUnsupported: no interpreter, or one without mlflow.
@@ -57,6 +64,12 @@ class Worker {
   /// A process for the model, forked by a zygote where there is one.
   Result<> Spawn(const MlModel& model);
   Result<> StartWith(const MlModel& model, int socket);
+  /// The model's folder where the process can read it.
+  Result<std::filesystem::path> ModelOf(const std::filesystem::path& folder);
+  /// What the process may do: close_box of box.py.
+  boost::json::object Box(const std::filesystem::path& model, const std::filesystem::path& installs_in) const;
+  /// Takes the file that a program has made in its folder, which may be anything.
+  Result<> TakeOutput(const std::filesystem::path& output) const;
   /// Sends the settings and waits until the worker is ready.
   Result<> Begin(const boost::json::object& settings);
   Result<> Send(const std::string& line);
@@ -67,14 +80,19 @@ class Worker {
   Failure GiveUp(const char* what, const std::string& doing);
   /// The worker's next line; meanwhile its memory and the time are watched.
   Result<std::string> Receive(int64_t seconds, const char* doing);
-  /// Kills the process, if it has not ended by itself; how it ended.
+  /// Kills the process, if it has not ended by itself; how it ended, or why it was ended.
   std::string End();
 
   PythonEngine engine_;
-  std::optional<PrivateFolder> folder_;  ///< where the process runs, and its HOME
+  std::optional<PrivateFolder> folder_;  ///< this user's
+  std::filesystem::path home_;           ///< where the process runs, and its HOME: that folder, or another user's in it
+  std::optional<OtherUser> user_;        ///< of whom the process is
+  std::optional<std::filesystem::path> model_;  ///< which it may read
   std::shared_ptr<arrow::Schema> outputs_;
   int socket_ = -1, rows_ = -1, predictions_ = -1;
   std::unique_ptr<WorkerProcess> process_;  ///< null: it is gone
+  std::optional<Cgroup> cgroup_;            ///< of that process, where one is delegated
+  std::unique_ptr<Watch> watch_;            ///< of that process
   std::string received_;
 };
 

@@ -1,52 +1,16 @@
 """One worker of Slipway's Python engine: loads an MLflow model and answers batches, in a process of its own.
 
-Started by src/model/python/worker_process.cc, or forked by zygote.py, with a socket as descriptor 3, and files in
+Behind box.py in one program. Started by src/model/python/worker_process.cc, or forked by zygote.py, with a socket as descriptor 3, and files in
 shared memory as 4 (rows in) and 5 (predictions out). The first line of the socket is the settings: a program to run,
 or which model to load. After a program may come a second; then each line asks for the rows in file 4 to be scored.
 What comes back is a line of JSON: {"ready": ...}, {"rows": n} or {"error": text}. A line may also ask for the model's
 input example, in the columns of the empty stream that is in file 4 then.
 """
 
-import ctypes
 import json
-import os
-import resource
-import struct
-import sys
 import types
 
 SOCKET, ROWS, PREDICTIONS = 3, 4, 5
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 1, 38, 22, 2
-SIGKILL = 9
-# The numbers of system calls (asm/unistd.h) that a model without a network is refused.
-SYSTEM_CALLS = {
-    "x86_64": (0xC000003E, {"socket": 41, "connect": 42, "bind": 49, "listen": 50}),
-    "aarch64": (0xC00000B7, {"socket": 198, "connect": 203, "bind": 200, "listen": 201}),
-}
-
-
-def forbid_network() -> None:
-    """A seccomp filter: no sockets but local ones, and those only in pairs: they neither connect nor listen.
-
-    See seccomp(2); BPF as in linux/filter.h. Needs no privileges."""
-    architecture, calls = SYSTEM_CALLS[os.uname().machine]
-    io_uring_setup = 425  # it opens sockets too
-    allow, refuse, kill = 0x7FFF0000, 0x00050000 | 13, 0x80000000  # 13: EACCES
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
-    never = [io_uring_setup, calls["connect"], calls["bind"], calls["listen"]]
-    program = [
-        (load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, kill),
-        (load, 0, 0, 0), (at_least, 0, 1, 0x40000000), (give, 0, 0, refuse),  # x32 calls on x86
-        *[step for call in never for step in ((equal, 0, 1, call), (give, 0, 0, refuse))],
-        (equal, 1, 0, calls["socket"]), (give, 0, 0, allow),
-        (load, 0, 0, 16), (equal, 0, 1, 1), (give, 0, 0, allow), (give, 0, 0, refuse),  # AF_UNIX is 1
-    ]
-    code = b"".join(struct.pack("HBBI", *step) for step in program)
-    buffer = ctypes.create_string_buffer(code)
-    header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer)))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header, 0, 0):
-        raise OSError(ctypes.get_errno(), "the network could not be closed; python.network = true lets models use it")
 
 
 def columns_of(answer, schema, rows: int) -> list:
@@ -256,15 +220,14 @@ def answer_requests(folder: str, model, predict, schema) -> None:
             answer({"rows": len(batch)})
 
 
-def work(is_closed: bool = False) -> None:
-    """What a worker does, in its own process, whose limits are set first. `is_closed`: it has no network already."""
+def work() -> None:
+    """What a worker does, in its own process, which goes into its box first."""
     os.dup2(2, 1)  # what a model prints is not an answer
     settings = line()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with open("/proc/self/oom_score_adj", "w") as file:  # before the process that started this one
-        file.write("1000")
-    if not settings["network"] and not is_closed:
-        forbid_network()
+    if settings is None:
+        return
+    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what it starts stays below it, where it is counted
+    close_box(settings["box"])
     if "program" in settings:
         try:
             run(settings)
@@ -288,6 +251,8 @@ def work(is_closed: bool = False) -> None:
 
 
 def main() -> None:
-    """A worker that was started, not forked: it ends with the process that started it."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+    """A worker that was started, not forked: all that it starts ends with the process that started it."""
+    LIBC.prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0)
+    stand_guard()
+    os.setsid()
     work()

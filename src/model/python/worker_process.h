@@ -14,6 +14,7 @@ namespace slipway::model {
 /// What the process of a worker is given: open files that are 3, 4 and 5 there (worker.py), and a folder of its own.
 struct WorkerFiles {
   int socket = -1, rows = -1, predictions = -1;
+  int printed = -1;              ///< its standard output and error
   std::filesystem::path folder;  ///< where it runs, its HOME and its temporary folder
 };
 
@@ -24,6 +25,8 @@ class WorkerProcess {
   virtual int id() const = 0;
   /// Waits up to `seconds` for its end; nothing: it is still running.
   virtual std::optional<ProcessEnd> AwaitEnd(double seconds) = 0;
+  /// Tells it to end, with all that it has started, and does not wait; from any thread.
+  virtual void Stop() = 0;
   /// Ends it, and what it has started, at once.
   virtual ProcessEnd Kill() = 0;
 };
@@ -38,7 +41,7 @@ std::vector<std::string> PythonEnvironment(const std::filesystem::path& folder);
 /// that the user has for modules of their own.
 std::vector<std::string> PythonCommand(const std::string& interpreter, std::string program);
 
-/// worker.py without a call of any of its functions.
+/// box.py and worker.py, without a call of any of their functions.
 std::string WorkerProgram();
 
 }  // namespace slipway::model

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@
 
 #include "base/file.h"
 #include "base/format.h"
+#include "model/python/probe.h"
 #include "model/python/zygote.h"
 
 namespace slipway::model {
@@ -34,6 +36,12 @@ bool Ends(int pid) {
   bool ended = process.fd < 0 || ::poll(&process, 1, kLongMilliseconds) == 1;
   if (process.fd >= 0) ::close(process.fd);
   return ended;
+}
+
+int ParentOf(int pid) {
+  auto text = ReadFile(fmt::format("/proc/{}/stat", pid), 4096).value_or("");
+  auto name = text.rfind(") ");
+  return name == std::string::npos ? 0 : std::atoi(text.c_str() + name + 4);
 }
 
 void Write(const fs::path& path, const std::string& text) {
@@ -114,7 +122,8 @@ TEST_F(WorkerTest, NothingOfAnotherModelIsSeen) {
   const std::string look =
       "there = [n for n in map(int, os.listdir('/proc/self/fd')) if os.path.exists(f'/proc/self/fd/{n}')]\n"
       "assert sorted(there) == [0, 1, 2, 3, 4, 5, file.fileno()] and file.fileno() == 6, there\n"
-      "assert os.getcwd() == os.environ['HOME'] == os.environ['TMPDIR'] and not os.listdir('.'), os.getcwd()\n"
+      "assert os.getcwd() == os.environ['HOME'] == os.environ['TMPDIR'], os.getcwd()\n"
+      "assert os.listdir('.') == ['output'], os.listdir('.')\n"
       "assert os.stat('.').st_mode & 0o777 == 0o700 and os.getpgid(0) == os.getsid(0) == os.getpid()\n"
       "assert 'left' not in sys.modules and 'LEFT' not in os.environ and sys.flags.isolated\n"
       "names = sorted(os.environ)\n"
@@ -199,6 +208,7 @@ TEST_F(WorkerTest, AWorkerEndsWithAnOwnerThatIsKilled) {
   auto child = ::fork();
   if (child == 0) {
     engine_.zygotes = MakeZygotes();
+    engine_.writable = {folder_};
     auto worker =
         Run("open(" + Quoted(folder_ / "pid.part") + ", 'w').write(f'{os.getpid()} {os.getppid()}')\nos.rename(" +
             Quoted(folder_ / "pid.part") + ", " + Quoted(output) + ")\ntime.sleep(1000)");
@@ -253,7 +263,9 @@ TEST_F(WorkerTest, WithoutAZygoteItIsStarted) {
   for (const char* text : broken) {
     Write(packages_ / "mlflow/pyfunc.py", text);
     PythonEngine engine{.interpreter = engine_.interpreter};
-    EXPECT_EQ(Parent(engine), ::getpid()) << text;
+    auto worker = Run(engine, "file.write(str(os.getppid()))");
+    ASSERT_TRUE(worker) << worker.error().message;
+    EXPECT_EQ(ParentOf(std::atoi(ReadFile(folder_ / "output", 64).value_or("0").c_str())), ::getpid()) << text;
   }
   PythonEngine nowhere{.interpreter = "/nowhere/python"};
   EXPECT_THAT(Written(nowhere, ""),
@@ -289,11 +301,117 @@ TEST_F(WorkerTest, AModelWithoutANetworkReachesNoSocket) {
       "    file.write('reached ')\n"
       "  except PermissionError:\n"
       "    file.write('refused ')\n";
+  engine_.readable = {folder_ / "tmp"};
   EXPECT_GT(Parent(), 1);
   EXPECT_EQ(Written(tries), "refused refused refused ");
   auto started = engine_;
   started.zygotes = nullptr;
   EXPECT_EQ(Written(started, tries), "refused refused refused ");
+}
+
+TEST_F(WorkerTest, ItIsInABox) {
+  if (LandlockVersion() < 6) GTEST_SKIP() << "this kernel's Landlock does not keep signals in";
+  const auto place = folder_.string() + "-outside";
+  const auto secret = fs::path(place) / "secret";
+  Write(secret, "of the platform");
+  const std::string tries = fmt::format(
+      R"(import ctypes, signal
+from pathlib import Path
+secret, venv, place = Path({}), Path({}), Path(output).parent
+def trace():
+  if ctypes.CDLL(None).ptrace(0, 0, None, None): raise PermissionError
+def mapped():
+  os.memfd_create('x')
+tries = [secret.read_text, lambda: secret.write_text(''), secret.unlink, lambda: os.truncate(secret, 0),
+         lambda: secret.rename(place / 'mine'), lambda: os.link(secret, place / 'mine'), lambda: os.listdir(secret.parent),
+         (venv / 'planted.pth').touch, Path('/tmp/planted').touch, Path('/dev/shm/planted').touch,
+         Path(f'/proc/{{os.getppid()}}/environ').read_bytes, lambda: os.kill(os.getppid(), signal.SIGCONT),
+         lambda: os.unshare(0) if hasattr(os, 'unshare') else trace(), trace, mapped]
+for k, one in enumerate(tries):
+  try:
+    one()
+    file.write(f'{{k}} ')
+  except OSError:
+    pass
+os.chmod(secret, 0o777)
+(place / 'scratch').write_text(Path(os.__file__).read_text())
+assert subprocess.run(['/bin/echo', 'fine'], capture_output=True).stdout == b'fine\n'
+file.write('done'))",
+      Quoted(secret), Quoted(packages_));
+  for (bool forked : {true, false}) {
+    auto engine = engine_;
+    if (!forked) engine.zygotes = nullptr;
+    EXPECT_EQ(Written(engine, tries), "done") << forked;
+    EXPECT_EQ(ReadFile(secret, 64).value_or(""), "of the platform");
+    EXPECT_EQ(fs::status(secret).permissions() & fs::perms::others_all, fs::perms::others_read);
+    engine.readable = {secret};
+    engine.writable = {packages_};
+    EXPECT_EQ(Written(engine, tries), "0 7 done") << forked;
+    fs::remove(packages_ / "planted.pth");
+  }
+  fs::remove_all(place);
+}
+
+TEST_F(WorkerTest, ItsOutputIsAFile) {
+  Write(folder_ / "secret", "of the platform");
+  auto linked = Run("os.remove(output)\nos.symlink(" + Quoted(folder_ / "secret") + ", output)");
+  ASSERT_FALSE(linked);
+  EXPECT_THAT(linked.error().message, HasSubstr("take what the program has written"));
+  EXPECT_FALSE(Run("os.remove(output)\nos.mkfifo(output)"));
+  EXPECT_FALSE(fs::exists(folder_ / "output"));
+}
+
+TEST_F(WorkerTest, ItMayBeAnotherUsers) {
+  auto engine = engine_;
+  engine.user = "no such user";
+  EXPECT_THAT(Written(engine, ""), HasSubstr("python.user = no such user: this machine has no such user"));
+  engine.user = "root";
+  EXPECT_THAT(Written(engine, ""), HasSubstr("models must not be root's"));
+  engine.user = "nobody";
+  if (::geteuid() != 0) {
+    EXPECT_THAT(Written(engine, ""), HasSubstr("only a process of root"));
+    GTEST_SKIP() << "only root may become another user";
+  }
+  Write(folder_ / "MLmodel", "flavors: {}");
+  fs::permissions(folder_ / "MLmodel", fs::perms::owner_read);
+  const std::string look =
+      "about = os.stat('.')\n"
+      "assert (about.st_uid, about.st_mode & 0o777) == (os.getuid(), 0o700), about\n"
+      "assert open(os.path.join(model, 'MLmodel')).read() == 'flavors: {}'\n"
+      "os.chmod(output, 0o640)\n"
+      "assert os.stat(output).st_mode & 0o777 == 0o640\n"
+      "file.write(f'{os.getuid()} {os.getgroups()}')";
+  for (bool forked : {true, false}) {
+    if (!forked) engine.zygotes = nullptr;
+    EXPECT_EQ(Written(engine, look), fmt::format("{} []", ::getpwnam("nobody")->pw_uid)) << forked;
+  }
+}
+
+/// Where this machine has cgroups of version 2 that this user may make; empty: nowhere.
+fs::path CgroupsOfThisMachine() {
+  std::ifstream mounts("/proc/self/mounts");
+  for (std::string device, place, kind, rest; mounts >> device >> place >> kind && std::getline(mounts, rest);)
+    if (kind == "cgroup2" && ::access(place.c_str(), W_OK) == 0) return place;
+  return {};
+}
+
+TEST_F(WorkerTest, ItMayBeInACgroupOfItsOwn) {
+  auto engine = engine_;
+  engine.cgroup = folder_;
+  EXPECT_THAT(Written(engine, ""), HasSubstr("this is no cgroup of version 2"));
+  const auto place = CgroupsOfThisMachine(), parent = place / fmt::format("slipway-test-{}", ::getpid());
+  if (place.empty() || ::mkdir(parent.c_str(), 0755) != 0) GTEST_SKIP() << "no cgroup of version 2 can be made here";
+  engine.cgroup = parent;
+  for (bool forked : {true, false}) {
+    if (!forked) engine.zygotes = nullptr;
+    auto worker = Run(engine,
+                      "started = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+                      "file.write(open('/proc/self/cgroup').read())");
+    EXPECT_TRUE(worker) << worker.error().message;
+    auto name = parent.filename().string() + "/slipway-";
+    EXPECT_THAT(ReadFile(folder_ / "output", 4096).value_or(""), HasSubstr(name)) << forked;
+  }
+  EXPECT_EQ(::rmdir(parent.c_str()), 0) << "something was left in it";
 }
 
 TEST_F(WorkerTest, ManyAtOnceWaitForOneZygote) {

@@ -123,8 +123,10 @@ class ForkedProcess final : public WorkerProcess {
     return status ? ProcessEnd::FromWait(static_cast<int>(*status)) : ProcessEnd{.signal = SIGKILL};
   }
 
+  void Stop() override { ::shutdown(connection_.number(), SHUT_WR); }
+
   ProcessEnd Kill() override {
-    ::shutdown(connection_.number(), SHUT_WR);
+    Stop();
     return AwaitEnd(kSecondsToDie).value_or(ProcessEnd{.signal = SIGKILL});
   }
 
@@ -211,7 +213,7 @@ Result<std::unique_ptr<WorkerProcess>> Zygotes::Fork(const ZygoteRequest& reques
     if (!connection) {
       ASSIGN(connection, StartZygote(path, folder->number(), name, request, program));
     }
-    if (!SendWithFiles(connection.number(), text, {files.socket, files.rows, files.predictions, STDERR_FILENO}))
+    if (!SendWithFiles(connection.number(), text, {files.socket, files.rows, files.predictions, files.printed}))
       continue;
     auto message = Receive(connection.number(), request.seconds);
     if (!message) return Fail(ErrorKind::kUnavailable, "the zygote did not answer within {} s", request.seconds);

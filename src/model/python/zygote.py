@@ -1,6 +1,6 @@
 """Imports what all workers need, once, and forks a worker for each who asks: src/model/python/zygote.cc, who starts it.
 
-Behind worker.py in one program; its arguments are a folder and whether workers have a network. Descriptor 3 is a
+Behind box.py and worker.py in one program; its arguments are a folder and whether workers have a network. Descriptor 3 is a
 socket that listens for this user's processes. Each connection is one worker: a message asks for it ({"folder": ...,
 "libraries": [...]}, with the worker's three files and its standard error), the answer is {"pid": n}, or {"stale":
 true} or {"unfit": why}, and when the worker has ended {"status": what waitpid says} follows. Whoever closes a
@@ -15,13 +15,10 @@ import fcntl
 import gc
 import importlib
 import select
-import signal
 import socket
 import tempfile
-import time
 import traceback
 
-PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 LISTENER, IDLE_SECONDS, WATCH_MILLISECONDS = 3, 600, 500
 LONGEST_REQUEST = 1 << 16
 # What models of these libraries import when they are loaded; others are not imported here on anyone's word.
@@ -81,9 +78,8 @@ def look_up_packages() -> None:
 
 
 class Zygote:
-    def __init__(self, folder: str, has_network: bool):
+    def __init__(self, folder: str):
         self.folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        self.has_network = has_network
         self.listener = socket.socket(fileno=LISTENER)
         self.workers: dict[int, socket.socket] = {}  # process id → its connection
         self.ended: set[int] = set()  # connections whose worker has been told to end
@@ -201,9 +197,8 @@ class Zygote:
     def become_worker(self, zygote: int, folder: str, files: list) -> None:
         """In the new process: it keeps nothing of the zygote's but what has been imported."""
         os.setsid()
-        libc = ctypes.CDLL(None)
-        libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
-        libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+        LIBC.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+        LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
         if os.getppid() != zygote:
             return  # it died before it could take this one along
         signal.set_wakeup_fd(-1)
@@ -225,7 +220,7 @@ class Zygote:
         tempfile.tempdir = None
         sys.modules["numpy"].random.seed()  # random does so by itself
         sys.argv = sys.argv[:1]
-        work(not self.has_network)
+        work()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
 
@@ -238,11 +233,12 @@ class Zygote:
                 pass
 
     def reap(self) -> None:
-        """Tells of workers that have ended. What they have started ends with them, or when the last of them ends."""
+        """Tells of workers that have ended. What they have started has come to this process, and ends with them."""
         try:
             while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 if ended.si_pid in self.workers:
                     self.end(ended.si_pid)  # its process group; it is there until it is waited for
+                    end_all_but(self.workers)
                 _, status = os.waitpid(ended.si_pid, 0)
                 connection = self.workers.pop(ended.si_pid, None)
                 if connection is not None:
@@ -251,10 +247,7 @@ class Zygote:
                     connection.close()
         except ChildProcessError:
             return
-        if not self.workers:
-            with open(f"/proc/self/task/{os.getpid()}/children") as file:
-                for pid in file.read().split():
-                    os.kill(int(pid), SIGKILL)
+        end_all_but(self.workers)
 
     def tell(self, connection: socket.socket, message: dict) -> None:
         try:
@@ -267,12 +260,12 @@ def main_of_zygote() -> None:
     if os.fork() != 0:  # whoever started it waits for this one only
         os._exit(0)
     folder, network = sys.argv[1:]
-    libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    stand_guard()
+    LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if network != "network":
         forbid_network()
-    zygote = Zygote(folder, network == "network")
+    zygote = Zygote(folder)
     zygote.prepare()
     zygote.run()
