@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import uuid
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -192,10 +193,21 @@ def _seconds(lake) -> float:
     return time.monotonic() - started
 
 
+def _committed_metadata(location: str) -> set[str]:
+    """The table's metadata file and all before it: a log names the last hundred, the oldest of which has a log too."""
+    committed = {location}
+    while True:
+        log = json.loads(Path(location.removeprefix("file://")).read_text())["metadata-log"]
+        committed |= {entry["metadata-file"] for entry in log}
+        if not log:
+            return committed
+        location = log[0]["metadata-file"]
+
+
 def _unnamed_files(lake) -> set:
     """Files below the target that no snapshot, manifest list, manifest or metadata log names."""
     table = lake.catalog.load_table("ml.p")
-    named = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
+    named = _committed_metadata(table.metadata_location)
     for snapshot in table.metadata.snapshots:
         named.add(snapshot.manifest_list)
         for manifest in snapshot.manifests(table.io):
