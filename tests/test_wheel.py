@@ -6,10 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, Server, signature_of
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from deployments import ALL, fill
 from services.process import DEPS
 from services.session import locked
@@ -166,3 +169,17 @@ def test_the_plugin_of_mlflow(wheel, tmp_path, lake):
         assert server.call("GET", f"{ALL}/d")[0] == 404
     finally:
         server.stop()
+
+
+def test_its_bill_of_materials_names_all_that_is_inside(wheel):
+    subprocess.run([sys.executable, ROOT / "tools/sbom.py", wheel.parent], check=True)
+    for name in ("slipway-wheel", "slipway-image"):
+        text = (wheel.parent / f"{name}.cdx.json").read_text()
+        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+        names = {part["name"] for part in json.loads(text)["components"]}
+        assert {"pyarrow", "libboost1.81-dev", "libxbyak-dev", "libssl3", "drf-spectacular-sidecar"} <= names
+    with zipfile.ZipFile(wheel) as inside:
+        (auditwheels,) = [name for name in inside.namelist() if name.endswith("auditwheel.cdx.json")]
+        of_debian = [one for one in json.loads(inside.read(auditwheels))["components"] if "pkg:deb" in one["purl"]]
+    assert len(of_debian) > 30 and {one["name"] for one in of_debian} <= names
+    assert {"libcom-err2", "libkeyutils1"} <= names  # which auditwheel does not name
