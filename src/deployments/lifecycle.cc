@@ -206,7 +206,9 @@ Result<Deployment> Lifecycle::Stop(const Deployment& seen, const Person& who) {
     return {};
   };
   return Amend(seen, stop, [&](Run& run) -> Result<> {
-    if (run.status == RunStatus::kQueued) End(seen, run, who, "the deployment was stopped before the run began");
+    // A run that has begun goes on, also where it waits to be tried again: its lost attempt may have committed.
+    bool begun = run.status != RunStatus::kQueued || run.started_at;
+    if (!begun) End(seen, run, who, "the deployment was stopped before the run began");
     return {};
   });
 }

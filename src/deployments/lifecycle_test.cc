@@ -326,6 +326,18 @@ TEST_F(LifecycleTest, AStopEndsWhatIsQueuedAndAnArchiveWhatRunsToo) {
   }
 }
 
+TEST_F(LifecycleTest, AStopLeavesARunToItsEndThatWaitsToBeTriedAgain) {
+  auto d = Made(Asked());
+  auto lost = store->ChangeRun(Running(d).run_id, [this](RunRecord& run) {
+    run.status = RunStatus::kQueued;
+    run.started_at = now;
+    return Result<>();
+  });
+  ASSERT_TRUE(lifecycle->Stop(d, ana));
+  EXPECT_EQ(Stored(*lost).status, RunStatus::kQueued);
+  EXPECT_EQ(store->ClaimRun("server", 30, now, {RunnerKind::kLocal, true}).value()->run_id, lost->run_id);
+}
+
 TEST_F(LifecycleTest, StartGoesOnWithTheNextTick) {
   auto request = Asked();
   request.schedule = "0 6 * * *";
