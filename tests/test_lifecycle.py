@@ -72,6 +72,9 @@ FIXED = [
     "created_at",
     "updated_at",
     "created_by",
+    "created_by_kind",
+    "rights_of",
+    "rights_of_kind",
     "resolved_model_version",
     "dag_id",
     "dag_s3_uri",
@@ -95,6 +98,7 @@ def test_a_field_that_cannot_change_is_refused_by_name(ready, server):
         "owner",
         "domain",
         "runner",
+        "timeout",
         "model_version",
         "model_alias",
     }
