@@ -330,7 +330,8 @@ def server(lake):
 
 @pytest.fixture(scope="session")
 def keycloak():
-    return shared("keycloak", Keycloak)
+    """A realm for the tests of one worker: they change roles and users, and no other test may see that."""
+    return shared("keycloak", Keycloak).own_realm()
 
 
 @pytest.fixture(scope="session")

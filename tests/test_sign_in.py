@@ -496,8 +496,18 @@ def test_keycloak_down(own_keycloak, tmp_path):
         server.stop()
 
 
-def test_keys_rotate(server, keycloak):
+@pytest.fixture
+def own_realm(keycloak, tmp_path):
+    """A server and a realm whose keys change: (server, realm)."""
+    realm = keycloak.own_realm()
+    started = Server(Lake(tmp_path).dir, sign_in_settings(realm))
+    yield started, realm
+    started.stop()
+
+
+def test_keys_rotate(own_realm):
     """A new active key of the realm is found, and the old one goes on until Keycloak drops it."""
+    server, keycloak = own_realm
     old = keycloak.token("scientist")
     realm_id = keycloak.admin("GET", "")["id"]
     component = {
@@ -520,7 +530,8 @@ def test_keys_rotate(server, keycloak):
     assert server.call("GET", "/api/deployments", token=old)[0] == 200
 
 
-def test_es256(server, keycloak):
+def test_es256(own_realm):
+    server, keycloak = own_realm
     realm_id = keycloak.admin("GET", "")["id"]
     keycloak.admin(
         "POST",
@@ -539,21 +550,11 @@ def test_es256(server, keycloak):
         },
     )
     client = keycloak.admin("GET", "/clients?clientId=slipway")[0]
-
-    def sign_by(algorithm: str) -> None:
-        """An attribute that a PUT leaves out stays as it was, so the way back names it too."""
-        attributes = {**client.get("attributes", {}), "access.token.signed.response.alg": algorithm}
-        keycloak.admin("PUT", f"/clients/{client['id']}", {**client, "attributes": attributes})
-
-    sign_by("ES256")
-    try:
-        token = keycloak.token("scientist")
-        assert json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))["alg"] == "ES256"
-        until(
-            lambda: server.call("GET", "/api/deployments", token=token)[0], lambda status: status == 200, 20 * REFRESH
-        )
-    finally:
-        sign_by("RS256")
+    attributes = {**client.get("attributes", {}), "access.token.signed.response.alg": "ES256"}
+    keycloak.admin("PUT", f"/clients/{client['id']}", {**client, "attributes": attributes})
+    token = keycloak.token("scientist")
+    assert json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))["alg"] == "ES256"
+    until(lambda: server.call("GET", "/api/deployments", token=token)[0], lambda status: status == 200, 20 * REFRESH)
 
 
 def test_the_audit_log(server, keycloak):

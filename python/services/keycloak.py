@@ -1,6 +1,7 @@
 """Keycloak, with a realm that has what Slipway's documentation asks for: roles, an audience, a service account, a
 client for the CLI."""
 
+import copy
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 from pathlib import Path
 
 from .process import DEPS, PREPARED, Process, Service, free_port
@@ -25,10 +27,10 @@ AUDIENCE_MAPPER = {
 }
 
 
-def realm() -> dict:
+def realm(name: str = REALM) -> dict:
     client = {"protocol": "openid-connect", "enabled": True, "protocolMappers": [AUDIENCE_MAPPER]}
     return {
-        "realm": REALM,
+        "realm": name,
         "enabled": True,
         "sslRequired": "none",
         "accessTokenLifespan": 600,
@@ -135,8 +137,19 @@ class Keycloak(Service):
         if not self.home.exists():
             shutil.copytree(PREPARED / "keycloak", self.home, copy_function=_link)
         self.url = f"http://127.0.0.1:{self.port}"
-        self.issuer = f"{self.url}/realms/{REALM}"
+        self._use(REALM)
         self.start()
+
+    def _use(self, realm_name: str) -> None:
+        self.realm, self.issuer = realm_name, f"{self.url}/realms/{realm_name}"
+
+    def own_realm(self) -> "Keycloak":
+        """The same server with a new realm like the first: what is changed there (roles, keys, users) nobody else
+        sees."""
+        own = copy.copy(self)
+        own._use(f"realm-{uuid.uuid4().hex[:12]}")
+        self._administer("POST", "", realm(own.realm))
+        return own
 
     def start(self) -> None:
         self.process = Process(
@@ -174,12 +187,15 @@ class Keycloak(Service):
 
     def admin(self, method: str, path: str, body=None):
         """The admin API of the realm, as the bootstrap administrator."""
+        return self._administer(method, f"/{self.realm}{path}", body)
+
+    def _administer(self, method: str, path: str, body=None):
         token = self.form(
             f"{self.url}/realms/master/protocol/openid-connect/token",
             {"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": PASSWORD},
         )["access_token"]
         request = urllib.request.Request(
-            f"{self.url}/admin/realms/{REALM}{path}",
+            f"{self.url}/admin/realms{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
