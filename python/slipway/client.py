@@ -310,7 +310,7 @@ class Client:
             self.url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Accept": "application/json"},
+            headers={"Accept": "application/json", "Prefer": "handling=strict"},
         )
         if body is not None:
             request.add_header("Content-Type", "application/json")

@@ -62,7 +62,7 @@ Result<json::value> CallApi(const Context& context, const std::string& method, c
   ASSIGN(auto credential, Credential(context));
   HttpRequest request{.method = method,
                       .url = context.server + path,
-                      .headers = {credential, {"Content-Type", "application/json"}},
+                      .headers = {credential, {"Content-Type", "application/json"}, {"Prefer", "handling=strict"}},
                       .body = body,
                       .timeout_seconds = 120,
                       .ca_file = context.ca_file};

@@ -24,7 +24,10 @@ json::value FromYaml(const YAML::Node& node, int& left, int depth = 0) {
   if (--left < 0 || depth > kMostDepth) throw YAML::Exception(node.Mark(), "too many nodes, or nested too deeply");
   if (node.IsMap()) {
     json::object object;
-    for (const auto& item : node) object[item.first.as<std::string>()] = FromYaml(item.second, left, depth + 1);
+    for (const auto& item : node)
+      if (auto name = item.first.as<std::string>();
+          !object.emplace(name, FromYaml(item.second, left, depth + 1)).second)
+        throw YAML::Exception(item.first.Mark(), "'" + name + "' is said twice");
     return object;
   }
   if (node.IsSequence()) {
@@ -46,7 +49,11 @@ Result<std::string> ReadBody(const std::string& file) {
     return text;
   try {
     int left = kMostNodes;
-    return json::serialize(FromYaml(YAML::Load(text), left));
+    auto documents = YAML::LoadAll(text);
+    if (documents.size() != 1)
+      return Fail(ErrorKind::kInvalid, "{}: holds {} documents: write each deployment into a file of its own", file,
+                  documents.size());
+    return json::serialize(FromYaml(documents.front(), left));
   } catch (const YAML::Exception& error) {
     return Fail(ErrorKind::kInvalid, "{}: {}", file, error.what());
   }

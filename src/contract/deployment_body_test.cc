@@ -1,5 +1,6 @@
 #include "contract/deployment_body.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -104,11 +105,35 @@ TEST(CreateDeploymentBody, UnknownFieldsAreNamedAndIgnored) {
   body.as_object()["extra"] = 1;
   body.as_object()["Name"] = "x";
   std::vector<ValidationError> errors;
-  std::vector<std::string> ignored;
-  auto parsed = Parse(CreateDeploymentBody(), body, {"body"}, errors, &ignored);
+  UnknownFields unknown;
+  auto parsed = Parse(CreateDeploymentBody(), body, {"body"}, errors, &unknown);
   EXPECT_TRUE(errors.empty());
-  EXPECT_EQ(ignored, (std::vector<std::string>{"extra", "Name"}));
+  EXPECT_EQ(unknown.names, (std::vector<std::string>{"extra", "Name"}));
   EXPECT_FALSE(parsed.contains("extra"));
+}
+
+TEST(CreateDeploymentBody, UnknownFieldsAreRefusedWhereTheyAreNotIgnored) {
+  auto body = ParseJson(GoldenCases("contract/collected.json")[0].text("body")).value();
+  auto& object = body.as_object();
+  object["extra"] = 1;
+  object["shedule"] = "0 6 * * *";
+  object["filter_sql"] = "id > 1";
+  object["source"].as_object()["filtersql"] = "id > 1";
+  object["model"].as_object()["modelversion"] = "2";
+  std::vector<ValidationError> errors;
+  UnknownFields unknown{.refused = true};
+  Parse(CreateDeploymentBody(), body, {"body"}, errors, &unknown);
+  std::vector<std::string> told;
+  for (const auto& error : errors)
+    told.push_back(json::serialize(json::array(error.loc.begin(), error.loc.end())) + " " + error.type + " " +
+                   error.msg);
+  const std::string no = " extra_forbidden Extra inputs are not permitted";
+  EXPECT_THAT(told, ::testing::UnorderedElementsAre(
+                        R"(["body","extra"])" + no,  //
+                        R"(["body","shedule"])" + no + ": did you mean 'schedule'?",
+                        R"(["body","filter_sql"])" + no + ": did you mean 'source.filter_sql'?",
+                        R"(["body","source","filtersql"])" + no + ": did you mean 'filter_sql'?",
+                        R"(["body","model","modelversion"])" + no + ": did you mean 'model_version'?"));
 }
 
 /// What a megabyte of a body can be made to cost: an answer of a bounded size, whatever is wrong with it.

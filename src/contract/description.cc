@@ -8,6 +8,7 @@
 
 #include "base/format.h"
 #include "contract/shortened.h"
+#include "contract/unknown_fields.h"
 
 namespace slipway::contract {
 namespace {
@@ -174,7 +175,7 @@ json::value ParseList(const TypeDescription& type, const json::value& input, con
 }
 
 json::value ParseType(const TypeDescription& type, const json::value& input, const Loc& loc, Errors& errors,
-                      std::vector<std::string>* ignored) {
+                      UnknownFields* unknown) {
   if (type.nullable && input.is_null()) return nullptr;
   switch (type.kind) {
     case Kind::kString: return ParseString(type, input, loc, errors);
@@ -182,7 +183,7 @@ json::value ParseType(const TypeDescription& type, const json::value& input, con
     case Kind::kBoolean: return ParseBoolean(input, loc, errors);
     case Kind::kStringList: return ParseList(type, input, loc, errors);
     case Kind::kLiteral: return ParseLiteral(type, input, loc, errors);
-    case Kind::kObject: return Parse(*type.object, input, loc, errors, ignored);
+    case Kind::kObject: return Parse(*type.object, input, loc, errors, unknown);
   }
   return nullptr;
 }
@@ -215,17 +216,21 @@ json::object TypeSchema(const TypeDescription& type) {
   return schema;
 }
 
-/// The names of members that no field has, from the body down: "source.filtersql".
-void CollectUnknown(const ObjectDescription& description, const json::object& object, const Loc& loc,
-                    std::vector<std::string>& unknown) {
+void CollectUnknown(const ObjectDescription& description, const json::object& object, const Loc& loc, Errors& errors,
+                    UnknownFields& unknown) {
   std::string above;
   for (size_t i = 1; i < loc.size(); ++i) above += std::string(loc[i].as_string()) + ".";
-  auto known = [&](std::string_view name) {
-    return std::ranges::any_of(description.fields, [&](const auto& field) { return field.name == name; }) ||
-           std::ranges::any_of(description.refused, [&](const auto& refused) { return refused.first == name; });
-  };
-  for (const auto& member : object)
-    if (unknown.size() < kMostErrors && !known(member.key())) unknown.push_back(above + std::string(member.key()));
+  auto room = kMostErrors - std::min(kMostErrors, unknown.names.size());
+  for (const auto& name : UnknownMembers(description, object, room)) {
+    unknown.names.push_back(above + name);
+    if (!unknown.refused) continue;
+    auto at = loc;
+    at.emplace_back(name);
+    auto meant = Meant(description, name);
+    Refuse(errors, at, "extra_forbidden",
+           "Extra inputs are not permitted" + (meant.empty() ? "" : fmt::format(": did you mean '{}'?", meant)),
+           object.at(name));
+  }
 }
 
 }  // namespace
@@ -257,7 +262,7 @@ ValidationError ValueError(std::vector<std::string> loc, std::string message, co
 }
 
 json::object Parse(const ObjectDescription& description, const json::value& input, Loc loc, Errors& errors,
-                   std::vector<std::string>* ignored) {
+                   UnknownFields* unknown) {
   json::object result;
   if (!input.is_object()) {
     Refuse(errors, loc, "model_attributes_type", "Input should be a valid dictionary or object to extract fields from",
@@ -271,7 +276,7 @@ json::object Parse(const ObjectDescription& description, const json::value& inpu
     at.emplace_back(field.name);
     const auto* value = object.if_contains(field.name);
     if (value != nullptr)
-      result[field.name] = ParseType(field.type, *value, at, errors, ignored);
+      result[field.name] = ParseType(field.type, *value, at, errors, unknown);
     else if (field.fallback)
       result[field.name] = *field.fallback;
     else if (!field.optional)
@@ -282,7 +287,7 @@ json::object Parse(const ObjectDescription& description, const json::value& inpu
     at.emplace_back(name);
     if (const auto* value = object.if_contains(name)) RefuseValue(errors, at, why, *value);
   }
-  if (ignored != nullptr) CollectUnknown(description, object, loc, *ignored);
+  if (unknown != nullptr) CollectUnknown(description, object, loc, errors, *unknown);
   if (errors.size() == before && description.rule) {
     if (auto broken = description.rule(result)) RefuseValue(errors, loc, *broken, input);
   }

@@ -65,10 +65,17 @@ struct ObjectDescription {
   std::vector<std::pair<std::string, std::string>> refused;
 };
 
+/// Fields that no description has: collected by name, also nested ones ("source.filtersql"); where they are `refused`,
+/// each is an error, too.
+struct UnknownFields {
+  bool refused = false;
+  std::vector<std::string> names;
+};
+
 /// `input` as the description has it: every field present, values in their own type ("12" for an integer becomes 12).
-/// All errors are appended; `ignored` collects the names of unknown fields, also nested ones ("source.filtersql").
+/// All errors are appended.
 json::object Parse(const ObjectDescription& description, const json::value& input, std::vector<json::value> loc,
-                   std::vector<ValidationError>& errors, std::vector<std::string>* ignored = nullptr);
+                   std::vector<ValidationError>& errors, UnknownFields* unknown = nullptr);
 
 /// The JSON Schema (2020-12) of an object.
 json::object ToSchema(const ObjectDescription& description);

@@ -23,17 +23,6 @@ Response Unauthenticated(std::string_view why, bool tried) {
   return response;
 }
 
-std::expected<json::object, Response> ReadQuery(const contract::ObjectDescription* description,
-                                                const Request& request) {
-  if (description == nullptr) return json::object();
-  json::object given;
-  for (const auto& [name, value] : request.query) given[name] = value;
-  std::vector<contract::ValidationError> errors;
-  auto query = Parse(*description, given, {"query"}, errors);
-  if (!errors.empty()) return std::unexpected(ValidationAnswer(errors));
-  return query;
-}
-
 /// Names that may stand in a header; others are left out.
 std::string Listed(const std::vector<std::string>& names) {
   std::string text;
@@ -131,7 +120,7 @@ Response Api::State::LetIn(const Route& route, Call& call) {
     case Verdict::kForbidden: return ErrorAnswer(403, WhyForbidden(route.permission, call.who));
     case Verdict::kAllowed: break;
   }
-  auto query = ReadQuery(route.operation.query, request);
+  auto query = ReadQuery(request, route.operation.query, &call.ignored);
   if (!query) return query.error();
   call.query = std::move(*query);
   return (this->*route.handler)(call);
@@ -142,9 +131,11 @@ Response Api::State::Answer(Request request) {
   auto route = Find(request);
   if (!route) return route.error();
   Call call{request, {}, std::nullopt, {}, std::nullopt, (*route)->operation.method + " " + (*route)->operation.path};
+  call.ignored.refused = WantsStrict(request);
   auto response = LetIn(**route, call);
-  if (auto names = Listed(call.ignored); response.status < 300 && !names.empty())
+  if (auto names = Listed(call.ignored.names); response.status < 300 && !names.empty())
     response.headers["Slipway-Ignored-Fields"] = names;
+  if (call.ignored.refused) response.headers["Preference-Applied"] = "handling=strict";
   const auto& operation = (*route)->operation;
   metrics.requests
       .Add({{"method", request.method}, {"route", operation.path}, {"status", std::to_string(response.status)}})

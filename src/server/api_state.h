@@ -27,7 +27,7 @@ struct Call {
   std::string action;                ///< method and route
   bool audited = false;              ///< the handler has written the entry, together with the change
   std::optional<std::string> note;   ///< what the route does not tell of what was done, for the audit log
-  std::vector<std::string> ignored;  ///< unknown fields of the body
+  contract::UnknownFields ignored;   ///< of the query and the body
   deployments::Lifecycle::Person person() const { return {who.subject, who.username, who.named().kind}; }
 };
 

@@ -34,8 +34,21 @@ bool IsUtf8(std::string_view text) {
 
 }  // namespace
 
+bool WantsStrict(const Request& request) {
+  // Preferences are separated by commas, their parameters by semicolons; a value may be quoted. Names have no case.
+  std::string text;
+  for (unsigned char c : request.Header("prefer"))
+    if (!std::isspace(c) && c != '"') text += static_cast<char>(std::tolower(c));
+  for (size_t start = 0; start <= text.size();) {
+    auto preference = text.substr(start, text.find(',', start) - start);
+    if (preference.substr(0, preference.find(';')) == "handling=strict") return true;
+    start += preference.size() + 1;
+  }
+  return false;
+}
+
 std::expected<json::object, Response> ReadBody(const Request& request, const contract::ObjectDescription& description,
-                                               std::vector<std::string>* ignored) {
+                                               contract::UnknownFields* unknown) {
   auto refuse = [](contract::ValidationError error) { return std::unexpected(ValidationAnswer({std::move(error)})); };
   if (request.body.empty()) return refuse({"missing", {"body"}, "Field required", nullptr, std::nullopt});
   if (!IsUtf8(request.body)) return std::unexpected(ErrorAnswer(400, "There was an error parsing the body"));
@@ -51,9 +64,20 @@ std::expected<json::object, Response> ReadBody(const Request& request, const con
     value = std::move(*read);
   }
   std::vector<contract::ValidationError> errors;
-  auto parsed = Parse(description, value, {"body"}, errors, ignored);
+  auto parsed = Parse(description, value, {"body"}, errors, unknown);
   if (!errors.empty()) return std::unexpected(ValidationAnswer(errors));
   return parsed;
+}
+
+std::expected<json::object, Response> ReadQuery(const Request& request, const contract::ObjectDescription* description,
+                                                contract::UnknownFields* unknown) {
+  static const contract::ObjectDescription kNone{"Query", {}, {}};
+  json::object given;
+  for (const auto& [name, value] : request.query) given[name] = value;
+  std::vector<contract::ValidationError> errors;
+  auto query = Parse(description == nullptr ? kNone : *description, given, {"query"}, errors, unknown);
+  if (!errors.empty()) return std::unexpected(ValidationAnswer(errors));
+  return query;
 }
 
 Window ReadPage(const json::object& query) {

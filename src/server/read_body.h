@@ -15,9 +15,16 @@ namespace slipway::server {
 using http::Request;
 using http::Response;
 
+/// Whether the caller wants fields refused that nobody knows: "Prefer: handling=strict" (RFC 7240).
+bool WantsStrict(const Request& request);
+
 /// A body as FastAPI takes it and `description` has it, or the answer that refuses it.
 std::expected<json::object, Response> ReadBody(const Request& request, const contract::ObjectDescription& description,
-                                               std::vector<std::string>* ignored = nullptr);
+                                               contract::UnknownFields* unknown = nullptr);
+
+/// The query as `description` has it; null: there is none.
+std::expected<json::object, Response> ReadQuery(const Request& request, const contract::ObjectDescription* description,
+                                                contract::UnknownFields* unknown = nullptr);
 
 /// Which part of a list a query asks for.
 struct Window {
