@@ -60,13 +60,14 @@ void AddModels(Command& app, Context& context) {
   add->footer("Example:\n  slipway models register churn ./model --alias champion");
   add->callback([&context, args] {
     context.chosen = [&context, args]() -> Result<> {
-      ASSIGN(auto version, Registry(context).Register(args->name, args->path, SystemClock()));
-      if (!args->alias.empty()) TRY(Registry(context).SetAlias(args->name, args->alias, version.version));
       model::EngineRecord engine;
-      if (!args->no_check) {
-        TRY(Registry(context).Fetch(version));
-        ASSIGN(engine, model::ProveModel(version.folder, EngineOf(context)));
-      }
+      registry::Registration registration{args->alias, {}};
+      if (!args->no_check)
+        registration.accept = [&](const std::filesystem::path& copy) -> Result<> {
+          ASSIGN(engine, Wrap(model::ProveModel(copy, EngineOf(context)), "nothing was registered"));
+          return {};
+        };
+      ASSIGN(auto version, Registry(context).Register(args->name, args->path, SystemClock(), registration));
       if (context.json)
         std::cout << json::serialize(json::object{{"name", version.name},
                                                   {"version", version.version},

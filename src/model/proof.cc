@@ -9,8 +9,10 @@ namespace slipway::model {
 
 Result<EngineRecord> ProveModel(const std::filesystem::path& folder, const PythonEngine& python) {
   ASSIGN(auto native, LoadModel(folder, python));
-  if (auto choice = native->engine(); choice.engine == Engine::kPython)
+  if (auto choice = native->engine(); choice.engine == Engine::kPython) {
+    TRY(native->Try());
     return EngineRecord{Engine::kPython, Evidence::kNotCompared, choice.why};
+  }
   ASSIGN(auto digest, HashFolder(folder));
   ASSIGN(auto mlmodel, ReadMlModel(folder));
   auto known = FindRecord(python, digest);

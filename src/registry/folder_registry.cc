@@ -14,6 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kStaging = ".new-";
+
 /// Names become folders: letters, digits, dot, dash and underscore, not starting with a dot.
 bool IsName(std::string_view name) {
   auto allowed = [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '-' || c == '_'; };
@@ -41,35 +43,58 @@ std::vector<int> Versions(const fs::path& folder) {
   return versions;
 }
 
+/// What registrations that were killed have left; one at work holds its lock.
+void Tidy(const fs::path& versions) {
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(versions, code)) {
+    if (!entry.path().filename().string().starts_with(kStaging)) continue;
+    if (auto lock = FileLock::TryTake(entry.path() / "lock")) fs::remove_all(entry.path(), code);
+  }
+}
+
+Result<> CheckAlias(const std::string& alias) {
+  if (IsName(alias)) return {};
+  return Fail(ErrorKind::kInvalid, "'{}' is not an alias: use letters, digits, '.', '-' and '_'", alias);
+}
+
 }  // namespace
 
-Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs::path& folder,
-                                              const Clock& clock) const {
+Result<> FolderRegistry::Fill(const fs::path& staging, const fs::path& folder, const Clock& clock,
+                              const Registration& registration) const {
+  TRY(CheckFiles(folder));
+  std::error_code code;
+  fs::copy(folder, staging / "model", fs::copy_options::recursive, code);
+  if (code) return Fail(ErrorKind::kIo, "copy {}: {}", folder.string(), code.message());
+  if (registration.accept) TRY(registration.accept(staging / "model"));
+  ASSIGN(auto digest, HashFolder(staging / "model"));
+  json::object about{{"digest", digest}, {"created_at", FormatTimestamp(clock.Now())}};
+  return WriteFileAtomically(staging / "version.json", json::serialize(about));
+}
+
+Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs::path& folder, const Clock& clock,
+                                              const Registration& registration) const {
   if (!IsName(name))
     return Fail(ErrorKind::kInvalid, "'{}' is not a model name: use letters, digits, '.', '-' and '_', at most 128",
                 name);
+  if (!registration.alias.empty()) TRY(CheckAlias(registration.alias));
   if (!fs::exists(folder / "MLmodel"))
     return Fail(ErrorKind::kInvalid, "{} has no MLmodel file: give the folder that mlflow's save_model wrote",
                 folder.string());
   auto versions = root_ / name / "versions";
+  bool is_new = !fs::exists(root_ / name);
   TRY(CreateFolders(versions));
-  auto staging = versions / (".new-" + RandomHex(6));
+  Tidy(versions);
+  auto staging = versions / fmt::format("{}{}", kStaging, RandomHex(6));
+  TRY(CreateFolders(staging));
+  ASSIGN(auto at_work, FileLock::TryTake(staging / "lock"));
   std::error_code code;
-  fs::create_directory(staging, code);
   auto failed = [&](Error error) {
     fs::remove_all(staging, code);
-    return Failure(error);
+    if (is_new)  // a model without versions would be listed; another registration's files keep these folders
+      for (const auto& empty : {versions, root_ / name}) fs::remove(empty, code);
+    return Failure(std::move(error));
   };
-  if (!code) {
-    if (auto regular = CheckFiles(folder); !regular) return failed(regular.error());
-    fs::copy(folder, staging / "model", fs::copy_options::recursive, code);
-  }
-  if (code) return failed({ErrorKind::kIo, fmt::format("copy {}: {}", folder.string(), code.message())});
-  auto digest = HashFolder(staging / "model");
-  if (!digest) return failed(digest.error());
-  json::object about{{"digest", *digest}, {"created_at", FormatTimestamp(clock.Now())}};
-  if (auto written = WriteFileAtomically(staging / "version.json", json::serialize(about)); !written)
-    return failed(written.error());
+  if (auto filled = Fill(staging, folder, clock, registration); !filled) return failed(filled.error());
   // A rename onto a folder that is not empty fails: the number was taken by another process, so the next one is tried.
   for (int attempt = 0; attempt < 100; ++attempt) {
     auto taken = Versions(versions);
@@ -77,15 +102,17 @@ Result<ModelVersion> FolderRegistry::Register(const std::string& name, const fs:
     fs::rename(staging, versions / number, code);
     if (code) continue;
     TRY(SyncFolder(versions));
-    return ModelVersion{
-        .name = name, .version = number, .key = *digest, .folder = versions / number / "model", .digest = *digest};
+    auto version = Load(name, number);
+    auto aliased = version && !registration.alias.empty() ? SetAlias(name, registration.alias, number) : Result<>();
+    if (version && aliased) return version;
+    staging = versions / number;
+    return failed(version ? aliased.error() : version.error());
   }
   return failed({ErrorKind::kIo, fmt::format("register {}: {}", name, code.message())});
 }
 
 Result<> FolderRegistry::SetAlias(const std::string& name, const std::string& alias, const std::string& version) const {
-  if (!IsName(alias))
-    return Fail(ErrorKind::kInvalid, "'{}' is not an alias: use letters, digits, '.', '-' and '_'", alias);
+  TRY(CheckAlias(alias));
   TRY(Load(name, version));
   TRY(CreateFolders(root_ / name / "aliases"));
   return WriteFileAtomically(root_ / name / "aliases" / alias, version);

@@ -57,6 +57,38 @@ TEST_F(Folder, AnAliasIsLookedUpWhenItIsAsked) {
   EXPECT_EQ(registry_.Resolve({"churn", std::nullopt, "champion"})->version, "2");
 }
 
+TEST_F(Folder, WhatIsRefusedLeavesNothing) {
+  Registration refuses{"champion", [](const fs::path& copy) -> Result<> {
+                         EXPECT_EQ(ReadFile(copy / "data/model.txt").value(), "one");
+                         return Fail(ErrorKind::kInvalid, "not this one");
+                       }};
+  auto refused = registry_.Register("churn", model_, clock_, refuses);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "not this one");
+  EXPECT_TRUE(registry_.List()->empty());
+  ASSERT_TRUE(registry_.Register("churn", model_, clock_, {"champion", {}}));
+  EXPECT_FALSE(registry_.Register("churn", model_, clock_, refuses));
+  EXPECT_FALSE(registry_.Register("churn", model_, clock_, {"no/alias", {}}));
+  EXPECT_EQ(registry_.List()->at(0).versions, (std::vector<std::string>{"1"}));
+  EXPECT_EQ(registry_.Resolve({"churn", std::nullopt, "champion"})->version, "1");
+}
+
+TEST_F(Folder, AnAliasThatCannotBeWrittenTakesTheVersionBack) {
+  fs::create_directories(root_ / "models/churn/aliases/champion");  // a folder in the way
+  EXPECT_FALSE(registry_.Register("churn", model_, clock_, {"champion", {}}));
+  EXPECT_TRUE(fs::is_empty(root_ / "models/churn/versions"));
+}
+
+TEST_F(Folder, WhatAKilledRegistrationLeftGoesWithTheNextOne) {
+  auto left = root_ / "models/churn/versions/.new-aaaaaa", at_work = root_ / "models/churn/versions/.new-bbbbbb";
+  fs::create_directories(left / "model");
+  fs::create_directories(at_work / "model");
+  auto lock = FileLock::TryTake(at_work / "lock");
+  ASSERT_TRUE(registry_.Register("churn", model_, clock_));
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(fs::exists(at_work));
+}
+
 TEST_F(Folder, WhatIsMissingIsNamed) {
   ASSERT_TRUE(registry_.Register("churn", model_, clock_));
   struct Case {

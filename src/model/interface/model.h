@@ -64,6 +64,10 @@ class Model {
 
   virtual EngineChoice engine() const = 0;
 
+  /// Whether it can score at all: of a model that Python scores, its code and libraries are loaded, and it scores the
+  /// input example, where it has one.
+  virtual Result<> Try() const { return {}; }
+
   /// Whether scoring reads the model's folder.
   bool needs_files() const { return engine().engine == Engine::kPython; }
 

@@ -241,6 +241,9 @@ def close_box(settings: dict) -> None:
     with open("/proc/self/oom_score_adj", "w") as file:  # before the process that started this one
         file.write("1000")
     limit(settings)
+    if not settings["installs"]:  # bytecode would lie beside the model's code, in a folder whose digest is known
+        sys.dont_write_bytecode = True
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # for what the model starts
     if settings["user"] is not None:
         change_user(*settings["user"])
     abi = landlock_abi()

@@ -102,6 +102,14 @@ class PythonModel final : public Model {
     if (!rows) return rows;
     return InputsOf(**rows);
   }
+  Result<> Try() const override {
+    ASSIGN(auto worker, workers_.Take());
+    workers_.GiveBack(std::move(worker));
+    auto example = ExampleRows();
+    if (!example) return {};  // it has none, or one that is not of its inputs
+    TRY(Wrap(Score(**example), "its input example cannot be scored"));
+    return {};
+  }
   EngineChoice engine() const override { return {Engine::kPython, why_}; }
   std::vector<Fact> facts() const override {
     return {{"engine", std::string(ToString(Engine::kPython))}, {"why", why_}, {"interpreter", interpreter_}};
