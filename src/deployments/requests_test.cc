@@ -15,7 +15,7 @@ using Errors = std::vector<contract::ValidationError>;
 
 /// A body as the API reads it: `errors` are its 422's.
 json::object Read(const contract::ObjectDescription& description, std::string_view text, Errors& errors,
-                  std::vector<std::string>* ignored = nullptr) {
+                  contract::UnknownFields* ignored = nullptr) {
   return Parse(description, ParseJson(text).value(), {"body"}, errors, ignored);
 }
 
@@ -74,12 +74,12 @@ TEST(Requests, AListThatMustNotBeEmptyIsTooShort) {
 
 TEST(Requests, UnknownFieldsAreNamedFromTheBodyDown) {
   Errors errors;
-  Names ignored;
+  contract::UnknownFields ignored;
   Read(contract::CallbackBody(),
        R"({"airflow_run_id": "r", "status": "queued", "extra": 1, "slipway": {"runid": "x", "attempt": 2}})", errors,
        &ignored);
   EXPECT_TRUE(errors.empty());
-  EXPECT_EQ(ignored, (Names{"slipway.runid", "extra"}));
+  EXPECT_EQ(ignored.names, (Names{"slipway.runid", "extra"}));
 }
 
 TEST(Requests, AChange) {
@@ -90,11 +90,11 @@ TEST(Requests, AChange) {
   EXPECT_EQ(change.pin->version, "3");
   EXPECT_FALSE(change.pin->alias || change.owner || change.filter_sql || change.runner || change.rerun_behavior);
   Errors errors;
-  Names ignored;
+  contract::UnknownFields ignored;
   Read(PatchBody(), R"({"target": {}, "status": "stopped", "nam": 1})", errors, &ignored);
   ASSERT_EQ(errors.size(), 2u);
   for (const auto& error : errors) EXPECT_EQ(error.type, "value_error");
-  EXPECT_EQ(ignored, Names{"nam"});
+  EXPECT_EQ(ignored.names, Names{"nam"});
 }
 
 TEST(Requests, InstantsAreReadOrRefusedAtTheirPlace) {

@@ -38,7 +38,8 @@ class Upstream {
       auto name = exchange.request.path.at(0);
       if (name == "slow") co_await Wait();
       if (name == "open")
-        for (auto& timer : timers_) timer->cancel();
+        for (auto& timer : timers_)
+          if (auto waiting_still = timer.lock()) waiting_still->cancel();
       if (name == "quick") co_return co_await exchange.OnThread([] { return Response{.body = "quick"}; });
       co_return Response{.body = name};
     };
@@ -51,7 +52,7 @@ class Upstream {
   std::atomic<int> waiting = 0;
 
  private:
-  std::vector<std::shared_ptr<asio::steady_timer>> timers_;
+  std::vector<std::weak_ptr<asio::steady_timer>> timers_;  ///< a timer may not outlive the server's I/O, as this does
 };
 
 int Threads() {
