@@ -7,33 +7,67 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "base/format.h"
+#include "base/log.h"
+#include "base/time.h"
 #include "database/schema.h"
+#include "database/silence.h"
 #include "database/sql.h"
 
 namespace slipway {
 namespace {
 
 constexpr size_t kConnections = 4;
+constexpr double kAnswerSeconds = 5;  // for a call to be answered, with all tries
 
-Failure FromSqlite(const soci::sqlite3_soci_error& error) {
-  auto kind = error.result() == SQLITE_BUSY         ? ErrorKind::kUnavailable
-              : error.result() == SQLITE_CONSTRAINT ? ErrorKind::kConflict
-                                                    : ErrorKind::kIo;
-  return Fail(kind, "the store: {}", error.what());
+constexpr auto kAway = "the store does not answer now: try again later";
+
+/// The reason is for the log. What SOCI adds to it, the statement and its values, is for nobody.
+Failure Logged(Error error, std::string_view code, std::string_view reason) {
+  if (error.kind != ErrorKind::kConflict)
+    Log(LogLevel::kError, "store_failed",
+        {{"code", std::string(code)}, {"reason", std::string(reason.substr(0, reason.find('\n')))}});
+  return Failure(std::move(error));
 }
 
-/// The classes of SQLSTATE, PostgreSQL 15 manual, appendix A.
+Failure Broken(std::string_view code, std::string_view reason) {
+  return Logged({ErrorKind::kIo, "the store failed: the server's log has the reason"}, code, reason);
+}
+
+Failure Conflict() {
+  return Failure({ErrorKind::kConflict, "the store refuses the change: it breaks a rule of its tables"});
+}
+
+Failure FromSqlite(const soci::sqlite3_soci_error& error) {
+  auto code = std::to_string(error.result());
+  auto reason = error.get_error_message();
+  switch (error.result() & 0xff) {
+    case SQLITE_CONSTRAINT: return Conflict();
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return Logged({ErrorKind::kUnavailable, kAway}, code, reason);
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+      return Logged({ErrorKind::kUnavailable, "the store cannot be written: its disk is full, or fails"}, code, reason);
+    default: return Broken(code, reason);
+  }
+}
+
+/// The classes of SQLSTATE, PostgreSQL 15 manual, appendix A. Its messages may hold values: the log has the code.
 Failure FromPostgresql(const soci::postgresql_soci_error& error) {
   auto state = error.sqlstate();
   bool lost = state.find_first_not_of(' ') == std::string::npos;  // libpq's own word, not the database's: no connection
-  bool again =
-      lost || state.starts_with("08") || state.starts_with("57") || state.starts_with("53") || state.starts_with("40");
-  auto kind = state.starts_with("23") ? ErrorKind::kConflict : again ? ErrorKind::kUnavailable : ErrorKind::kIo;
-  return Fail(kind, "the store: {}", error.what());
+  if (lost) return Logged({ErrorKind::kUnavailable, kAway}, "", error.get_error_message());
+  if (state.starts_with("23")) return Conflict();
+  if (state.starts_with("08") || state.starts_with("57") || state.starts_with("53") || state.starts_with("40") ||
+      state.starts_with("58"))
+    return Logged({ErrorKind::kUnavailable, kAway}, state, "");
+  return Broken(state, "");
 }
 
 /// Commits. What the database itself refuses (a constraint, class 23, or a rollback, class 40) is not committed; after
@@ -46,8 +80,7 @@ Result<> CommitPostgresql(soci::transaction& transaction) {
     auto state = error.sqlstate();
     if (state.starts_with("23") || state.starts_with("40")) throw;
     return Fail(ErrorKind::kPerhapsCommitted,
-                "the store's answer to a change was lost, which may have been made: look before you repeat it ({})",
-                error.what());
+                "the store's answer to a change was lost, which may have been made: look before you repeat it");
   }
 }
 
@@ -60,11 +93,11 @@ Result<> Guarded(const Database::Work& work, sql::Session& session) {
   } catch (const soci::postgresql_soci_error& error) {
     return FromPostgresql(error);
   } catch (const soci::soci_error& error) {
-    return Fail(
-        error.get_error_category() == soci::soci_error::connection_error ? ErrorKind::kUnavailable : ErrorKind::kIo,
-        "the store: {}", error.what());
+    if (error.get_error_category() != soci::soci_error::connection_error) return Broken("", error.get_error_message());
+    return Logged({ErrorKind::kUnavailable, kAway}, "", error.get_error_message());
   } catch (const std::exception& error) {
-    return Fail(ErrorKind::kInternal, "the store: {}", error.what());
+    return Logged({ErrorKind::kInternal, "a defect in Slipway, please report it: the server's log has the reason"}, "",
+                  error.what());
   }
 }
 
@@ -76,12 +109,13 @@ class Pool {
   }
   std::vector<sql::Session>& all() { return sessions_; }
 
-  /// Runs `work` with a connection, once one is free.
-  Result<> Lend(const std::function<Result<>(sql::Session&)>& work) {
+  /// Runs `work` with a connection, once one is free; kUnavailable where none is for `seconds`.
+  Result<> Lend(double seconds, const std::function<Result<>(sql::Session&)>& work) {
     sql::Session* session = nullptr;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return !free_.empty(); });
+      if (!changed_.wait_for(lock, std::chrono::duration<double>(seconds), [&] { return !free_.empty(); }))
+        return Fail(ErrorKind::kUnavailable, kAway);
       session = free_.back();  // the one that was used last: its pages and statements are warm
       free_.pop_back();
     }
@@ -108,7 +142,7 @@ class Sqlite final : public Database {
                   "CAST((julianday('now') - 2440587.5) * 86400000 AS BIGINT) * 1000"},
                  std::move(migrations)),
         readers_(kConnections),
-        options_("dbname=" + file + " timeout=30") {}
+        options_("dbname=" + file + " timeout=5") {}
 
   Result<> Start() {
     auto opened = Guarded(
@@ -141,7 +175,7 @@ class Sqlite final : public Database {
   }
 
   Result<> Read(const Work& work) override {
-    return readers_.Lend([&](sql::Session& session) { return Guarded(work, session); });
+    return readers_.Lend(kAnswerSeconds, [&](sql::Session& session) { return Guarded(work, session); });
   }
 
   Result<> Write(const Work& work) override {
@@ -231,16 +265,18 @@ class Postgresql final : public Database {
         pool_(kConnections * 2) {}
 
   Result<> Start() {
-    return Write([&](sql::Session& session) { return Migrate(session, dialect(), migrations()); });
-  }
-
-  Result<> Read(const Work& work) override {
-    return pool_.Lend([&](sql::Session& session) {
-      auto result = Connected(session, work);
-      if (!result && result.error().kind == ErrorKind::kUnavailable) result = Connected(session, work);
-      return result;
+    // Migrations take as long as they take: no limits of time, and no other tries.
+    return pool_.Lend(kAnswerSeconds, [&](sql::Session& session) {
+      return Connected(session, std::nullopt, [&](sql::Session& open) -> Result<> {
+        soci::transaction transaction(open);
+        open << "SET LOCAL statement_timeout = 0";
+        TRY(Migrate(open, dialect(), migrations()));
+        return CommitPostgresql(transaction);
+      });
     });
   }
+
+  Result<> Read(const Work& work) override { return Ask(work, 2); }
 
   Result<> Write(const Work& work) override {
     auto transaction = [&](sql::Session& open) -> Result<> {
@@ -249,30 +285,55 @@ class Postgresql final : public Database {
       return CommitPostgresql(transaction);
     };
     // A deadlock or a lost connection before the commit changes nothing, so that once more is safe.
-    return pool_.Lend([&](sql::Session& session) {
-      auto result = Connected(session, transaction);
-      for (int i = 0; i < 3 && !result && result.error().kind == ErrorKind::kUnavailable; ++i)
-        result = Connected(session, transaction);
-      return result;
-    });
+    return Ask(transaction, 4);
   }
 
  private:
+  /// Runs `work`, and again while that may help and there is time. While the database is known to be silent, one caller
+  /// at a time finds out whether it still is; the others are told at once.
+  Result<> Ask(const Work& work, int tries) {
+    auto admitted = silence_.Admit();
+    if (!admitted) return Fail(ErrorKind::kUnavailable, kAway);
+    double until = MonotonicSeconds() + kAnswerSeconds;
+    auto result = pool_.Lend(kAnswerSeconds, [&](sql::Session& session) {
+      auto asked = Connected(session, until, work);
+      for (int i = 1; i < tries && !asked && asked.error().kind == ErrorKind::kUnavailable; ++i) {
+        if (MonotonicSeconds() >= until) break;
+        asked = Connected(session, until, work);
+      }
+      return asked;
+    });
+    auto unknown = [](ErrorKind kind) {
+      return kind == ErrorKind::kUnavailable || kind == ErrorKind::kPerhapsCommitted;
+    };
+    admitted->Told(result || !unknown(result.error().kind));
+    return result;
+  }
+
+  /// Nothing where it is closed. SOCI's is_connected() asks the database, and waits for its answer without end.
+  static PGconn* Connection(sql::Session& session) {
+    auto* backend = static_cast<soci::postgresql_session_backend*>(session.get_backend());
+    return backend == nullptr ? nullptr : backend->conn_;
+  }
+
   Result<> Reconnect(sql::Session& session) {
     try {
       session.Close();
       session.open(soci::postgresql, options_);
       return {};
     } catch (const std::exception& error) {
-      return Fail(ErrorKind::kUnavailable, "the store: {}", error.what());
+      return Logged({ErrorKind::kUnavailable, kAway}, "", error.what());
     }
   }
 
   /// Runs `work` on a live connection: one that was lost is made anew for the next one.
-  Result<> Connected(sql::Session& session, const Work& work) {
+  /// After `until` it is given up.
+  Result<> Connected(sql::Session& session, std::optional<double> until, const Work& work) {
     auto result = Guarded(
         [&](sql::Session& s) -> Result<> {
-          if (!s.is_connected()) TRY(Reconnect(s));
+          if (Connection(s) == nullptr) TRY(Reconnect(s));
+          std::optional<Watchdog::Watched> watched;
+          if (until) watched.emplace(watchdog_, PQsocket(Connection(s)), *until);
           return work(s);
         },
         session);
@@ -283,8 +344,22 @@ class Postgresql final : public Database {
   }
 
   std::string options_;
+  Silence silence_;
+  Watchdog watchdog_;
   Pool pool_;
 };
+
+/// `location` with what makes a silent server noticed, as far as it says nothing of it itself. SOCI also takes a URI
+/// without any `=` for a key.
+std::string Patient(std::string location) {
+  for (const auto* option : {"connect_timeout=5", "tcp_user_timeout=5000", "keepalives_idle=30",
+                             "keepalives_interval=10", "keepalives_count=3", "options=-c%20statement_timeout%3D5000"}) {
+    std::string_view name(option, std::string_view(option).find('='));
+    if (location.find(std::string(name) + "=") != std::string::npos) continue;
+    location += (location.find('?') == std::string::npos ? "?" : "&") + std::string(option);
+  }
+  return location;
+}
 
 template <typename T>
 Result<std::unique_ptr<Database>> Started(std::unique_ptr<T> database) {
@@ -301,12 +376,8 @@ void Database::PrepareProcess() {
 }
 
 Result<std::unique_ptr<Database>> Database::Open(const std::string& location, std::vector<Migration> migrations) {
-  if (location.starts_with("postgresql://") || location.starts_with("postgres://")) {
-    // A server that does not answer is noticed; SOCI also takes a URI without any `=` for a key.
-    auto option = location.find('?') == std::string::npos ? "?connect_timeout=5" : "&connect_timeout=5";
-    return Started(std::make_unique<Postgresql>(
-        location.find("connect_timeout") == std::string::npos ? location + option : location, std::move(migrations)));
-  }
+  if (location.starts_with("postgresql://") || location.starts_with("postgres://"))
+    return Started(std::make_unique<Postgresql>(Patient(location), std::move(migrations)));
   return Started(std::make_unique<Sqlite>(location, std::move(migrations)));
 }
 
