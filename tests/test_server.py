@@ -141,11 +141,16 @@ def everything(connection) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "sent", [b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"", b"POST /api HTTP/1.1\r\nContent-Length: 100\r\n\r\nabc"]
+    "sent",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n",
+        b"",
+        b"POST /api/models/m/deployments HTTP/1.1\r\nAuthorization-PSK: KEY\r\nContent-Length: 100\r\n\r\nabc",
+    ],
 )
 def test_a_client_that_never_finishes_is_hung_up_on(server, sent):
     with connect(server) as connection:
-        connection.sendall(sent)
+        connection.sendall(sent.replace(b"KEY", server.psk.encode()))
         assert everything(connection) == b""
     assert server.call("GET", "/healthz")[0] == 200
 
@@ -158,9 +163,17 @@ def test_a_client_that_never_finishes_is_hung_up_on(server, sent):
         (b"GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"400"),
         (b"GET /healthz HTTP/1.1\r\nA: " + b"x" * 70_000 + b"\r\n\r\n", b"431"),
         (b"GET /healthz HTTP/1.1\r\n" + b"A: b\r\n" * 20_000 + b"\r\n", b"431"),
-        (b"POST /api/user/psk HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", b"413"),
+        (
+            b"POST /api/models/m/deployments HTTP/1.1\r\nAuthorization-PSK: KEY\r\nContent-Length: 2000000\r\n\r\n",
+            b"413",
+        ),
+        (b"POST /api/user/psk HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", b"401"),
         (b"POST /api/user/psk HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400"),
-        (b"POST /api/user/psk HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
+        (
+            b"POST /api/models/m/deployments HTTP/1.1\r\nAuthorization-PSK: KEY\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"400",
+        ),
         (b"GET /" + b"a/" * 20_000 + b" HTTP/1.1\r\nConnection: close\r\n\r\n", b"404"),
         (b"GET /healthz\0 HTTP/1.1\r\nConnection: close\r\n\r\n", b"400"),
         (b"BREW /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", b"405"),
@@ -170,7 +183,7 @@ def test_a_client_that_never_finishes_is_hung_up_on(server, sent):
 )
 def test_requests_that_are_wrong(server, sent, status):
     with connect(server) as connection:
-        connection.sendall(sent)
+        connection.sendall(sent.replace(b"KEY", server.psk.encode()))
         assert everything(connection).startswith((b"HTTP/1.1 " + status, b"HTTP/1.0 " + status))
     assert server.call("GET", "/healthz")[0] == 200
 
@@ -305,7 +318,8 @@ def test_metrics_and_logs(ready, server):
         )[1]["run_id"],
     )
     text = until(
-        lambda: server.call("GET", "/metrics", psk=None)[1], lambda text: "slipway_rows_scored_total 300" in text
+        lambda: server.call("GET", "/metrics", psk=None)[1],
+        lambda text: "slipway_rows_scored_total 300" in text and 'runs_in_progress{state="running"} 0' in text,
     )
     for name in (
         'slipway_requests_total{method="POST",route="/api/models/{model}/deployments",status="201"} 1',

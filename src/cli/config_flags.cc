@@ -20,6 +20,7 @@ std::shared_ptr<ConfigFlags> AddServerFlags(Command& command) {
   command.add_option("--listen", flags->listen, "HOST:PORT; short for --set server.listen=HOST:PORT");
   command.add_option("--registry", flags->registry,
                      "mlflow+http://…, or a folder; short for --set registry.location=…");
+  command.add_flag("--insecure", flags->insecure, "short for --set server.insecure=yes");
   return flags;
 }
 
@@ -38,6 +39,7 @@ Result<config::Config> LoadConfig(const Context& context, const ConfigFlags& fla
     TRY(config.Set(item.substr(0, equals), item.substr(equals + 1), "--set"));
   }
   if (!flags.listen.empty()) TRY(config.Set("server.listen", flags.listen, "--listen"));
+  if (flags.insecure) TRY(config.Set("server.insecure", "yes", "--insecure"));
   if (!flags.registry.empty()) TRY(config.Set("registry.location", flags.registry, "--registry"));
   TRY(config.ReadSecretFiles());
   return config;

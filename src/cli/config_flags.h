@@ -14,6 +14,7 @@ struct ConfigFlags {
   std::string file;
   std::string listen, registry;
   std::vector<std::string> set;
+  bool insecure = false;
 };
 
 /// The flags --config and --set of a command.

@@ -117,7 +117,7 @@ Result<Page<DeploymentWithRun>> Store::ListDeployments(const DeploymentFilter& f
 }
 
 Result<Deployment> Store::ChangeDeployment(const std::string& id, const std::function<Result<>(Deployment&)>& change,
-                                           const std::function<Result<>(Run&)>& each_open_run) {
+                                           const OpenRunsChange& open_runs, const Database::Work& also) {
   Deployment changed;
   TRY(WriteAndLookUp(database_, [&](sql::Session& session, bool again) -> Result<> {
     sql::Values key;
@@ -132,7 +132,8 @@ Result<Deployment> Store::ChangeDeployment(const std::string& id, const std::fun
                   ToString(changed.status));
     if (BeginsToReplaceAll(&found.front(), changed)) TRY(RequireAlone(session, database_.dialect(), changed));
     UpdateDeployment(session, changed);
-    return each_open_run ? ChangeOpenRuns(session, id, each_open_run) : Result<>();
+    TRY(ChangeOpenRuns(session, id, open_runs));
+    return also ? also(session) : Result<>();
   }));
   return changed;
 }
@@ -173,6 +174,11 @@ Result<> Store::ForgetDag(const std::string& id, const RunnerScope& scope) {
                           v(id), InScope(scope)));
     return {};
   });
+}
+
+Result<> Store::CheckWritable() {
+  TRY(Hold("write-probe", "", 0));
+  return {};
 }
 
 Result<bool> Store::Hold(const std::string& what, const std::string& server, int seconds) {

@@ -134,7 +134,7 @@ Outcome<DeploymentWithRun> Lifecycle::Create(const NewDeployment& request, const
 
 Result<Deployment> Lifecycle::Amend(const Deployment& seen,
                                     const std::function<Result<>(Deployment&, Timestamp now)>& change,
-                                    const std::function<Result<>(Run&)>& each_open_run) {
+                                    const Database::Work& also, const OpenRunsChange& open_runs) {
   auto changed = parts_.store.ChangeDeployment(
       seen.deployment_id,
       [&](Deployment& stored) -> Result<> {
@@ -144,12 +144,13 @@ Result<Deployment> Lifecycle::Amend(const Deployment& seen,
         if (stored != before) stored.updated_at = now;
         return {};
       },
-      each_open_run);
+      open_runs, also);
   parts_.runners.Wake();
   return changed;
 }
 
-Outcome<Deployment> Lifecycle::Change(const Deployment& seen, const DeploymentChange& change, const Person& who) {
+Outcome<Deployment> Lifecycle::Change(const Deployment& seen, const DeploymentChange& change, const Person& who,
+                                      const Database::Work& also) {
   if (auto sound = RequireSound(seen); !sound) return Refused(sound.error());
   auto planned = seen;
   Apply(change, planned);
@@ -177,15 +178,17 @@ Outcome<Deployment> Lifecycle::Change(const Deployment& seen, const DeploymentCh
                 "the deployment has runs that are queued or running: wait for them, or cancel them, before its runner "
                 "changes");
   };
-  return ToOutcome(Amend(seen, amend, moves ? none_is_open : std::function<Result<>(Run&)>()));
+  return ToOutcome(Amend(seen, amend, also, moves ? OpenRunsChange{.each = none_is_open} : OpenRunsChange()));
 }
 
-Result<Deployment> Lifecycle::SetRoles(const Deployment& seen, const std::optional<std::vector<std::string>>& roles) {
-  return Amend(seen, [&](Deployment& stored, Timestamp) -> Result<> {
+Result<Deployment> Lifecycle::SetRoles(const Deployment& seen, const std::optional<std::vector<std::string>>& roles,
+                                       const Database::Work& also) {
+  auto set = [&](Deployment& stored, Timestamp) -> Result<> {
     TRY(RequireSound(stored));
     stored.spec.allowed_roles = roles;
     return {};
-  });
+  };
+  return Amend(seen, set, also);
 }
 
 void Lifecycle::End(const Deployment& deployment, Run& run, const Person& who, const std::string& why) const {
@@ -198,28 +201,38 @@ void Lifecycle::End(const Deployment& deployment, Run& run, const Person& who, c
   run.finished_at = parts_.clock.Now();
 }
 
-Result<Deployment> Lifecycle::Stop(const Deployment& seen, const Person& who) {
+/// Of runs that nobody has taken up, unless a dispatcher ends even those.
+std::optional<OpenRunsChange::End> Lifecycle::EndOfUntouched(const Deployment& deployment, const Person& who,
+                                                             const std::string& why) const {
+  const auto* dispatcher = parts_.runners.Find(deployment.spec);
+  if (dispatcher != nullptr && dispatcher->OwnsCancellation(Run{})) return std::nullopt;
+  return OpenRunsChange::End{who.username, why, parts_.clock.Now()};
+}
+
+Result<Deployment> Lifecycle::Stop(const Deployment& seen, const Person& who, const Database::Work& also) {
   auto stop = [](Deployment& stored, Timestamp now) -> Result<> {
     if (stored.status == DeploymentStatus::kStopped) return {};
     stored.status = DeploymentStatus::kStopped;
     stored.stopped_at = now;
     return {};
   };
-  return Amend(seen, stop, [&](Run& run) -> Result<> {
+  constexpr auto kWhy = "the deployment was stopped before the run began";
+  auto each = [&](Run& run) -> Result<> {
     // A run that has begun goes on, also where it waits to be tried again: its lost attempt may have committed.
     bool begun = run.status != RunStatus::kQueued || run.started_at;
-    if (!begun) End(seen, run, who, "the deployment was stopped before the run began");
+    if (!begun) End(seen, run, who, kWhy);
     return {};
-  });
+  };
+  return Amend(seen, stop, also, {EndOfUntouched(seen, who, kWhy), each});
 }
 
-Result<Deployment> Lifecycle::Start(const Deployment& seen) {
+Result<Deployment> Lifecycle::Start(const Deployment& seen, const Database::Work& also) {
   TRY(RequireRights(seen));
   // The target is looked at, as far as it can be: a run that finds another one than was seen here fails by itself.
   auto own_rows = seen.spec.batch.own_rows;
   if (seen.status == DeploymentStatus::kStopped || seen.status == DeploymentStatus::kFailed)
     if (auto planned = Plan(seen.spec, seen.schedule, parts_.clock.Now())) own_rows = planned->own_rows;
-  return Amend(seen, [&](Deployment& stored, Timestamp now) -> Result<> {
+  auto start = [&](Deployment& stored, Timestamp now) -> Result<> {
     if (stored.status != DeploymentStatus::kStopped && stored.status != DeploymentStatus::kFailed) return {};
     TRY(RequireSound(stored));
     stored.status = DeploymentStatus::kActive;
@@ -228,18 +241,21 @@ Result<Deployment> Lifecycle::Start(const Deployment& seen) {
     if (stored.updated_at == seen.updated_at) stored.spec.batch.own_rows = own_rows;
     TRY(NextTick(stored, now));  // ticks while it was stopped are not missed ones
     return Prepare(stored);
-  });
+  };
+  return Amend(seen, start, also);
 }
 
-Result<Deployment> Lifecycle::Archive(const Deployment& seen, const Person& who) {
+Result<Deployment> Lifecycle::Archive(const Deployment& seen, const Person& who, const Database::Work& also) {
   auto archive = [](Deployment& stored, Timestamp) -> Result<> {
     stored.status = DeploymentStatus::kArchived;
     return {};
   };
-  return Amend(seen, archive, [&](Run& run) -> Result<> {
-    End(seen, run, who, "the deployment was archived");
+  constexpr auto kWhy = "the deployment was archived";
+  auto each = [&](Run& run) -> Result<> {
+    End(seen, run, who, kWhy);
     return {};
-  });
+  };
+  return Amend(seen, archive, also, {EndOfUntouched(seen, who, kWhy), each});
 }
 
 }  // namespace slipway::deployments

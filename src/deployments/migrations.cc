@@ -47,6 +47,9 @@ constexpr Migration kMigrations[] = {
     {39, "ALTER TABLE deployments ADD COLUMN rights_of TEXT NOT NULL DEFAULT ''"},
     {40, "ALTER TABLE deployments ADD COLUMN rights_of_kind TEXT NOT NULL DEFAULT 'person'"},
     {41, "UPDATE deployments SET rights_of = created_by, rights_of_kind = created_by_kind"},
+    {44, "CREATE INDEX runs_waiting ON runs (deployment_id, sequence) WHERE status = 'queued'"},
+    {45, "ALTER TABLE deployments ADD COLUMN claim BIGINT"},  // counts the claims of runs of all
+    {46, "CREATE INDEX deployment_claims ON deployments (claim)"},
     // clang-format on
 };
 

@@ -31,17 +31,19 @@ void Apply(const RunReport& report, Timestamp now, Run& run) {
 
 }  // namespace
 
-Result<Run> Lifecycle::Trigger(const Deployment& deployment, std::optional<Timestamp> logical_date) {
+Result<Run> Lifecycle::Trigger(const Deployment& deployment, std::optional<Timestamp> logical_date,
+                               const Database::Work& also) {
   if (deployment.damage) return Fail(ErrorKind::kConflict, *deployment.damage);
   TRY(RequireRights(deployment));
   auto now = parts_.clock.Now();
   auto run = NewRun(deployment, RunCause::kManual, logical_date.value_or(now), now);
-  TRY(parts_.store.CreateRuns({run}));
+  TRY(parts_.store.CreateRuns({run}, also));
   parts_.runners.Wake();
   return run;
 }
 
-Outcome<std::vector<Run>> Lifecycle::Backfill(const Deployment& deployment, const Span& span) {
+Outcome<std::vector<Run>> Lifecycle::Backfill(const Deployment& deployment, const Span& span,
+                                              const Database::Work& also) {
   if (auto may = RequireRights(deployment); !may) return Refused(may.error());
   if (deployment.status != DeploymentStatus::kActive)
     return Refused(
@@ -62,7 +64,7 @@ Outcome<std::vector<Run>> Lifecycle::Backfill(const Deployment& deployment, cons
       return RefusedAt("to", fmt::format("more than {} runs at once: take a shorter span", kMostBackfilled));
     runs.push_back(NewRun(deployment, RunCause::kBackfill, tick, now));
   }
-  if (auto queued = parts_.store.CreateRuns(runs); !queued) return Refused(queued.error());
+  if (auto queued = parts_.store.CreateRuns(runs, also); !queued) return Refused(queued.error());
   parts_.runners.Wake();
   return runs;
 }
@@ -78,7 +80,7 @@ Result<std::optional<Run>> Lifecycle::FindReported(const Deployment& deployment,
   return *found;
 }
 
-Result<Run> Lifecycle::Report(const Deployment& deployment, const RunReport& told) {
+Result<Run> Lifecycle::Report(const Deployment& deployment, const RunReport& told, const Database::Work& also) {
   auto now = parts_.clock.Now();
   auto report = told;
   auto tell = [&](Run run) {
@@ -96,7 +98,7 @@ Result<Run> Lifecycle::Report(const Deployment& deployment, const RunReport& tol
     }
     if (found) {
       auto changed =
-          parts_.store.ChangeRun(found->run_id, [&](Run& run) { return Apply(report, now, run), Result<>(); });
+          parts_.store.ChangeRun(found->run_id, [&](Run& run) { return Apply(report, now, run), Result<>(); }, also);
       if (!changed && changed.error().kind == ErrorKind::kConflict) continue;  // became final meanwhile
       TRY(changed);
       return tell(std::move(*changed));
@@ -106,20 +108,22 @@ Result<Run> Lifecycle::Report(const Deployment& deployment, const RunReport& tol
     run.airflow_run_id = report.airflow_run_id;
     run.attempt = 1;
     Apply(report, now, run);
-    auto created = parts_.store.CreateRuns({run});
+    auto created = parts_.store.CreateRuns({run}, also);
     if (created) return tell(std::move(run));
     if (created.error().kind != ErrorKind::kConflict) return Failure(created.error());
   }
   return Fail(ErrorKind::kConflict, "the run changes too quickly: report again");
 }
 
-Result<Run> Lifecycle::Cancel(const Deployment& deployment, const std::string& run_id, const Person& who) {
-  auto changed = parts_.store.ChangeRun(run_id, [&](Run& run) -> Result<> {
+Result<Run> Lifecycle::Cancel(const Deployment& deployment, const std::string& run_id, const Person& who,
+                              const Database::Work& also) {
+  auto cancel = [&](Run& run) -> Result<> {
     if (run.deployment_id != deployment.deployment_id) return Fail(ErrorKind::kNotFound, "no run {}", run_id);
     if (IsFinal(run.status)) return Fail(ErrorKind::kConflict, "the run has {} already", ToString(run.status));
     End(deployment, run, who, fmt::format("cancelled by {}", who.username));
     return {};
-  });
+  };
+  auto changed = parts_.store.ChangeRun(run_id, cancel, also);
   TRY(changed);
   parts_.runners.Wake();
   return changed;

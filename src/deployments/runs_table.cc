@@ -39,6 +39,19 @@ Result<> WriteChange(sql::Session& session, const Run& before, Run& run) {
   return {};
 }
 
+/// kConflict where the deployment has more runs queued than it may, now that `added` are among them.
+Result<> RequireQuota(sql::Session& session, const std::vector<Run>& added, int64_t most) {
+  if (added.empty() || added.front().cause == RunCause::kAirflow) return {};
+  long long queued = 0;
+  session << "SELECT COUNT(*) FROM runs r WHERE r.deployment_id = :d AND r.status = 'queued'",
+      soci::use(added.front().deployment_id), soci::into(queued);
+  if (queued <= most) return {};
+  return Fail(ErrorKind::kConflict,
+              "the deployment may have {} runs queued, and {} of them are there already: wait until some have run, or "
+              "cancel them",
+              most, queued - static_cast<long long>(added.size()));
+}
+
 bool HasRun(sql::Session& session, const std::string& run_id) {
   long long count = 0;
   session << "SELECT COUNT(*) FROM runs WHERE run_id = :r", soci::use(run_id), soci::into(count);
@@ -47,8 +60,9 @@ bool HasRun(sql::Session& session, const std::string& run_id) {
 
 }  // namespace
 
-Result<> Store::CreateRuns(const std::vector<Run>& runs) {
+Result<> Store::CreateRuns(const std::vector<Run>& runs, const Database::Work& also) {
   return WriteAndLookUp(database_, [&](sql::Session& session, bool again) -> Result<> {
+    if (again && !runs.empty() && HasRun(session, runs.front().run_id)) return {};  // they were made, with `also`
     for (const auto& run : runs) {
       auto stands = [&] { return again && HasRun(session, run.run_id); };
       if (stands()) continue;
@@ -60,7 +74,8 @@ Result<> Store::CreateRuns(const std::vector<Run>& runs) {
       TRY(allowed);
       TRY(Announce(session, run));
     }
-    return {};
+    TRY(RequireQuota(session, runs, most_queued_));
+    return also ? also(session) : Result<>();
   });
 }
 
@@ -170,15 +185,41 @@ Result<double> Store::QueueAge(Timestamp now) {
   return oldest == 0 ? 0.0 : static_cast<double>(sql::Micros(now) - oldest) / 1e6;
 }
 
-Result<> Store::ChangeOpenRuns(sql::Session& session, const std::string& deployment_id,
-                               const std::function<Result<>(Run&)>& change) {
+/// Those whose end somebody is to be told are read first.
+Result<> Store::EndUntouched(sql::Session& session, const std::string& deployment_id, const OpenRunsChange::End& end) {
+  constexpr auto kUntouched =
+      "status = 'queued' AND started_at IS NULL AND leased_by IS NULL AND airflow_run_id IS NULL";
+  std::vector<Run> told;
+  if (announce_) {
+    sql::Values key;
+    auto where = fmt::format("r.deployment_id = {} AND {} ORDER BY r.sequence{}", key(deployment_id), kUntouched,
+                             database_.dialect().for_update);
+    ASSIGN(told, key.Select<Run>(session, SelectRuns(where), ReadRunRow));
+  }
+  sql::Values v;
+  v.Execute(session, fmt::format("UPDATE runs SET status = 'failed', cancelled_by = {}, error_message = {}, "
+                                 "finished_at = {} WHERE deployment_id = {} AND {}",
+                                 v(end.cancelled_by), v(end.why), v(end.at), v(deployment_id), kUntouched));
+  for (auto& run : told) {
+    run.status = RunStatus::kFailed;
+    run.cancelled_by = end.cancelled_by;
+    run.error_message = end.why;
+    run.finished_at = end.at;
+    TRY(Announce(session, run));
+  }
+  return {};
+}
+
+Result<> Store::ChangeOpenRuns(sql::Session& session, const std::string& deployment_id, const OpenRunsChange& change) {
+  if (change.untouched) TRY(EndUntouched(session, deployment_id, *change.untouched));
+  if (!change.each) return {};
   sql::Values key;
   auto where = fmt::format("r.deployment_id = {} AND r.status IN ('queued', 'running') ORDER BY r.sequence{}",
                            key(deployment_id), database_.dialect().for_update);
   ASSIGN(auto open, key.Select<Run>(session, SelectRuns(where), ReadRunRow));
   for (auto& run : open) {
     auto before = run;
-    TRY(change(run));
+    TRY(change.each(run));
     if (run == before) continue;
     TRY(WriteChange(session, before, run));
     if (run.status != before.status) TRY(Announce(session, run));
@@ -186,7 +227,8 @@ Result<> Store::ChangeOpenRuns(sql::Session& session, const std::string& deploym
   return {};
 }
 
-Result<Run> Store::ChangeRun(const std::string& run_id, const std::function<Result<>(Run&)>& change) {
+Result<Run> Store::ChangeRun(const std::string& run_id, const std::function<Result<>(Run&)>& change,
+                             const Database::Work& also) {
   Run changed;
   TRY(WriteAndLookUp(database_, [&](sql::Session& session, bool again) -> Result<> {
     sql::Values key;
@@ -198,7 +240,8 @@ Result<Run> Store::ChangeRun(const std::string& run_id, const std::function<Resu
     changed = found.front();
     TRY(change(changed));
     TRY(WriteChange(session, found.front(), changed));
-    return changed.status != found.front().status ? Announce(session, changed) : Result<>();
+    if (changed.status != found.front().status) TRY(Announce(session, changed));
+    return also ? also(session) : Result<>();
   }));
   return changed;
 }
@@ -210,10 +253,12 @@ Result<std::optional<Run>> Store::ClaimRun(const std::string& server, int lease_
     claimed.reset();
     sql::Values none;
     auto where = fmt::format(
-        "{} AND r.cause <> 'airflow' AND NOT EXISTS (SELECT 1 FROM runs o WHERE {} AND o.deployment_id = "
-        "r.deployment_id) AND EXISTS (SELECT 1 FROM deployments d WHERE d.deployment_id = r.deployment_id AND {} AND "
-        "(r.started_at IS NOT NULL OR d.status NOT IN ('stopped', 'archived'))) ORDER BY r.sequence LIMIT 1",
-        Open("r", RunStatus::kQueued), Open("o", RunStatus::kRunning), InScope(scope));
+        "r.sequence IN (SELECT MIN(q.sequence) FROM runs q WHERE q.status = 'queued' AND q.cause <> 'airflow' GROUP BY "
+        "q.deployment_id) AND NOT EXISTS (SELECT 1 FROM runs o WHERE {} AND o.deployment_id = r.deployment_id) AND "
+        "EXISTS (SELECT 1 FROM deployments d WHERE d.deployment_id = r.deployment_id AND {} AND (r.started_at IS NOT "
+        "NULL OR d.status NOT IN ('stopped', 'archived'))) ORDER BY (SELECT COALESCE(t.claim, 0) FROM deployments t "
+        "WHERE t.deployment_id = r.deployment_id), r.sequence LIMIT 1",
+        Open("o", RunStatus::kRunning), InScope(scope));
     ASSIGN(auto found, none.Select<Run>(session, SelectRuns(where), ReadRunRow));
     if (found.empty()) return {};
     Run run = found.front();
@@ -228,6 +273,10 @@ Result<std::optional<Run>> Store::ClaimRun(const std::string& server, int lease_
         v(run.attempt), v(run.started_at), v(run.leased_by), database_.dialect().now,
         int64_t{lease_seconds} * 1'000'000, v(run.run_id));
     if (v.Execute(session, statement) != 1) return {};
+    sql::Values last;
+    last.Execute(session, fmt::format("UPDATE deployments SET claim = (SELECT COALESCE(MAX(t.claim), 0) + 1 FROM "
+                                      "deployments t) WHERE deployment_id = {}",
+                                      last(run.deployment_id)));
     TRY(Announce(session, run));
     claimed = std::move(run);
     return {};

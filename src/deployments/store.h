@@ -8,31 +8,9 @@
 
 #include "base/error.h"
 #include "database/database.h"
-#include "deployments/records.h"
+#include "deployments/store_types.h"
 
 namespace slipway::deployments {
-
-/// Which deployments a list shows; archived ones only when `status` asks for them.
-struct DeploymentFilter {
-  std::optional<std::string> model, owner, domain;
-  std::optional<DeploymentStatus> status;
-  std::optional<std::set<std::string>> roles, models;  ///< only those that allow one of the roles; of one of the models
-};
-
-/// A page: items in a fixed order, and where the next page starts. Inserts between two pages move nothing.
-template <typename T>
-struct Page {
-  std::vector<T> items;
-  std::optional<int64_t> next;
-};
-
-/// Is told of each run that was added or has changed its status, in the transaction that does so (webhook_events.h).
-using RunAnnouncer = std::function<Result<>(sql::Session& session, const Run& run)>;
-
-struct DeploymentWithRun {
-  Deployment deployment;
-  std::optional<Run> last_run;
-};
 
 /// Deployments and runs in a database. Thread-safe; every change is durable when it returns, and goes through the state
 /// machines of records.h: kConflict where they do not allow it, and then nothing is changed.
@@ -40,8 +18,9 @@ struct DeploymentWithRun {
 /// the database cannot be asked any more.
 class Store {
  public:
-  explicit Store(Database& database, RunAnnouncer announce = {})
-      : database_(database), announce_(std::move(announce)) {}
+  /// `most_queued`: runs that a deployment may have queued, but for those of its schedule.
+  explicit Store(Database& database, RunAnnouncer announce = {}, int64_t most_queued = 1000)
+      : database_(database), announce_(std::move(announce)), most_queued_(most_queued) {}
 
   /// With its first run, if one is given; `also` is done in the same transaction. kConflict: the name is taken among
   /// the model's deployments that are not archived, or as of CheckTarget.
@@ -54,11 +33,11 @@ class Store {
   /// Oldest first, after `cursor`.
   Result<Page<DeploymentWithRun>> ListDeployments(const DeploymentFilter& filter, int limit,
                                                   std::optional<int64_t> cursor);
-  /// Reads, changes and writes a deployment in one transaction; the new state. kConflict as of CheckTarget.
-  /// `each_open_run` may change its queued and running runs in the same transaction.
+  /// Reads, changes and writes a deployment in one transaction; the new state. kConflict as of CheckTarget. In the same
+  /// transaction its open runs change, and `also` is done.
   Result<Deployment> ChangeDeployment(const std::string& deployment_id,
                                       const std::function<Result<>(Deployment&)>& change,
-                                      const std::function<Result<>(Run&)>& each_open_run = {});
+                                      const OpenRunsChange& open_runs = {}, const Database::Work& also = {});
   /// Active deployments of a runner whose next tick is not after `now`.
   Result<std::vector<Deployment>> DueDeployments(Timestamp now, const RunnerScope& scope);
 
@@ -69,9 +48,10 @@ class Store {
   /// One server at a time holds `what`, for some seconds (0: no longer): whether it is this one now.
   Result<bool> Hold(const std::string& what, const std::string& server, int seconds);
 
-  /// All of them or none. kConflict: a run is there already, or its deployment is not active. A run of cause kAirflow
-  /// is recorded whatever its deployment's status is: it has happened.
-  Result<> CreateRuns(const std::vector<Run>& runs);
+  /// All of them, in one transaction with `also`, or none. kConflict: a run is there already, its deployment is not
+  /// active, or would have more runs queued than `most_queued`. A run of cause kAirflow is recorded whatever its
+  /// deployment's status is: it has happened.
+  Result<> CreateRuns(const std::vector<Run>& runs, const Database::Work& also = {});
   /// Moves the deployment's next tick from the one that was read and adds the runs, or does neither: false when another
   /// server has fired it, or the deployment has changed.
   Result<bool> FireTick(const Deployment& deployment, std::optional<Timestamp> next_tick, const std::vector<Run>& runs);
@@ -84,16 +64,20 @@ class Store {
   Result<Page<Run>> ListRuns(const std::string& deployment_id, int limit, std::optional<int64_t> cursor);
   /// Logical dates that have a run which is not failed, within [from, to].
   Result<std::set<Timestamp>> CoveredDates(const std::string& deployment_id, Timestamp from, Timestamp to);
+  /// Writes something of no meaning; why that is not possible.
+  Result<> CheckWritable();
   /// `status`: queued or running.
   Result<int64_t> CountOpenRuns(RunStatus status);
   /// How long the oldest queued run has waited until `now`, in seconds; 0 without one.
   Result<double> QueueAge(Timestamp now);
   /// Reads, changes and writes a run in one transaction; the new state.
-  Result<Run> ChangeRun(const std::string& run_id, const std::function<Result<>(Run&)>& change);
+  Result<Run> ChangeRun(const std::string& run_id, const std::function<Result<>(Run&)>& change,
+                        const Database::Work& also = {});
 
   /// A lease keeps a run to one server: it is renewed while the run goes on, and a run whose lease has expired may be
-  /// taken over. Claims the oldest queued run of a deployment that has none running, as running, with one attempt more;
-  /// or nothing. A run of a stopped or archived deployment does not start; one that has started before goes on.
+  /// taken over. Claims a queued run of a deployment that has none running, as running, with one attempt more; or
+  /// nothing. Deployments take turns: the one whose last run was claimed longest ago is next, with its oldest run. A
+  /// run of a stopped or archived deployment does not start; one that has started before goes on.
   Result<std::optional<Run>> ClaimRun(const std::string& server, int lease_seconds, Timestamp now,
                                       const RunnerScope& scope);
   /// Renews the leases of a server; the runs that it still holds.
@@ -106,10 +90,11 @@ class Store {
 
  private:
   Result<> Announce(sql::Session& session, const Run& run) { return announce_ ? announce_(session, run) : Result<>(); }
-  Result<> ChangeOpenRuns(sql::Session& session, const std::string& deployment_id,
-                          const std::function<Result<>(Run&)>& change);
+  Result<> ChangeOpenRuns(sql::Session& session, const std::string& deployment_id, const OpenRunsChange& change);
+  Result<> EndUntouched(sql::Session& session, const std::string& deployment_id, const OpenRunsChange::End& end);
   Database& database_;
   RunAnnouncer announce_;
+  int64_t most_queued_;
 };
 
 }  // namespace slipway::deployments

@@ -25,7 +25,7 @@ using deployments::RunCause;
 using deployments::RunStatus;
 using namespace std::chrono_literals;
 
-constexpr auto kWhileRunning = 20ms, kWhileIdle = 500ms;
+constexpr auto kWhileRunning = 20ms, kWhileIdle = 500ms, kLongestPause = 5000ms;
 constexpr size_t kMostMissedTicks = 1000;
 constexpr double kLeaseForCommits = 0.8, kBetweenLooks = 0.5;
 
@@ -75,6 +75,8 @@ class LocalDispatcher final : public deployments::Dispatcher {
   bool woken = false, stopped = false;
   std::atomic<double> last_round = MonotonicSeconds();
   double renewed_at = MonotonicSeconds();
+  int failed_rounds = 0;                      ///< one after the other; touched by the thread alone
+  bool failed = false;                        ///< something in this round
   std::map<std::string, RunProcess> watched;  ///< by run id; touched by the thread alone
   std::thread thread;
 
@@ -83,11 +85,13 @@ class LocalDispatcher final : public deployments::Dispatcher {
     while (true) {
       bool was_woken = Wait();
       if (stopped) break;
+      failed = false;
       Do("ticks_failed", [&] { return FireTicks(); });
       Do("leases_failed", [&] { return KeepLeases(was_woken); });
       Do("start_failed", [&] { return StartQueued(); });
       for (auto it = watched.begin(); it != watched.end();) it = Watch(it->second) ? std::next(it) : watched.erase(it);
       Do("clean_up_failed", [&] { return given_up.Round(); });
+      failed_rounds = failed ? failed_rounds + 1 : 0;
       last_round = MonotonicSeconds();
     }
     if (options.shared) HandOver();
@@ -95,9 +99,17 @@ class LocalDispatcher final : public deployments::Dispatcher {
 
   bool Wait() {
     std::unique_lock lock(mutex);
-    changed.wait_for(lock,
-                     watched.empty() ? std::chrono::milliseconds(kWhileIdle) : std::chrono::milliseconds(kWhileRunning),
-                     [&] { return stopped || woken; });
+    if (failed_rounds > 0) {
+      // Nobody's haste brings a store back. A lease is looked at often enough all the same.
+      auto longest = std::min<std::chrono::milliseconds>(kLongestPause, options.lease_seconds * 100ms);
+      changed.wait_for(lock,
+                       std::min<std::chrono::milliseconds>(longest, kWhileRunning * (1 << std::min(failed_rounds, 10))),
+                       [&] { return stopped; });
+    } else {
+      changed.wait_for(
+          lock, watched.empty() ? std::chrono::milliseconds(kWhileIdle) : std::chrono::milliseconds(kWhileRunning),
+          [&] { return stopped || woken; });
+    }
     return std::exchange(woken, false);
   }
 
@@ -107,8 +119,10 @@ class LocalDispatcher final : public deployments::Dispatcher {
 
   /// A part of a round. What goes wrong in it is logged, and the others go on.
   template <typename Work>
-  static void Do(std::string_view event, Work&& work) {
-    Report(Contained(std::forward<Work>(work)), event);
+  void Do(std::string_view event, Work&& work) {
+    auto done = Contained(std::forward<Work>(work));
+    failed |= !done;
+    Report(done, event);
   }
 
   Result<> FireTicks() {
@@ -258,6 +272,7 @@ class LocalDispatcher final : public deployments::Dispatcher {
     if (!over) return true;
     auto outcome = Contained([&] { return process.Outcome(false); });
     auto recorded = Contained([&] { return Record(process.run(), outcome); });
+    failed |= !recorded;
     Report(recorded, "record_failed");
     return !recorded && recorded.error().kind != ErrorKind::kConflict;  // what could not be stored is tried again
   }

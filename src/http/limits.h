@@ -19,6 +19,7 @@ struct Limits {
   /// to take its answer, in this order. Where all wait for threads, the new one is answered 503.
   int connections = 1024;
   bool loopback_only = true;  ///< without sign-in, nobody else may reach the server
+  bool insecure = false;      ///< they may, also without TLS
 };
 
 /// PEM files; with them the server speaks HTTPS. They are read again when they change.

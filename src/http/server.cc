@@ -68,6 +68,12 @@ Result<> Server::State::Bind(const std::string& host, int port) {
                 "server.listen: {} is not loopback: without sign-in configured (auth.issuer), Slipway listens on "
                 "127.0.0.1 or ::1 only",
                 host);
+  if (!certificate && !shared.limits.insecure && !address.is_loopback())
+    return Fail(ErrorKind::kInvalid,
+                "server.listen: {} is not loopback, and keys and tokens would go over the network as they are: set "
+                "server.tls_certificate and server.tls_key or, where something in front of it encrypts, "
+                "server.insecure = \"yes\"",
+                host);
   tcp::endpoint endpoint(address, static_cast<unsigned short>(port));
   // Asio's own open() lets every process that is started inherit the socket, and with it the server's port.
   auto protocol = endpoint.protocol();

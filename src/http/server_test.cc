@@ -262,7 +262,8 @@ TEST(Server, RefusesAddressesThatItMayNotUse) {
   auto listen = [](const std::string& host, Limits limits) { return Server::Listen(host, 0, limits, {}, Echo()); };
   EXPECT_THAT(listen("nowhere", {}).error().message, HasSubstr("'nowhere' is not an address"));
   EXPECT_THAT(listen("0.0.0.0", {}).error().message, HasSubstr("not loopback"));
-  EXPECT_TRUE(listen("0.0.0.0", {.loopback_only = false}));
+  EXPECT_THAT(listen("0.0.0.0", {.loopback_only = false}).error().message, HasSubstr("server.insecure"));
+  EXPECT_TRUE(listen("0.0.0.0", {.loopback_only = false, .insecure = true}));
   EXPECT_TRUE(listen("::1", {}));
   auto first = listen("localhost", {});
   EXPECT_EQ(Server::Listen("127.0.0.1", (*first)->port(), {}, {}, Echo()).error().kind, ErrorKind::kUnavailable);

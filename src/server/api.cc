@@ -1,6 +1,7 @@
 #include "server/api.h"
 
 #include <algorithm>
+#include <boost/asio/awaitable.hpp>
 
 #include "base/format.h"
 #include "base/log.h"
@@ -51,6 +52,13 @@ std::string_view TraceId(std::string_view traceparent) {
   return std::ranges::all_of(id, digit) ? id : std::string_view{};
 }
 
+/// What is answered on the I/O thread, whatever the others wait for.
+bool IsProbe(const Request& request) {
+  static constexpr std::string_view kProbes[] = {"healthz", "readyz", "metrics"};
+  return request.method == "GET" && request.path.size() == 1 &&
+         std::ranges::find(kProbes, request.path.front()) != std::end(kProbes);
+}
+
 const std::vector<double> kLatencyBuckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
 
 }  // namespace
@@ -68,33 +76,45 @@ Api::State::State(ApiParts given)
       metrics(parts.metrics),
       lifecycle({parts.store, parts.clock, parts.zone, parts.runners, parts.plan,
                  [this](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); },
-                 [this](const auto& deployment) { return parts.rights.RequireOf(deployment); }}) {
+                 [this](const auto& deployment) { return parts.rights.RequireOf(deployment); }}),
+      rate_limits(parts.requests_per_minute) {
   std::vector<Operation> operations;
   for (const auto& route : routes) operations.push_back(route.operation);
   openapi = OpenApiDocument(operations, parts.login);
 }
 
-/// The route that fits, with the path's parts as the request's parameters; else the answer.
-std::expected<const Api::State::Route*, Response> Api::State::Find(Request& request) const {
+/// Finds the route that fits, with the path's parts as the request's parameters; else the answer.
+std::optional<Response> Api::State::Find(Call& call) const {
+  auto& request = call.request;
   std::string allowed;
   for (const auto& candidate : routes) {
     auto named = http::Fit(candidate.operation.path, request.path);
     if (!named) continue;
     if (candidate.operation.method == request.method) {
       request.parameters = std::move(*named);
-      return &candidate;
+      call.route = &candidate;
+      call.action = candidate.operation.method + " " + candidate.operation.path;
+      return std::nullopt;
     }
     allowed += (allowed.empty() ? "" : ", ") + candidate.operation.method;
   }
-  if (auto file = DocsFile(request)) return std::unexpected(std::move(*file));
-  if (allowed.empty()) return std::unexpected(ErrorAnswer(404, "Not Found"));
+  if (auto file = DocsFile(request)) return file;
+  if (allowed.empty()) return ErrorAnswer(404, "Not Found");
   auto response = ErrorAnswer(405, "Method Not Allowed");
   response.headers["Allow"] = allowed;
-  return std::unexpected(std::move(response));
+  return response;
 }
 
-Response Api::State::LetIn(const Route& route, Call& call) {
+std::optional<Response> Api::State::Admit(Call& call) {
+  call.started = MonotonicSeconds();
+  call.ignored.refused = WantsStrict(call.request);
+  if (auto refused = Find(call)) return refused;
+  return LetIn(call);
+}
+
+std::optional<Response> Api::State::LetIn(Call& call) {
   const auto& request = call.request;
+  const auto& route = *call.route;
   if (route.permission != Permission::kAnyone) {
     auto who = parts.authenticator.Identify({request.Find("authorization"), request.Find("authorization-psk")});
     if (!who)
@@ -102,6 +122,10 @@ Response Api::State::LetIn(const Route& route, Call& call) {
                                                     : ErrorAnswer(who.error());
     call.who = std::move(*who);
   }
+  using Kind = auth::Identity::Kind;
+  bool person = call.who.kind == Kind::kToken || call.who.kind == Kind::kUserKey || call.who.kind == Kind::kServiceKey;
+  if (person && !rate_limits.Admit(call.who.subject, MonotonicSeconds()))
+    return http::TryLater(429, "You ask too often: server.requests_per_minute says how often each person may");
   std::optional<auth::Guarded> guarded;
   if (request.parameters.contains("name") && call.who.kind != auth::Identity::Kind::kNobody) {
     call.about = request.parameters.at("name");
@@ -123,28 +147,23 @@ Response Api::State::LetIn(const Route& route, Call& call) {
   auto query = ReadQuery(request, route.operation.query, &call.ignored);
   if (!query) return query.error();
   call.query = std::move(*query);
-  return (this->*route.handler)(call);
+  return std::nullopt;
 }
 
-Response Api::State::Answer(Request request) {
-  double started = MonotonicSeconds();
-  auto route = Find(request);
-  if (!route) return route.error();
-  Call call{request, {}, std::nullopt, {}, std::nullopt, (*route)->operation.method + " " + (*route)->operation.path};
-  call.ignored.refused = WantsStrict(request);
-  auto response = LetIn(**route, call);
+Response Api::State::Conclude(Call& call, Response response) {
+  if (call.route == nullptr) return response;
+  const auto& request = call.request;
   if (auto names = Listed(call.ignored.names); response.status < 300 && !names.empty())
     response.headers["Slipway-Ignored-Fields"] = names;
   if (call.ignored.refused) response.headers["Preference-Applied"] = "handling=strict";
-  const auto& operation = (*route)->operation;
+  const auto& operation = call.route->operation;
   metrics.requests
       .Add({{"method", request.method}, {"route", operation.path}, {"status", std::to_string(response.status)}})
       .Increment();
   metrics.request_seconds.Add({{"method", request.method}, {"route", operation.path}}, kLatencyBuckets)
-      .Observe(MonotonicSeconds() - started);
-  if (response.status >= 400) call.audited = false;  // what it told of did not happen; that it was tried is told below
+      .Observe(MonotonicSeconds() - call.started);
   bool known = call.who.kind != auth::Identity::Kind::kNobody, change = request.method != "GET" && known;
-  if (change && !call.audited) {
+  if (change && !(call.audited && response.status < 300)) {
     auto entry = EntryOf(call, response.status);
     if (auto why = DetailOf(response)) entry.detail = std::move(why);
     if (auto written = parts.audit.Append(entry); !written)
@@ -162,8 +181,22 @@ Response Api::State::Answer(Request request) {
          {"actor", call.who.subject},
          {"remote", request.remote},
          {"status", std::to_string(response.status)},
-         {"seconds", fmt::format("{:.4f}", MonotonicSeconds() - started)}});
+         {"seconds", fmt::format("{:.4f}", MonotonicSeconds() - call.started)}});
+  if (response.status == 500) {
+    // What failed may name files, statements and values: that is for the log.
+    Log(LogLevel::kError, "request_failed", {{"request_id", request.request_id}, {"answer", response.body}});
+    response =
+        ErrorAnswer(500, fmt::format("the server failed; its log tells why, at request_id {}", request.request_id));
+  }
   return response;
+}
+
+Database::Work Api::State::AuditedAs(Call& call, int status) const {
+  return [this, &call, status](sql::Session& session) -> Result<> {
+    TRY(AuditLog::Append(session, EntryOf(call, status)));
+    call.audited = true;
+    return {};
+  };
 }
 
 AuditEntry Api::State::EntryOf(const Call& call, int status) const {
@@ -179,13 +212,34 @@ AuditEntry Api::State::EntryOf(const Call& call, int status) const {
           call.request.request_id};
 }
 
-Database::Work Api::State::AuditedAs(Call& call, int status) const {
-  call.audited = true;
-  return [this, &call, status](sql::Session& session) { return AuditLog::Append(session, EntryOf(call, status)); };
-}
-
 Api::Api(ApiParts parts) : state_(std::make_unique<State>(std::move(parts))) {}
 Api::~Api() = default;
-Response Api::Answer(const Request& request) { return state_->Answer(request); }
+
+http::Awaitable<Response> Api::Answer(http::Exchange& exchange) {
+  auto* state = state_.get();
+  auto call = std::make_shared<Call>();
+  call->request = exchange.request;
+  call->request.remote = state->parts.proxies.ClientOf(call->request.remote, call->request.Header("x-forwarded-for"));
+  auto admit_and_answer = [state, call] {
+    auto refused = state->Admit(*call);
+    return state->Conclude(*call, refused ? std::move(*refused) : state->Handle(*call));
+  };
+  if (IsProbe(exchange.request)) co_return admit_and_answer();
+  std::function<Response()> work = admit_and_answer;
+  if (exchange.HasBody()) {
+    constexpr int kLetIn = 0;  // no status of an answer
+    std::function<Response()> admit = [state, call] {
+      auto refused = state->Admit(*call);
+      return refused ? state->Conclude(*call, std::move(*refused)) : Response{.status = kLetIn};
+    };
+    auto refused = co_await exchange.OnThread(std::move(admit));
+    if (refused.status != kLetIn) co_return refused;
+    auto body = co_await exchange.ReadBody();
+    if (!body) co_return std::move(body.error());
+    call->request.body = std::move(*body);
+    work = [state, call] { return state->Conclude(*call, state->Handle(*call)); };
+  }
+  co_return co_await exchange.OnThread(std::move(work));
+}
 
 }  // namespace slipway::server

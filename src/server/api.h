@@ -10,7 +10,9 @@
 #include "deployments/dispatcher.h"
 #include "deployments/lifecycle.h"
 #include "deployments/store.h"
+#include "http/exchange.h"
 #include "http/message.h"
+#include "http/proxies.h"
 #include "server/as_caller.h"
 #include "server/audit_log.h"
 #include "server/metrics.h"
@@ -45,9 +47,11 @@ struct ApiParts {
   deployments::Planner plan;
   const Clock& clock;
   const date::time_zone* zone = nullptr;  ///< of schedules
-  std::function<Result<>()> ready;        ///< why the server cannot work now, if it cannot
+  std::function<Result<>()> ready;        ///< why the server cannot work now, if it cannot; it waits for nothing
   std::optional<Login> login;             ///< how people sign in, where they can
   LogRequests log_requests = LogRequests::kChanges;
+  int requests_per_minute = 0;  ///< of one person; 0: any
+  http::TrustedProxies proxies{};
 };
 
 /// The HTTP API of DESIGN section 2: the table of routes is in api.cc, what they do in *_api.cc.
@@ -55,10 +59,13 @@ class Api {
  public:
   explicit Api(ApiParts parts);
   ~Api();
-  Response Answer(const Request& request);
+  /// What must never wait (probes, metrics) is answered at once; all else by a thread, and who may not ask before a
+  /// body is read.
+  http::Awaitable<Response> Answer(http::Exchange& exchange);
+
+  struct State;  ///< api_state.h
 
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

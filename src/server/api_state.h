@@ -1,6 +1,5 @@
 #pragma once
 
-#include <expected>
 #include <string>
 #include <vector>
 
@@ -11,21 +10,26 @@
 #include "server/answers.h"
 #include "server/api.h"
 #include "server/openapi.h"
+#include "server/rate_limits.h"
 #include "server/read_body.h"
 
 /// The inside of Api, for the .cc files of its endpoints.
 namespace slipway::server {
 
-/// A request that was let in: who asks, and the deployment that its path names, if any.
+struct Route;
+
+/// A request on its way: who asks, and the deployment that its path names, if any.
 struct Call {
-  const Request& request;
+  Request request;
+  double started = 0;  ///< MonotonicSeconds
+  const Route* route = nullptr;
   auth::Identity who;
   std::optional<deployments::DeploymentWithRun> found;
   const deployments::Deployment& deployment() const { return found->deployment; }
   json::object query;                ///< as the route describes it
   std::optional<std::string> about;  ///< the deployment's name, for the audit log
   std::string action;                ///< method and route
-  bool audited = false;              ///< the handler has written the entry, together with the change
+  bool audited = false;              ///< the entry was written with the change, and stands if that was made
   std::optional<std::string> note;   ///< what the route does not tell of what was done, for the audit log
   contract::UnknownFields ignored;   ///< of the query and the body
   deployments::Lifecycle::Person person() const { return {who.subject, who.username, who.named().kind}; }
@@ -34,33 +38,35 @@ struct Call {
 /// What of a deployment decides who may use it.
 auth::Guarded GuardedOf(const deployments::Deployment& deployment);
 
-struct Api::State {
-  using Handler = Response (State::*)(Call&);
-  struct Route {
-    Operation operation;
-    auth::Permission permission;
-    Handler handler;
-  };
+struct Route {
+  Operation operation;
+  auth::Permission permission;
+  Response (Api::State::*handler)(Call&);
+};
 
+struct Api::State {
   ApiParts parts;
   std::vector<Route> routes;
   json::object openapi;
   Metrics& metrics;
   deployments::Lifecycle lifecycle;
+  RateLimits rate_limits;
 
   explicit State(ApiParts given);
   static std::vector<Route> Routes();  // routes.cc
-  Response Answer(Request request);
-  std::expected<const Route*, Response> Find(Request& request) const;
+  std::optional<Response> Find(Call& call) const;
+  std::optional<Response> LetIn(Call& call);
+  /// Finds the route, signs the caller in, and decides: nothing where the request may be answered.
+  std::optional<Response> Admit(Call& call);
+  Response Handle(Call& call) { return (this->*call.route->handler)(call); }
+  /// Counts, audits and logs what is answered.
+  Response Conclude(Call& call, Response response);
   /// Whether the caller may have a deployment do `work`: by the rules, then by the catalogs that are asked as them.
   Result<> MayTouch(const Call& call, const scoring::Work& work) const;
-  /// Signs the caller in, decides, and answers.
-  Response LetIn(const Route& route, Call& call);
   AuditEntry EntryOf(const Call& call, int status) const;
-  /// Writes the entry in the transaction of what it tells of; `note` is read when that is done.
+  /// Writes the entry in the transaction of what it tells of, with the `note` of then.
   Database::Work AuditedAs(Call& call, int status) const;
   Response MakeKey(Call& call, auth::UserKeys::NewKey wanted, const json::object& body);
-
   // deployments_api.cc
   Response Create(Call& call);
   Response List(Call& call);
@@ -103,7 +109,6 @@ struct Api::State {
   Response Health(Call& call);
   Response Ready(Call& call);
   Response ShowMetrics(Call& call);
-
   /// What is answered when a deployment was changed, or a run was made.
   Response Answer(const Result<deployments::Deployment>& changed, const Call& call) const;
   json::object Show(const deployments::DeploymentWithRun& both) const;

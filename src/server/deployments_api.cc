@@ -46,11 +46,9 @@ Response Api::State::Create(Call& call) {
   // Before any look at tables and models: who may not touch them learns nothing of them.
   if (auto may = MayTouch(call, request->spec.batch); !may) return ErrorAnswer(may.error());
   bool validate_only = call.query.at("validate_only").as_bool();
-  auto audit = [&](sql::Session& session) { return AuditLog::Append(session, EntryOf(call, 201)); };
-  auto made = lifecycle.Create(*request, call.person(), validate_only, audit);
+  auto made = lifecycle.Create(*request, call.person(), validate_only, AuditedAs(call, 201));
   if (!made) return RefusalAnswer(made.error(), *body);
   if (validate_only) return JsonAnswer(200, Show(*made));
-  call.audited = true;
   Log(LogLevel::kInfo, "deployment_created", {{"deployment", request->name}, {"model", request->model}});
   return JsonAnswer(201, Show(*made));
 }
@@ -76,20 +74,27 @@ Response Api::State::Patch(Call& call) {
   if (!patch) return patch.error();
   if (auto may = call.deployment().damage ? Result<>() : MayTouch(call, call.deployment().spec.batch); !may)
     return ErrorAnswer(may.error());
-  auto changed = lifecycle.Change(call.deployment(), deployments::ParseChange(*patch), call.person());
+  auto changed =
+      lifecycle.Change(call.deployment(), deployments::ParseChange(*patch), call.person(), AuditedAs(call, 200));
   return changed ? Answer(*changed, call) : Refused(changed.error(), *patch, call.deployment());
 }
 
 Response Api::State::SetRoles(Call& call) {
   auto body = ReadBody(call.request, contract::AllowedRolesBody(), &call.ignored);
   if (!body) return body.error();
-  return Answer(lifecycle.SetRoles(call.deployment(), deployments::ParseRoles(*body)), call);
+  return Answer(lifecycle.SetRoles(call.deployment(), deployments::ParseRoles(*body), AuditedAs(call, 200)), call);
 }
 
-Response Api::State::Stop(Call& call) { return Answer(lifecycle.Stop(call.deployment(), call.person()), call); }
+Response Api::State::Stop(Call& call) {
+  return Answer(lifecycle.Stop(call.deployment(), call.person(), AuditedAs(call, 200)), call);
+}
 
-Response Api::State::StartAgain(Call& call) { return Answer(lifecycle.Start(call.deployment()), call); }
+Response Api::State::StartAgain(Call& call) {
+  return Answer(lifecycle.Start(call.deployment(), AuditedAs(call, 200)), call);
+}
 
-Response Api::State::Archive(Call& call) { return Answer(lifecycle.Archive(call.deployment(), call.person()), call); }
+Response Api::State::Archive(Call& call) {
+  return Answer(lifecycle.Archive(call.deployment(), call.person(), AuditedAs(call, 200)), call);
+}
 
 }  // namespace slipway::server

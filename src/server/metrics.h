@@ -9,6 +9,8 @@
 #include <string>
 
 #include "deployments/records.h"
+#include "deployments/store.h"
+#include "webhooks/outbox.h"
 
 namespace slipway::server {
 
@@ -43,6 +45,9 @@ struct Metrics {
                                                           .Help("Webhook deliveries by status: pending, dead")
                                                           .Register(registry);
 };
+
+/// What of the store is measured, now and then: runs under way, deliveries. Its error.
+Result<> Measure(Metrics& metrics, deployments::Store& store, webhooks::Outbox& outbox, const Clock& clock);
 
 /// A run that ended, with the processor seconds of its stages.
 void CountRun(Metrics& metrics, const deployments::Run& run, const std::map<std::string, double>& stage_seconds);

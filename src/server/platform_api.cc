@@ -6,8 +6,6 @@
 
 namespace slipway::server {
 
-using deployments::RunStatus;
-
 namespace {
 
 constexpr auto kJsonLines = "application/x-ndjson";
@@ -57,12 +55,14 @@ Response Api::State::DeadLetters(Call& call) {
 }
 
 Response Api::State::RetryDelivery(Call& call) {
-  if (auto done = parts.outbox.Revive(call.request.parameters.at("id")); !done) return ErrorAnswer(done.error());
+  if (auto done = parts.outbox.Revive(call.request.parameters.at("id"), AuditedAs(call, 204)); !done)
+    return ErrorAnswer(done.error());
   return {204, "", "", {}};
 }
 
 Response Api::State::DiscardDelivery(Call& call) {
-  if (auto done = parts.outbox.Discard(call.request.parameters.at("id")); !done) return ErrorAnswer(done.error());
+  if (auto done = parts.outbox.Discard(call.request.parameters.at("id"), AuditedAs(call, 204)); !done)
+    return ErrorAnswer(done.error());
   return {204, "", "", {}};
 }
 
@@ -77,13 +77,6 @@ Response Api::State::Ready(Call&) {
 }
 
 Response Api::State::ShowMetrics(Call&) {
-  for (auto status : {RunStatus::kQueued, RunStatus::kRunning})
-    if (auto count = parts.store.CountOpenRuns(status))
-      metrics.runs.Add({{"state", std::string(ToString(status))}}).Set(static_cast<double>(*count));
-  for (const char* status : {"pending", "dead"})
-    if (auto count = parts.outbox.Count(status))
-      metrics.deliveries.Add({{"status", status}}).Set(static_cast<double>(*count));
-  if (auto age = parts.store.QueueAge(parts.clock.Now())) metrics.queue_age.Add({}).Set(*age);
   return {200, prometheus::TextSerializer().Serialize(metrics.registry.Collect()), "text/plain; version=0.0.4", {}};
 }
 

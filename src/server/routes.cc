@@ -6,7 +6,7 @@ namespace slipway::server {
 using auth::Permission;
 
 /// Every endpoint: what the OpenAPI document says of it, who may use it, and what answers.
-std::vector<Api::State::Route> Api::State::Routes() {
+std::vector<Route> Api::State::Routes() {
   using namespace contract;
   using deployments::DeploymentView, deployments::RunView;
   const std::string model = "/api/models/{model}/deployments", one = model + "/{name}", key = "/api/user/psk",

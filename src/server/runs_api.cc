@@ -22,7 +22,7 @@ Response Api::State::Trigger(Call& call) {
     if (!asked) return RefusalAnswer(asked.error(), *body);
     logical_date = *asked;
   }
-  return RunAnswer(lifecycle.Trigger(call.deployment(), logical_date), 202);
+  return RunAnswer(lifecycle.Trigger(call.deployment(), logical_date, AuditedAs(call, 202)), 202);
 }
 
 Response Api::State::Backfill(Call& call) {
@@ -30,7 +30,7 @@ Response Api::State::Backfill(Call& call) {
   if (!body) return body.error();
   auto span = deployments::ParseSpan(*body);
   if (!span) return RefusalAnswer(span.error(), *body);
-  auto runs = lifecycle.Backfill(call.deployment(), *span);
+  auto runs = lifecycle.Backfill(call.deployment(), *span, AuditedAs(call, 202));
   if (!runs) return RefusalAnswer(runs.error(), *body);
   json::array items;
   for (const auto& run : *runs) items.push_back(deployments::ViewOf(run));
@@ -52,7 +52,9 @@ Response Api::State::GetRun(Call& call) {
 }
 
 Response Api::State::Cancel(Call& call) {
-  return RunAnswer(lifecycle.Cancel(call.deployment(), call.request.parameters.at("run_id"), call.person()), 202);
+  return RunAnswer(
+      lifecycle.Cancel(call.deployment(), call.request.parameters.at("run_id"), call.person(), AuditedAs(call, 202)),
+      202);
 }
 
 Response Api::State::Callback(Call& call) {
@@ -62,7 +64,7 @@ Response Api::State::Callback(Call& call) {
   if (!report) return RefusalAnswer(report.error(), *body);
   if (call.who.run && !deployments::IsAbout(*report, call.who.run->run_id))
     return ErrorAnswer(403, fmt::format("this token is for run {}: it cannot tell of another", call.who.run->run_id));
-  return RunAnswer(lifecycle.Report(call.deployment(), *report), 200);
+  return RunAnswer(lifecycle.Report(call.deployment(), *report, AuditedAs(call, 200)), 200);
 }
 
 Response Api::State::Proxy(Call&) {

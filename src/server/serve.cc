@@ -25,6 +25,7 @@
 #include "server/api.h"
 #include "server/own_process.h"
 #include "server/planner.h"
+#include "server/readiness.h"
 #include "webhooks/migrations.h"
 #include "webhooks/sender.h"
 
@@ -141,7 +142,30 @@ http::Limits LimitsOf(const Config& config, int files) {
           .threads = std::max(1, config.Number("server.threads")),
           .queue = config.Number("server.queue"),
           .connections = ConnectionsOf(config, files),
-          .loopback_only = config.Text("auth.issuer").empty()};
+          .loopback_only = config.Text("auth.issuer").empty(),
+          .insecure = config.Text("server.insecure") == "yes"};
+}
+
+/// What server.insecure says; it is said aloud at each start. Without it an issuer by plain HTTP is refused: whoever is
+/// on the way to it could sign tokens for anybody.
+Result<> CheckSecurity(const Config& config) {
+  const auto& text = config.Text("server.insecure");
+  if (text != "yes" && text != "no")
+    return Fail(ErrorKind::kInvalid, "server.insecure must be yes or no, not '{}'", text);
+  if (text == "yes")
+    Log(LogLevel::kWarning, "insecure",
+        {{"setting", "server.insecure"},
+         {"advice", "keys and tokens are safe only where something in front of this server encrypts"}});
+  const auto& issuer = config.Text("auth.issuer");
+  if (text == "yes" || !issuer.starts_with("http://")) return {};
+  auto host = issuer.substr(7, issuer.find_first_of("/?#", 7) - 7);
+  host = host.starts_with('[') ? host.substr(1, host.find(']') - 1) : host.substr(0, host.rfind(':'));
+  if (host == "localhost" || host == "::1" || (host.starts_with("127.") && host.find('@') == std::string::npos))
+    return {};
+  return Fail(ErrorKind::kInvalid,
+              "auth.issuer {} is neither https:// nor on this machine: use https:// or, where the way to it is safe, "
+              "server.insecure = \"yes\"",
+              issuer);
 }
 
 Result<LogRequests> LogRequestsOf(const Config& config) {
@@ -260,7 +284,7 @@ class Dispatchers {
   deployments::Runners runners_;
 };
 
-/// Every table of the program. The number of a new migration is one more than the highest of all folders: 43.
+/// Every table of the program. The number of a new migration is one more than the highest of all folders: 46.
 std::vector<Migration> AllMigrations() {
   return AllOf(deployments::Migrations(), auth::Migrations(), webhooks::Migrations(), AuditLog::Migrations(),
                Rights::Migrations());
@@ -279,6 +303,7 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
 
   const auto& config = options.config;
   ASSIGN(auto address, ParseAddress(config.Text("server.listen")));
+  TRY(CheckSecurity(config));
   auto data_dir = std::filesystem::absolute(options.data_dir).lexically_normal().string();
   if (data_dir.ends_with('/')) data_dir.pop_back();
   KeepFilesToOurselves();
@@ -293,7 +318,8 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   ServerClock clock(config.Number("clock.speed"));
   SystemClock system_clock;  // tokens are judged by it
   ASSIGN(auto webhooks, WebhooksOf(config));
-  deployments::Store store(*database, deployments::AnnounceToWebhooks(*database, SubscriptionsOf(webhooks)));
+  deployments::Store store(*database, deployments::AnnounceToWebhooks(*database, SubscriptionsOf(webhooks)),
+                           std::max(1, config.Number("dispatch.queued_runs")));
   webhooks::Outbox outbox(*database);
   webhooks::Sender sender(outbox, std::move(webhooks), system_clock);
   auth::UserKeys user_keys(*database, system_clock, KeyRulesOf(config));
@@ -322,24 +348,31 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
                          [&](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); },
                          [&](const deployments::Run& run) { return run_tokens.Issue({run.deployment_id, run.run_id}); },
                          [&](const auto& deployment) { return rights.RequireOf(deployment); }}));
+  auto use_store = [&]() -> Result<> {
+    TRY(Measure(metrics, store, outbox, clock));
+    return Wrap(store.CheckWritable(), "writing");
+  };
+  std::vector<Readiness::Check> checks = {{"store", use_store}, {"disk", [&] { return CheckDisk(data_dir); }}};
+  Readiness readiness(std::move(checks));
   auto check = [&]() -> Result<> {
-    TRY(Wrap(store.CountOpenRuns(deployments::RunStatus::kRunning), "store"));
+    TRY(readiness.Now());
     if (oidc) TRY(Wrap(oidc->Ready(), "issuer"));
     if (dispatchers.SecondsSinceLastRound() > 300)
       return Fail(ErrorKind::kUnavailable, "the dispatcher has not gone round for five minutes");
     return {};
   };
   ASSIGN(auto log_requests, LogRequestsOf(config));
+  ASSIGN(auto proxies, http::TrustedProxies::Parse(config.Text("server.trusted_proxies")));
   Api api({store, rights, as_caller, authenticator, user_keys, service_accounts, audit, metrics, dispatchers.runners(),
            outbox,
            MakePlanner(sources, clock, places, RunLimitsOf(config),
                        {options.program, ScoringEnvironment(secrets, options.environment)}),
-           clock, zone, check, LoginOf(config), log_requests});
+           clock, zone, check, LoginOf(config), log_requests, config.Number("server.requests_per_minute"),
+           std::move(proxies)});
   http::TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
   if (oidc) oidc->AwaitFirst();
-  auto answer = http::Blocking([&](const Request& request) { return api.Answer(request); });
-  ASSIGN(auto http,
-         http::Server::Listen(address.host, address.port, LimitsOf(config, RaiseFileLimit()), tls, std::move(answer)));
+  auto answer = [&](http::Exchange& exchange) { return api.Answer(exchange); };
+  ASSIGN(auto http, http::Server::Listen(address.host, address.port, LimitsOf(config, RaiseFileLimit()), tls, answer));
   dispatchers.Start();
   std::jthread stopper([&](const std::stop_token& done) {
     timespec pause{0, 100'000'000};

@@ -88,31 +88,27 @@ Result<std::vector<Delivery>> Outbox::Dead(int limit, std::optional<int64_t> cur
   return dead;
 }
 
-Result<> Outbox::Revive(const std::string& delivery_id) {
-  int64_t changed = 0;
-  TRY(database_.Write([&](sql::Session& session) -> Result<> {
+Result<> Outbox::Revive(const std::string& delivery_id, const Database::Work& also) {
+  return database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    changed = v.Execute(
+    auto changed = v.Execute(
         session, fmt::format("UPDATE webhook_deliveries SET status = 'pending', attempts = 0, next_attempt = {} WHERE "
                              "delivery_id = {} AND status = 'dead'",
                              database_.dialect().now, v(delivery_id)));
-    return {};
-  }));
-  if (changed == 0) return Fail(ErrorKind::kNotFound, "no dead letter {}", delivery_id);
-  return {};
+    if (changed == 0) return Fail(ErrorKind::kNotFound, "no dead letter {}", delivery_id);
+    return also ? also(session) : Result<>();
+  });
 }
 
-Result<> Outbox::Discard(const std::string& delivery_id) {
-  int64_t changed = 0;
-  TRY(database_.Write([&](sql::Session& session) -> Result<> {
+Result<> Outbox::Discard(const std::string& delivery_id, const Database::Work& also) {
+  return database_.Write([&](sql::Session& session) -> Result<> {
     sql::Values v;
-    changed = v.Execute(
+    auto changed = v.Execute(
         session,
         fmt::format("DELETE FROM webhook_deliveries WHERE delivery_id = {} AND status = 'dead'", v(delivery_id)));
-    return {};
-  }));
-  if (changed == 0) return Fail(ErrorKind::kNotFound, "no dead letter {}", delivery_id);
-  return {};
+    if (changed == 0) return Fail(ErrorKind::kNotFound, "no dead letter {}", delivery_id);
+    return also ? also(session) : Result<>();
+  });
 }
 
 Result<int64_t> Outbox::Count(const std::string& status) {

@@ -35,9 +35,10 @@ class Outbox {
 
   /// Dead letters, newest first, before `cursor`.
   Result<std::vector<Delivery>> Dead(int limit, std::optional<int64_t> cursor);
-  /// Makes a dead letter pending again, from its first attempt. kNotFound: no such dead letter.
-  Result<> Revive(const std::string& delivery_id);
-  Result<> Discard(const std::string& delivery_id);
+  /// Makes a dead letter pending again, from its first attempt, in one transaction with `also`. kNotFound: no such dead
+  /// letter.
+  Result<> Revive(const std::string& delivery_id, const Database::Work& also = {});
+  Result<> Discard(const std::string& delivery_id, const Database::Work& also = {});
   Result<int64_t> Count(const std::string& status);
 
  private:
