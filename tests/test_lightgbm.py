@@ -1,16 +1,17 @@
 """Predictions equal LightGBM's own to the last bit."""
 
 import re
+import subprocess
 
 import lightgbm
 import mlflow.lightgbm
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import signature_of
+from conftest import BINARY, signature_of
 from mlflow.models import infer_signature
 from models import numbers, train, with_ids
-from parity import check
+from parity import assert_equal, check, engine, predict
 
 AREAS = ["model/forest", "model/lightgbm"]
 EXAMPLE = "test_integer_float32_and_boolean_columns"
@@ -157,3 +158,49 @@ def test_trees_without_any_split(tmp_path, objective):
     signature = infer_signature(frame, booster.predict(frame))
     mlflow.lightgbm.save_model(booster, tmp_path / "m", signature=signature, pip_requirements=["lightgbm"])
     check(tmp_path / "m", pd.concat([frame, edge_rows(booster, 4)], ignore_index=True))
+
+
+def categories_of_the_wrong_column(**kinds) -> tuple[lightgbm.Booster, pd.DataFrame, list[int]]:
+    """'size' is a category with an order, a number to LightGBM, whose list the file has; 'shop' is made of plain
+    integers, and categorical."""
+    rng, sizes = np.random.default_rng(11), [10, 20, 40]
+    frame = pd.DataFrame(
+        {
+            "size": pd.Categorical(rng.choice(sizes, 400), categories=sizes, ordered=True),
+            "shop": rng.choice(kinds.get("shops", [20, 10, 40, 3]), 400),
+        }
+    )
+    target = frame["size"].astype(int) / 10 + np.where(frame["shop"] == frame["shop"].max(), 9.0, 0)
+    data = lightgbm.Dataset(frame, target, categorical_feature=["shop"])
+    return lightgbm.train({"verbose": -1, "min_data_per_group": 1, "cat_smooth": 1}, data, 10), frame, sizes
+
+
+def save(booster, folder, signature):
+    mlflow.lightgbm.save_model(booster, folder, signature=signature, pip_requirements=["lightgbm"])
+    return folder
+
+
+def test_lists_of_categories_belong_to_the_columns_whose_values_they_can_be(tmp_path):
+    booster, frame, sizes = categories_of_the_wrong_column()
+    rows = frame.astype("int64")
+    folder = save(booster, tmp_path / "m", infer_signature(frame, booster.predict(frame)))
+    rows.loc[::9, "size"] = 30  # never seen: missing
+    given = rows.assign(size=pd.Categorical(rows["size"], categories=sizes))
+    assert engine(folder) == "forest"
+    assert_equal(predict(folder, rows), booster.predict(given))
+
+
+def test_lists_that_could_be_of_several_columns_are_not_guessed(tmp_path):
+    booster, frame, _ = categories_of_the_wrong_column(shops=[0, 1, 2])
+    assert engine(save(booster, tmp_path / "m", infer_signature(frame, booster.predict(frame)))) == "python"
+
+
+def test_columns_in_another_order_than_the_model_was_trained_with_are_refused(tmp_path):
+    """LightGBM takes them by position, and pyfunc gives them by the signature: one would be read as another."""
+    frame = numbers(300, missing=0.0).rename(columns={"f1": "a name"})
+    booster = train(frame)
+    turned = frame[["f0", "f2", "a name", "f3"]]
+    folder = save(booster, tmp_path / "m", infer_signature(turned, booster.predict(turned)))
+    done = subprocess.run([BINARY, "models", "inspect", folder], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "another order" in done.stderr and "'f2'" in done.stderr, done.stderr
+    check(save(booster, tmp_path / "right", infer_signature(frame, booster.predict(frame))), frame)

@@ -313,3 +313,26 @@ def test_a_run_scores_a_pipeline(lake):
     lake.table("src.t", with_ids(MIXED))
     lake.score(python={"interpreter": "", "cache": str(lake.dir / "engines")})
     assert list(lake.rows()["prediction"]) == list(model.predict(MIXED))
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        OneHotEncoder(handle_unknown="ignore"),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+        TargetEncoder(random_state=1),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_infinity_behind_an_encoder_of_numbers_is_refused_as_scikit_learn_refuses_it(tmp_path, encoder):
+    rows = pd.DataFrame({"kind": RNG.integers(0, 4, ROWS).astype("float64"), "x": RNG.normal(size=ROWS)})
+    steps = make_column_transformer((encoder, ["kind"]), remainder="passthrough")
+    model = make_pipeline(steps, ensemble.RandomForestClassifier(5, random_state=1)).fit(rows, TWO)
+    folder = save(model, tmp_path / "m", rows)
+    check(folder, pd.concat([rows.head(50), rows.head(9).assign(kind=99.0)], ignore_index=True))
+    for value in (np.inf, -np.inf):
+        strange = rows.head(5).assign(kind=[0.0, 1.0, value, 2.0, 99.0])
+        with pytest.raises(ValueError, match="infinity"):
+            model.predict(strange)
+        with pytest.raises(AssertionError, match="no infinite values"):
+            predict(folder, strange)

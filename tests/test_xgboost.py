@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 import xgboost
 from conftest import signature_of
+from mlflow.models import infer_signature
 from models import numbers
-from parity import check, edge_rows
+from parity import assert_equal, check, edge_rows, engine, predict
 
 AREAS = ["model/forest", "model/xgboost"]
 EXAMPLE = "test_columns_of_other_types"
@@ -200,3 +201,75 @@ def test_a_linear_booster_is_left_to_python(lake, tmp_path):
     booster, _ = train("reg:squarederror", booster="gblinear")
     done = lake.cli("models", "inspect", str(save(booster, tmp_path / "m")), check=False)
     assert "gblinear" in done.stderr + done.stdout
+
+
+SHOPS, TOWNS = [1970, 1985, 1990, 2001], ["", "Bergen", "Lom", "Oslo"]
+
+
+@pytest.mark.parametrize("to_onehot", [1, 100])
+@pytest.mark.parametrize("kind", ["classes", "booster"])
+def test_pandas_categories_are_the_values_of_the_file_not_codes(tmp_path, kind, to_onehot):
+    """Integers and text: pyfunc refuses both, since it makes no categories of them. The library itself, given them."""
+    rng, rows = np.random.default_rng(7), 900
+    frame = pd.DataFrame(
+        {
+            "store": pd.Categorical(rng.choice(SHOPS, rows), categories=SHOPS),
+            "v": rng.normal(size=rows),
+            "town": pd.Categorical(rng.choice(TOWNS, rows), categories=TOWNS[::-1]),
+        }
+    )
+    target = frame["store"].astype(int) % 7 + frame["town"].astype(str).str.len() * 3 + frame["v"]
+    frame.loc[::13, "town"] = None
+    frame.loc[::17, "store"] = None
+    model = xgboost.XGBRegressor(enable_categorical=True, n_estimators=20, max_cat_to_onehot=to_onehot)
+    model.fit(frame, target)
+    signature = signature_of(store="long", v="double", town="string")
+    folder = save(model if kind == "classes" else model.get_booster(), tmp_path / "m", signature=signature)
+    plain = frame.assign(store=frame["store"].astype("Int64"), town=frame["town"].astype(object))
+    given = plain.assign(
+        store=pd.Categorical(plain["store"].astype(float), categories=SHOPS),
+        town=pd.Categorical(plain["town"], categories=TOWNS),
+    )
+    assert engine(folder) == "forest"
+    assert_equal(predict(folder, plain), model.predict(given))
+    few = plain.head(9)
+    assert_equal(predict(folder, few[["town", "v", "store"]]), model.predict(given.head(9)))
+    for column, unseen, known in (("town", "Zagreb", TOWNS), ("store", 2222, SHOPS)):
+        strange = few.assign(**{column: [*few[column].head(8), unseen]})
+        coded = pd.Categorical(strange[column], categories=[*known, unseen])
+        with pytest.raises(xgboost.core.XGBoostError, match="not in the training set"):
+            model.predict(given.head(9).assign(**{column: coded}))
+        with pytest.raises(AssertionError, match=f"not trained on, but '{column}'"):
+            predict(folder, strange)
+
+
+def test_categories_that_xgboost_does_not_keep_whole_are_left_to_python(tmp_path):
+    """Its Python package counts letters where bytes are meant: "Åre", "Oslo" become "År", "eOsl"."""
+    frame = pd.DataFrame({"town": pd.Categorical(["Åre", "Oslo"] * 50)})
+    model = xgboost.XGBRegressor(enable_categorical=True, n_estimators=2).fit(frame, np.arange(100) % 2)
+    folder = save(model, tmp_path / "m", signature=infer_signature(frame, np.float32([1.0])))
+    assert engine(folder) == "python"
+
+
+def test_columns_are_found_by_the_names_that_the_booster_has(tmp_path):
+    frame = numbers(600, missing=0.0)
+    model = xgboost.XGBRegressor(n_estimators=10).fit(frame[["f2", "f0", "f3", "f1"]], frame["f0"] - frame["f2"] ** 2)
+    folder = save(model, tmp_path / "m", signature=SIGNATURE)
+    assert engine(folder) == "forest"
+    assert_equal(predict(folder, frame), model.predict(frame[["f2", "f0", "f3", "f1"]]))
+
+
+def test_columns_that_the_booster_does_not_know_are_left_to_python(tmp_path):
+    model = xgboost.XGBRegressor(n_estimators=2).fit(numbers(50), np.arange(50))
+    folder = save(model, tmp_path / "m", signature=infer_signature(numbers(5).add_prefix("x"), np.float32([1.0])))
+    assert engine(folder) == "python"
+
+
+def test_what_a_dmatrix_refuses_is_refused(tmp_path):
+    booster, frame = train("reg:squarederror", rounds=2)
+    folder = save(booster, tmp_path / "m")
+    for value in (np.inf, -np.inf, 1e39):
+        with pytest.raises(xgboost.core.XGBoostError, match="inf"):
+            booster.predict(xgboost.DMatrix(frame.head(3).assign(f1=value)))
+        with pytest.raises(AssertionError, match="no infinite values, or too large"):
+            predict(folder, frame.head(3).assign(f1=value))

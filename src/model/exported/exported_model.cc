@@ -55,6 +55,7 @@ Result<Inputs> InputsOf(const MlModel& mlmodel, const ExportedFile& file) {
         return Fail(ErrorKind::kCorrupt, "the category '{}' is listed twice", category);
     }
     codes.other = static_cast<double>(codes.size());
+    codes.infinities_stay = refuses_infinity;
   }
   return inputs;
 }

@@ -344,6 +344,7 @@ class Preprocessing:
         if one.categories is not None and one.categories != categories:
             raise NotImplementedError("two encoders of one column that know other categories")
         one.categories = list(categories)
+        one.refuses_infinity |= not column.is_text  # an encoder looks its numbers over before it encodes them
 
 
 SCALERS = {

@@ -27,7 +27,7 @@ double Codes::OfNumber(int64_t number) const {
 
 double Codes::OfNumber(double number) const {
   constexpr double kWhole = 1e15;  // below it fmt writes whole doubles as it writes integers
-  if (std::isnan(number)) return number;
+  if (std::isnan(number) || (infinities_stay && std::isinf(number))) return number;
   if (std::fabs(number) < kWhole && number == std::trunc(number)) return OfNumber(static_cast<int64_t>(number));
   return OfText(fmt::to_string(number));
 }

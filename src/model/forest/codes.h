@@ -6,13 +6,21 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace slipway::model {
+
+/// The values of a pandas category, as a booster's file lists them: their places are the codes.
+struct Categories {
+  std::vector<std::string> values;  ///< numbers and booleans by their text
+  bool texts = false;               ///< all of them are text
+};
 
 /// Category → code. A category is known by its text; numbers and booleans by theirs ("7", "true").
 class Codes {
  public:
   double other = std::numeric_limits<double>::quiet_NaN();  ///< of values that have no code; nulls are NaN
+  bool infinities_stay = false;  ///< they are no value like others: an infinity's code is itself
 
   /// Whether it was not there yet.
   bool Add(std::string category, double code);

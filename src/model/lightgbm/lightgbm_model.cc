@@ -5,6 +5,7 @@
 #include <arrow/type.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <iterator>
 
@@ -36,24 +37,63 @@ void ConvertRows(const LightGbmText& text, double* sums, size_t rows) {
   }
 }
 
-bool IsCategorical(const std::string& feature_info) { return feature_info != "none" && !feature_info.starts_with('['); }
-
-/// Which features the lists of `pandas_categorical` belong to, in order: the text columns; or, when their number does
-/// not fit, the features that LightGBM itself calls categorical. Anything else would be a guess.
-Result<std::vector<size_t>> CategoryFeatures(const LightGbmText& text, const std::vector<ColumnSpec>& inputs) {
-  auto count = text.pandas_categorical.size();
-  std::vector<size_t> texts, categorical;
-  for (size_t f = 0; f < inputs.size(); ++f) {
-    bool is_text = ColumnTypeOf(inputs[f].type) == ColumnType::kString;
-    if (is_text) texts.push_back(f);
-    if (is_text || IsCategorical(text.feature_infos[f])) categorical.push_back(f);
+/// Whether a feature may be a pandas category with this list: LightGBM was given its codes, and the file tells which
+/// values each feature had: "[0:2]" of numbers, which a category with an order is, "-1:0:1:2" of categories.
+bool CanHave(const Categories& list, const ColumnSpec& spec, std::string_view info) {
+  if ((ColumnTypeOf(spec.type) == ColumnType::kString) != list.texts) return false;
+  if (info == "none") return true;  // it was always the same, so that no tree asks for it
+  const bool ordered = info.starts_with('[');
+  const double least = ordered ? 0 : -1, most = static_cast<double>(list.values.size()) - 1;
+  for (size_t at = ordered ? 1 : 0; at < info.size();) {
+    double value = 0;
+    auto [end, error] = std::from_chars(info.data() + at, info.data() + info.size(), value);
+    if (error != std::errc() || !(value >= least && value <= most) || value != std::trunc(value)) return false;
+    at = static_cast<size_t>(end - info.data()) + 1;
   }
-  if (texts.size() == count) return texts;
-  if (categorical.size() == count) return categorical;
-  return Fail(ErrorKind::kUnsupported,
-              "the model has the categories of {} columns, but {} text columns and {} categorical features: "
-              "which belong together cannot be told",
-              count, texts.size(), categorical.size());
+  return true;
+}
+
+/// Which features the lists of `pandas_categorical` belong to, in order. Every text column is a category, since
+/// LightGBM takes no other text. Where more than one way is left, any would be a guess.
+Result<std::vector<size_t>> CategoryFeatures(const LightGbmText& text, const std::vector<ColumnSpec>& inputs) {
+  const auto& lists = text.pandas_categorical;
+  // ways[f][i]: in how many ways (2: several) the lists from the i-th on can be those of the features from f on.
+  std::vector<std::vector<int>> ways(inputs.size() + 1, std::vector<int>(lists.size() + 1, 0));
+  ways[inputs.size()][lists.size()] = 1;
+  auto takes = [&](size_t f, size_t i) {
+    return i < lists.size() && CanHave(lists[i], inputs[f], text.feature_infos[f]) ? ways[f + 1][i + 1] : 0;
+  };
+  for (size_t f = inputs.size(); f-- > 0;)
+    for (size_t i = 0; i <= lists.size(); ++i)
+      ways[f][i] =
+          std::min(2, takes(f, i) + (ColumnTypeOf(inputs[f].type) == ColumnType::kString ? 0 : ways[f + 1][i]));
+  if (ways[0][0] != 1)
+    return Fail(ErrorKind::kUnsupported,
+                "the model has the categories of {} columns, and {}: train it with categories that are text, or with "
+                "numbers in place of categories",
+                lists.size(),
+                ways[0][0] == 0 ? "its signature has no such columns" : "which columns those are cannot be told");
+  std::vector<size_t> features;
+  for (size_t f = 0; features.size() < lists.size(); ++f)
+    if (takes(f, features.size()) > 0) features.push_back(f);
+  return features;
+}
+
+/// LightGBM takes columns by position, whatever they are called: pyfunc would give it one column as another.
+Result<> CheckOrder(const LightGbmText& text, const std::vector<ColumnSpec>& inputs) {
+  std::vector<std::string> names;
+  for (const auto& input : inputs) {
+    names.push_back(input.name);
+    std::ranges::replace(names.back(), ' ', '_');  // as LightGBM writes them
+  }
+  if (names == text.feature_names || !std::ranges::is_permutation(names, text.feature_names)) return {};
+  auto [ours, theirs] = std::ranges::mismatch(names, text.feature_names);
+  return Fail(
+      ErrorKind::kInvalid,
+      "the signature's columns stand in another order than those that the model was trained with, and LightGBM "
+      "takes columns by position: '{}' would be given as '{}'. Log the model with a signature inferred from the "
+      "columns that it was trained with",
+      *ours, *theirs);
 }
 
 /// The features' columns, and the codes of those that are pandas categories.
@@ -62,11 +102,13 @@ Result<Inputs> ReadInputs(const LightGbmText& text, const MlModel& mlmodel) {
   if (!text.pandas_categorical.empty() && !mlmodel.signature)
     return Fail(ErrorKind::kUnsupported,
                 "a model with categories needs a signature: save it with signature=infer_signature(…)");
+  TRY(CheckOrder(text, specs));
   ASSIGN(auto features, CategoryFeatures(text, specs));
   Inputs inputs(std::move(specs));
   for (size_t i = 0; i < features.size(); ++i) {
     auto& codes = inputs.codes[features[i]].emplace();
-    for (const auto& category : text.pandas_categorical[i]) codes.Add(category, static_cast<double>(codes.size()));
+    for (const auto& category : text.pandas_categorical[i].values)
+      codes.Add(category, static_cast<double>(codes.size()));
   }
   return inputs;
 }

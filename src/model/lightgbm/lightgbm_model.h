@@ -12,8 +12,9 @@
 namespace slipway::model {
 
 /// The `lightgbm` flavor: the text model that `data` names. Signature columns stand for the model's features by
-/// position, as MLflow gives them to LightGBM; without a signature they are found by feature name. A text column is a
-/// pandas category: its values become the codes that `pandas_categorical` fixes, and one never seen is missing.
+/// position, as MLflow gives them to LightGBM; without a signature they are found by feature name. A column
+/// that is a pandas category has its values become the codes that `pandas_categorical` fixes, and one never seen is
+/// missing.
 Result<std::unique_ptr<Model>> LoadLightGbm(const MlModel& mlmodel);
 
 /// Whether the flavor has a pickled scikit-learn class in place of a text, which only Python can read.

@@ -190,16 +190,17 @@ Result<> ReadPandasCategorical(std::string_view text, LightGbmText& model) {
   if (!value.is_array()) return Fail(ErrorKind::kCorrupt, "pandas_categorical: not a list");
   for (const auto& column : value.get_array()) {
     if (!column.is_array()) return Fail(ErrorKind::kCorrupt, "pandas_categorical: not a list of lists");
-    std::vector<std::string> categories;
+    Categories categories;
+    categories.texts = std::ranges::all_of(column.get_array(), [](const auto& item) { return item.is_string(); });
     for (const auto& item : column.get_array()) {
       if (item.is_string())
-        categories.emplace_back(item.get_string());
+        categories.values.emplace_back(item.get_string());
       else if (item.is_int64())
-        categories.push_back(std::to_string(item.get_int64()));
+        categories.values.push_back(std::to_string(item.get_int64()));
       else if (item.is_double())
-        categories.push_back(fmt::format("{}", item.get_double()));
+        categories.values.push_back(fmt::format("{}", item.get_double()));
       else if (item.is_bool())
-        categories.push_back(item.get_bool() ? "true" : "false");
+        categories.values.push_back(item.get_bool() ? "true" : "false");
       else
         return Fail(ErrorKind::kUnsupported, "pandas_categorical: a category that is neither text, number nor boolean");
     }

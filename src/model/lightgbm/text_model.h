@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/forest/codes.h"
 #include "model/forest/ensemble.h"
 
 namespace slipway::model {
@@ -40,8 +41,7 @@ struct LightGbmText {
   std::vector<std::string> feature_infos;  ///< "[min:max]", "0:1:2" for categories, "none"
   std::vector<LightGbmTree> trees;         ///< iteration by iteration, class by class
   size_t iterations = 0;
-  /// The categories of each pandas column of type category, in the order of those columns, as JSON values' text.
-  std::vector<std::vector<std::string>> pandas_categorical;
+  std::vector<Categories> pandas_categorical;  ///< in the order of the columns of type category, which it does not tell
 };
 
 /// Reads a model that LightGBM wrote (version v3 or v4). Errors name the line or the tree. Whether the trees are trees

@@ -2,6 +2,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+
 #include "base/file.h"
 #include "base/format.h"
 
@@ -61,6 +63,19 @@ Result<std::vector<ColumnSpec>> InputsFor(const MlModel& model, const std::vecto
     return Fail(ErrorKind::kInvalid, "the signature has {} inputs, but the model {} features", inputs.size(),
                 features.size());
   return inputs;
+}
+
+Result<std::vector<ColumnSpec>> InputsByName(const MlModel& model, const std::vector<std::string>& features) {
+  ASSIGN(auto inputs, InputsFor(model, features));
+  std::vector<ColumnSpec> ordered;
+  for (const auto& feature : features) {
+    auto found = std::ranges::find(inputs, feature, &ColumnSpec::name);
+    if (found == inputs.end())
+      return Fail(ErrorKind::kUnsupported,
+                  "the model was trained with a feature '{}', which its signature does not name", feature);
+    ordered.push_back(*found);
+  }
+  return ordered;
 }
 
 }  // namespace slipway::model

@@ -34,4 +34,8 @@ Result<MlModel> ParseMlModel(const std::string& text, const std::filesystem::pat
 /// names. kInvalid where the signature has another number of them.
 Result<std::vector<ColumnSpec>> InputsFor(const MlModel& model, const std::vector<std::string>& features);
 
+/// The same by the features' own names, in whatever order the signature has them. kUnsupported: it calls them
+/// otherwise.
+Result<std::vector<ColumnSpec>> InputsByName(const MlModel& model, const std::vector<std::string>& features);
+
 }  // namespace slipway::model

@@ -99,6 +99,8 @@ std::string QuoteNoNumbers(std::string_view text) {
   return quoted;
 }
 
+constexpr double kMostWhole = 9007199254740992.0;  // doubles are whole numbers up to there
+
 template <typename T>
 Result<std::vector<T>> Numbers(const JsonObject& object, std::string_view key) {
   ASSIGN(const auto* array, object.Array(key));
@@ -116,8 +118,7 @@ Result<std::vector<T>> Numbers(const JsonObject& object, std::string_view key) {
       value = NoNumber(item.get_string());
     else
       return Fail(ErrorKind::kCorrupt, "{}: '{}' holds something that is not a number", object.where(), key);
-    constexpr double kMost =
-        sizeof(T) == 4 ? 2147483647.0 : 9007199254740992.0;  // doubles are whole numbers up to there
+    constexpr double kMost = sizeof(T) == 4 ? 2147483647.0 : kMostWhole;
     if (std::is_integral_v<T> && !(value >= -kMost && value <= kMost))
       return Fail(ErrorKind::kCorrupt, "{}: '{}' holds {}, which is out of range", object.where(), key, value);
     numbers.push_back(static_cast<T>(value));
@@ -296,7 +297,53 @@ Result<size_t> TreesToTake(const JsonObject& learner, const JsonObject& model, s
   return std::min(trees, (best + size_t{1}) * std::max(parallel, 1u) * outputs_per_tree);
 }
 
-Result<> ReadTrees(const JsonObject& learner, bool only_best, uint32_t classes, Ensemble& ensemble) {
+/// The categories of a feature: whole numbers, or the bytes of texts and where each of them begins; none of other
+/// features.
+Result<std::optional<Categories>> CategoriesOf(const json::value& value) {
+  ASSIGN(auto object, JsonObject::From(value, "categories"));
+  Categories categories;
+  ASSIGN(auto values, Numbers<double>(object, "values"));
+  ASSIGN(auto offsets, NumbersIfAny<int64_t>(object, "offsets"));
+  if (object.Find("offsets") == nullptr) {
+    for (double number : values) {
+      if (number != std::trunc(number) || std::fabs(number) > kMostWhole)
+        return Fail(ErrorKind::kUnsupported, "a category that is {}, no whole number", number);
+      categories.values.push_back(fmt::to_string(static_cast<int64_t>(number)));
+    }
+    return categories;
+  }
+  if (offsets.size() < 2) return std::nullopt;
+  categories.texts = true;
+  for (size_t k = 0; k + 1 < offsets.size(); ++k) {
+    if (offsets[k] < 0 || offsets[k] > offsets[k + 1] || offsets[k + 1] > std::ssize(values))
+      return Fail(ErrorKind::kCorrupt, "categories: their offsets do not rise within the text");
+    auto& text = categories.values.emplace_back();
+    for (auto at = offsets[k]; at < offsets[k + 1]; ++at)
+      text += static_cast<char>(static_cast<int>(values[static_cast<size_t>(at)]));
+    // XGBoost's Python package counts characters where bytes are meant, and cuts such texts in the wrong places.
+    if (std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) > 127; }))
+      return Fail(ErrorKind::kUnsupported, "a category with letters beyond ASCII, which XGBoost does not keep whole");
+  }
+  return categories;
+}
+
+Result<> ReadCategories(const JsonObject& model, XgboostFile& file) {
+  if (model.Find("cats") == nullptr) return {};
+  ASSIGN(auto cats, model.Object("cats"));
+  if (cats.Find("enc") == nullptr) return {};
+  ASSIGN(const auto* features, cats.Array("enc"));
+  for (const auto& feature : *features) {
+    ASSIGN(auto categories, CategoriesOf(feature));
+    file.categories.push_back(std::move(categories));
+  }
+  if (!file.categories.empty() && file.categories.size() != file.ensemble.features)
+    return Fail(ErrorKind::kCorrupt, "categories of {} features, but the model has {}", file.categories.size(),
+                file.ensemble.features);
+  return {};
+}
+
+Result<> ReadTrees(const JsonObject& learner, bool only_best, uint32_t classes, XgboostFile& to) {
+  auto& ensemble = to.ensemble;
   ASSIGN(auto booster, learner.Object("gradient_booster"));
   ASSIGN(auto name, booster.String("name"));
   if (name != "gbtree" && name != "dart")
@@ -308,6 +355,7 @@ Result<> ReadTrees(const JsonObject& learner, bool only_best, uint32_t classes, 
     ASSIGN(trees_of, booster.Object("gbtree"));
   }
   ASSIGN(auto model, trees_of.Object("model"));
+  TRY(ReadCategories(model, to));
   ASSIGN(const auto* trees, model.Array("trees"));
   ASSIGN(auto outputs, Numbers<int64_t>(model, "tree_info"));
   if (outputs.size() != trees->size())
@@ -356,7 +404,7 @@ Result<XgboostFile> ReadModel(const json::value& value, bool only_best) {
   for (float score : scores) ensemble.base.push_back(ToMargin(known->base, score));
   ensemble.input = Precision::kFloat;
   ensemble.sum = Precision::kFloat;
-  TRY(ReadTrees(learner, only_best, ensemble.outputs, ensemble));
+  TRY(ReadTrees(learner, only_best, ensemble.outputs, file));
   TRY(Check(ensemble));
   return file;
 }

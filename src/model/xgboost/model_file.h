@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/forest/codes.h"
 #include "model/forest/ensemble.h"
 
 namespace slipway::model {
@@ -18,7 +19,8 @@ struct XgboostFile {
   Ensemble ensemble;  ///< sums are the margins: float32, base score first, then trees in their order
   Transform transform = Transform::kIdentity;
   std::string objective;
-  std::vector<std::string> feature_names;  ///< empty: the model has none
+  std::vector<std::string> feature_names;             ///< empty: the model has none
+  std::vector<std::optional<Categories>> categories;  ///< by feature; since 3.1, older files do not have them
 };
 
 /// Reads what save_model wrote as JSON or UBJSON (XGBoost 1.3 to 3.x, "Introduction to Model IO"). `only_best`: trees

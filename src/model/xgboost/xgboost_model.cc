@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "model/forest/forest_model.h"
+#include "model/mlflow/column_type.h"
 #include "model/predictions/predictions.h"
 #include "model/xgboost/model_file.h"
 
@@ -106,6 +107,30 @@ class Converter {
   size_t outputs_;
 };
 
+/// The features' columns, by name where the file has names, as XGBoost itself insists; and the codes of those that are
+/// pandas categories. A value that is none of them is refused, as XGBoost means to: of numbers it takes the next larger
+/// category where there is one (3.2), which is nobody's answer.
+Result<Inputs> ReadInputs(const XgboostFile& file, const MlModel& mlmodel) {
+  auto names = file.feature_names;
+  for (size_t f = names.size(); f < file.ensemble.features; ++f) names.push_back(fmt::format("f{}", f));
+  ASSIGN(auto specs, file.feature_names.empty() ? InputsFor(mlmodel, names) : InputsByName(mlmodel, names));
+  Inputs inputs(std::move(specs));
+  for (size_t f = 0; f < file.categories.size(); ++f) {
+    if (!file.categories[f]) continue;
+    auto& codes = inputs.codes[f].emplace();
+    for (const auto& category : file.categories[f]->values)
+      if (!codes.Add(category, static_cast<double>(codes.size())))
+        return Fail(ErrorKind::kCorrupt, "the category '{}' is listed twice", category);
+    bool text = ColumnTypeOf(inputs.specs[f].type) == ColumnType::kString;
+    if (text != file.categories[f]->texts)
+      return Fail(ErrorKind::kUnsupported, "'{}' has categories that are {}, but is {} by the signature",
+                  inputs.specs[f].name, text ? "numbers" : "text", inputs.specs[f].type);
+    inputs.accepts[f].unknown = false;
+    codes.other = static_cast<double>(codes.size());
+  }
+  return inputs;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel) {
@@ -127,10 +152,10 @@ Result<std::unique_ptr<Model>> MakeXgboost(const MlModel& mlmodel, std::string_v
   if (before) {
     TRY(before(file.ensemble, parts.inputs));
   } else {
-    auto names = file.feature_names;
-    for (size_t f = names.size(); f < file.ensemble.features; ++f) names.push_back(fmt::format("f{}", f));
-    ASSIGN(auto inputs, InputsFor(mlmodel, names));
-    parts.inputs = Inputs(std::move(inputs));
+    ASSIGN(parts.inputs, ReadInputs(file, mlmodel));
+    // A DMatrix, which only a Booster is given, takes no infinities.
+    if (model_class.ends_with(".Booster"))
+      for (auto& accepts : parts.inputs.accepts) accepts.OnlyFinite();
   }
   Converter converter(file.transform, WhatPredictGives(model_class, file), file.ensemble.outputs);
   parts.outputs = converter.Schema();

@@ -9,7 +9,7 @@
 namespace slipway::model {
 
 /// The `xgboost` flavor: a Booster, or a class of XGBoost's scikit-learn API, whose `predict` MLflow calls (a
-/// classifier's gives labels). Columns stand for features by position.
+/// classifier's gives labels). Columns stand for features by the names that the file has, else by position.
 Result<std::unique_ptr<Model>> LoadXgboost(const MlModel& mlmodel);
 
 /// A model of XGBoost's JSON or UBJSON, and of the class that saved it; with `before` it is the last step of a
