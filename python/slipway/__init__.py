@@ -11,6 +11,7 @@ from slipway.errors import (
     NotFound,
     PermissionDenied,
     SlipwayError,
+    SlipwayWarning,
     Unavailable,
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "Run",
     "ServiceAccount",
     "SlipwayError",
+    "SlipwayWarning",
     "Unavailable",
 ]
 __version__ = "0.1.0"

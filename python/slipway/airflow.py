@@ -116,7 +116,11 @@ class _Run:
             self.reporter.decide(
                 "succeeded",
                 rows_scored=last.get("rows"),
-                details={"snapshot_id": last.get("snapshot_id"), "model_version": last.get("model_version")},
+                details={
+                    "snapshot_id": last.get("snapshot_id"),
+                    "model_version": last.get("model_version"),
+                    "rows_left_out": last.get("left_out"),
+                },
             )
             return last
         message = last.get("message") or "slipway score ended without a word; the task's log holds what it wrote"

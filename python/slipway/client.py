@@ -10,11 +10,12 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from slipway.errors import SlipwayError, Unavailable, error_of
+from slipway.errors import SlipwayError, SlipwayWarning, Unavailable, error_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Run:
     snapshot_id: str | None = None
     error_message: str | None = None
     attempt: int | None = None
+    rows_left_out: int | None = None
+    warning: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,13 +254,16 @@ class Client:
         return _run(self._call("POST", f"{_path(model, name)}/runs/{urllib.parse.quote(run_id, safe='')}/cancel"))
 
     def wait(self, model: str, name: str, run_id: str, timeout: float = 3600) -> Run:
-        """Until the run has ended; one that failed is a SlipwayError with its message."""
+        """Until the run has ended; one that failed is a SlipwayError with its message. A run that succeeded and that
+        somebody should look at all the same is a SlipwayWarning."""
         deadline = time.monotonic() + timeout
         while True:
             run = self.run(model, name, run_id)
             if run.status == "failed":
                 raise SlipwayError(run.error_message or "the run failed")
             if run.status == "succeeded":
+                if run.warning:
+                    warnings.warn(f"run {run_id}: {run.warning}", SlipwayWarning, stacklevel=2)
                 return run
             if time.monotonic() > deadline:
                 raise TimeoutError(f"run {run_id} is still {run.status} after {timeout:.0f} s")

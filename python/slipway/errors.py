@@ -11,6 +11,10 @@ class SlipwayError(Exception):
         self.status, self.detail = status, detail
 
 
+class SlipwayWarning(UserWarning):
+    """What succeeded, and may have lost something all the same."""
+
+
 class Invalid(SlipwayError):
     """422 or 400: the request is wrong. `fields` maps each such field ("source.filter_sql") to what is wrong there."""
 

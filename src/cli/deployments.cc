@@ -75,6 +75,12 @@ void Print(const Context& context, const json::value& answer) {
   PrintTable({"FIELD", "VALUE"}, rows);
 }
 
+/// Of a run: whether it has succeeded and somebody should look at it all the same.
+bool IsWarned(const json::value& run) {
+  const auto* warning = run.as_object().if_contains("warning");
+  return warning != nullptr && !warning->is_null();
+}
+
 void PrintList(const Context& context, const json::value& answer, const std::vector<std::string>& columns) {
   if (context.json) {
     std::cout << json::serialize(answer) << "\n";
@@ -85,9 +91,12 @@ void PrintList(const Context& context, const json::value& answer, const std::vec
     std::vector<std::string> row;
     for (const auto& column : columns) {
       const auto* value = item.as_object().if_contains(column);
-      row.push_back(value == nullptr                             ? "-"
-                    : column == "last_run" && value->is_object() ? Cell(value->at("status"))
-                                                                 : Cell(*value));
+      if (column == "status" && IsWarned(item))
+        row.push_back("succeeded, with a warning");
+      else if (column == "last_run" && value != nullptr && value->is_object())
+        row.push_back(IsWarned(*value) ? "succeeded, with a warning" : Cell(value->at("status")));
+      else
+        row.push_back(value == nullptr ? "-" : Cell(*value));
     }
     rows.push_back(std::move(row));
   }
@@ -181,6 +190,7 @@ void AddDeployments(Command& app, Context& context) {
                WaitFor(context, Path(args->model, args->name) + "/runs/" + std::string(run.at("run_id").as_string())));
       }
       Print(context, run);
+      if (IsWarned(run)) std::cerr << "warning: " << Cell(run.at("warning")) << "\n";
       if (run.at("status") == "failed")
         return Fail(ErrorKind::kInternal, "the run failed: {}", Cell(run.at("error_message")));
       return {};

@@ -86,6 +86,10 @@ Result<> CleanUp(const ScoreOptions& options) {
   return {};
 }
 
+scoring::Committed CommittedBy(const scoring::RunOutcome& run, int64_t peak_kib) {
+  return {run.rows, run.snapshot_id, run.model_version, run.already_committed, peak_kib, run.left_out};
+}
+
 /// What a server asks another process for, since it may be large: what a create checks, or whether a run has committed.
 Result<> Look(const ScoreOptions& options) {
   ASSIGN(auto job, JobOf(options));
@@ -94,7 +98,7 @@ Result<> Look(const ScoreOptions& options) {
   auto secrets = scoring::FromEnvironment(Environment(""), job.places);
   if (options.outcome) {
     ASSIGN(auto found, scoring::FindOutcome(job, scoring::Catalogs(job.places.catalogs, secrets.catalogs)));
-    if (found) Emit(scoring::Committed{found->rows, found->snapshot_id, found->model_version, true});
+    if (found) Emit(CommittedBy(*found, 0));
     return {};
   }
   ASSIGN(auto sources, scoring::OpenSources(job.places, secrets));
@@ -203,8 +207,7 @@ Result<> Score(const ScoreOptions& options) {
     Emit(scoring::Failed{outcome.error().kind, outcome.error().message});
     return Failure(outcome.error());
   }
-  if (const auto& run = *outcome)
-    Emit(scoring::Committed{run->rows, run->snapshot_id, run->model_version, run->already_committed, PeakKib()});
+  if (const auto& run = *outcome) Emit(CommittedBy(*run, PeakKib()));
   return {};
 }
 

@@ -156,7 +156,9 @@ std::vector<Setting> Defaults() {
       number("airflow.poll_seconds", 5, "how often Airflow is asked what has changed"),
       text("webhooks.*.url", "", "what is told of runs: http(s)://…"),
       secret("webhooks.*.secret", "signs what is sent (Standard Webhooks): whsec_… or any text"),
-      text("webhooks.*.events", "run.succeeded run.failed", "run.queued, run.running, run.succeeded, run.failed"),
+      text(
+          "webhooks.*.events", "run.succeeded run.failed",
+          "run.queued, run.running, run.succeeded, run.failed; run.warning: it succeeded, and may have lost something"),
       number("webhooks.*.attempts", 12, "attempts before a delivery becomes a dead letter"),
       number("webhooks.*.pause_seconds", 5,
              "the pause before the second attempt; each later one is three times longer, an hour at most"),

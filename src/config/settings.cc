@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/s3.h"
 #include "deployments/cron.h"
+#include "deployments/webhook_events.h"
 #include "iceberg/table_place.h"
 
 namespace slipway::config {
@@ -151,10 +152,13 @@ Result<std::vector<webhooks::Webhook>> WebhooksOf(const Config& config) {
       return Fail(ErrorKind::kInvalid, "{}url must be http://… or https://…, not '{}'", key, webhook.url);
     std::istringstream words(config.Text(key + "events"));
     for (std::string event; words >> event;) {
-      if (!event.starts_with("run.") || !deployments::ParseRunStatus(event.substr(4)))
-        return Fail(ErrorKind::kInvalid,
-                    "{}events: there is no event '{}'; there are run.queued, run.running, run.succeeded and run.failed",
-                    key, event);
+      if (event != deployments::kWarningEvent &&
+          (!event.starts_with("run.") || !deployments::ParseRunStatus(event.substr(4))))
+        return Fail(
+            ErrorKind::kInvalid,
+            "{}events: there is no event '{}'; there are run.queued, run.running, run.succeeded, run.failed and "
+            "run.warning",
+            key, event);
       webhook.events.insert(event);
     }
     found.push_back(std::move(webhook));

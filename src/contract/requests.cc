@@ -93,6 +93,8 @@ const ObjectDescription& RunDetails() {
        Nullable("logical_date", Kind::kString, "of a run that the server does not know yet"),
        Nullable("model_version", Kind::kString, "that was resolved"),
        Defaulted("snapshot_id", {.kind = Kind::kInteger, .nullable = true}, nullptr, "that the run made in the target"),
+       Defaulted("rows_left_out", {.kind = Kind::kInteger, .nullable = true, .least = 0}, nullptr,
+                 "by append_dedup: rows that stood in the target already"),
        Defaulted("attempt", {.kind = Kind::kInteger, .nullable = true, .least = 1}, nullptr, "of the task's tries")},
       {}};
   return kBody;

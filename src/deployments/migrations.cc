@@ -50,6 +50,8 @@ constexpr Migration kMigrations[] = {
     {44, "CREATE INDEX runs_waiting ON runs (deployment_id, sequence) WHERE status = 'queued'"},
     {45, "ALTER TABLE deployments ADD COLUMN claim BIGINT"},  // counts the claims of runs of all
     {46, "CREATE INDEX deployment_claims ON deployments (claim)"},
+    {47, "ALTER TABLE runs ADD COLUMN rows_left_out BIGINT"},
+    {48, "ALTER TABLE runs ADD COLUMN warning TEXT"},
     // clang-format on
 };
 

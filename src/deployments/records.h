@@ -75,7 +75,8 @@ struct Run {
   Timestamp logical_date;
   RunStatus status = RunStatus::kQueued;
   int attempt = 0;  ///< 1 while it runs for the first time
-  std::optional<int64_t> rows_scored, snapshot_id;
+  std::optional<int64_t> rows_scored, rows_left_out, snapshot_id;
+  std::optional<std::string> warning;  ///< of a run that succeeded: what somebody should look at
   std::optional<std::string> model_version, airflow_run_id, error_message;
   Timestamp queued_at;
   std::optional<Timestamp> started_at, finished_at;

@@ -103,6 +103,7 @@ Outcome<RunReport> ParseReport(const json::object& body) {
   report.logical_date = Instant(details.at("logical_date"), {"slipway", "logical_date"}, problems);
   report.model_version = TextOrNull(details.at("model_version"));
   report.snapshot_id = NumberOrNull(details.at("snapshot_id"));
+  report.rows_left_out = NumberOrNull(details.at("rows_left_out"));
   report.attempt = NumberOrNull(details.at("attempt"));
   if (!problems.empty()) return Refused(std::move(problems));
   return report;

@@ -50,7 +50,7 @@ Outcome<Span> ParseSpan(const boost::json::object& body);
 struct RunReport {
   std::string airflow_run_id;
   RunStatus status = RunStatus::kQueued;
-  std::optional<int64_t> rows_scored, snapshot_id, attempt;
+  std::optional<int64_t> rows_scored, rows_left_out, snapshot_id, attempt;
   std::optional<std::string> error_message, model_version;
   /// Slipway's own DAGs say which run it is: one that was cleared in Airflow and is done again has the same name.
   std::optional<std::string> run_id;

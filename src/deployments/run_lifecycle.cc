@@ -23,6 +23,7 @@ void Apply(const RunReport& report, Timestamp now, Run& run) {
   if (report.error_message) run.error_message = report.error_message;
   if (report.status == RunStatus::kSucceeded) run.error_message.reset();
   if (report.model_version) run.model_version = report.model_version;
+  if (report.rows_left_out) run.rows_left_out = report.rows_left_out;
   if (report.snapshot_id) run.snapshot_id = report.snapshot_id;
   if (report.attempt) run.attempt = static_cast<int>(std::min<int64_t>(*report.attempt, INT32_MAX));
   if (report.status != RunStatus::kQueued && !run.started_at) run.started_at = now;
@@ -109,7 +110,10 @@ Result<Run> Lifecycle::Report(const Deployment& deployment, const RunReport& tol
     run.attempt = 1;
     Apply(report, now, run);
     auto created = parts_.store.CreateRuns({run}, also);
-    if (created) return tell(std::move(run));
+    if (created) {
+      ASSIGN(auto stored, parts_.store.FindRun(run.run_id));  // as the store has it, with its warning
+      return tell(std::move(stored));
+    }
     if (created.error().kind != ErrorKind::kConflict) return Failure(created.error());
   }
   return Fail(ErrorKind::kConflict, "the run changes too quickly: report again");

@@ -2,6 +2,7 @@
 #include "deployments/lost_answer.h"
 #include "deployments/rows.h"
 #include "deployments/store.h"
+#include "deployments/warning.h"
 
 namespace slipway::deployments {
 namespace {
@@ -63,11 +64,12 @@ bool HasRun(sql::Session& session, const std::string& run_id) {
 Result<> Store::CreateRuns(const std::vector<Run>& runs, const Database::Work& also) {
   return WriteAndLookUp(database_, [&](sql::Session& session, bool again) -> Result<> {
     if (again && !runs.empty() && HasRun(session, runs.front().run_id)) return {};  // they were made, with `also`
-    for (const auto& run : runs) {
+    for (auto run : runs) {
       auto stands = [&] { return again && HasRun(session, run.run_id); };
       if (stands()) continue;
       auto allowed =
           run.cause == RunCause::kAirflow ? Result<>() : RequireActive(session, database_.dialect(), run.deployment_id);
+      TRY(Warn(session, run));
       if (allowed && !InsertRun(session, run))
         allowed = Fail(ErrorKind::kConflict, "the deployment has that run already");
       if (!allowed && stands()) continue;
@@ -239,6 +241,7 @@ Result<Run> Store::ChangeRun(const std::string& run_id, const std::function<Resu
     if (again && found.front() == changed) return {};  // it was made
     changed = found.front();
     TRY(change(changed));
+    TRY(Warn(session, changed));
     TRY(WriteChange(session, found.front(), changed));
     if (changed.status != found.front().status) TRY(Announce(session, changed));
     return also ? also(session) : Result<>();

@@ -27,6 +27,7 @@ json::object EventOf(const std::string& event, const Run& run, const Deployment&
           {"at", FormatTimestamp(at)},
           {"attempt", run.attempt},
           {"rows_scored", ShowMember(run.rows_scored)},
+          {"warning", ShowMember(run.warning)},
           {"error_message", ShowMember(run.error_message)}};
 }
 
@@ -35,21 +36,25 @@ json::object EventOf(const std::string& event, const Run& run, const Deployment&
 RunAnnouncer AnnounceToWebhooks(const Database& database, Subscriptions webhooks) {
   if (webhooks.empty()) return {};
   return [&database, webhooks = std::move(webhooks)](sql::Session& session, const Run& run) -> Result<> {
-    auto event = fmt::format("run.{}", ToString(run.status));
-    auto asked = [&](const auto& webhook) { return webhook.second.contains(event); };
+    std::vector<std::string> events{fmt::format("run.{}", ToString(run.status))};
+    if (run.warning) events.emplace_back(kWarningEvent);
+    auto asked = [&](const auto& webhook) {
+      return std::ranges::any_of(events, [&](const auto& event) { return webhook.second.contains(event); });
+    };
     if (std::ranges::none_of(webhooks, asked)) return {};
     sql::Values key;
     auto query = SelectDeployments() + "WHERE d.deployment_id = " + key(run.deployment_id);
     ASSIGN(auto found, key.Select<Deployment>(session, query, ReadDeployment));
     if (found.empty()) return {};
-    auto body = EventOf(event, run, found.front());
-    for (const auto& webhook : webhooks) {
-      if (!asked(webhook)) continue;
-      auto id = NewUuid();
-      body["delivery_id"] = id;
-      TRY(webhooks::Queue(
-          session, database.dialect(),
-          {.delivery_id = id, .webhook = webhook.first, .event = event, .body = json::serialize(body)}));
+    for (const auto& event : events) {
+      auto body = EventOf(event, run, found.front());
+      for (const auto& [webhook, wanted] : webhooks) {
+        if (!wanted.contains(event)) continue;
+        auto id = NewUuid();
+        body["delivery_id"] = id;
+        TRY(webhooks::Queue(session, database.dialect(),
+                            {.delivery_id = id, .webhook = webhook, .event = event, .body = json::serialize(body)}));
+      }
     }
     return {};
   };

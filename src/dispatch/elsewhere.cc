@@ -46,7 +46,8 @@ Result<std::optional<scoring::RunOutcome>> FindOutcomeElsewhere(const OtherProce
   if (answer.empty()) return std::nullopt;
   ASSIGN(auto event, scoring::ParseEvent(answer));
   if (const auto* committed = std::get_if<scoring::Committed>(&event))
-    return scoring::RunOutcome{committed->rows, committed->snapshot_id, committed->model_version, true};
+    return scoring::RunOutcome{committed->rows, committed->snapshot_id, committed->model_version, true,
+                               committed->left_out};
   if (const auto* failed = std::get_if<scoring::Failed>(&event)) return Fail(failed->kind, failed->message);
   return Fail(ErrorKind::kInternal, "the program that was asked for a run's outcome told of something else");
 }

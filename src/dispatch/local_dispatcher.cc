@@ -285,6 +285,7 @@ class LocalDispatcher final : public deployments::Dispatcher {
       stored.error_message = end.error_message;
       if (end.status == RunStatus::kQueued && !end.counts) --stored.attempt;
       if (end.rows) stored.rows_scored = end.rows;
+      if (end.left_out > 0) stored.rows_left_out = end.left_out;
       if (end.snapshot_id) stored.snapshot_id = end.snapshot_id;
       if (end.model_version) stored.model_version = end.model_version;
       if (IsFinal(end.status)) stored.finished_at = clock.Now();

@@ -138,10 +138,15 @@ std::optional<int64_t> RunProcess::ReadEvents() {
 
 Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   ReadEvents();
-  auto succeeded = [&](int64_t rows, int64_t snapshot_id, const std::string& model_version) {
-    return RunEnd{RunStatus::kSucceeded, {}, rows, snapshot_id, model_version, SecondsOf(stages_)};
+  auto succeeded = [&](const auto& done) {
+    return RunEnd{.status = RunStatus::kSucceeded,
+                  .rows = done.rows,
+                  .snapshot_id = done.snapshot_id,
+                  .model_version = done.model_version,
+                  .stage_seconds = SecondsOf(stages_),
+                  .left_out = done.left_out};
   };
-  if (committed_) return succeeded(committed_->rows, committed_->snapshot_id, committed_->model_version);
+  if (committed_) return succeeded(*committed_);
   if (hand_over && !cancelled_by_)
     return RunEnd{
         .status = RunStatus::kQueued, .error_message = "the server was stopped; another one goes on", .counts = false};
@@ -162,7 +167,7 @@ Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   if (!found && found.error().kind == ErrorKind::kTooLarge)
     found = FindOutcomeElsewhere({options_->program, options_->environment}, job_);
   TRY(found);
-  if (const auto& done = *found) return succeeded(done->rows, done->snapshot_id, done->model_version);
+  if (const auto& done = *found) return succeeded(*done);
   if (cancelled_by_) return RunEnd{.error_message = fmt::format("cancelled by {}", *cancelled_by_)};
   if (failed_) return RunEnd{.error_message = failed_->message};
   if (overran_) return RunEnd{.error_message = TookTooLong(job_.limits)};

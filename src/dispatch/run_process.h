@@ -20,6 +20,7 @@ struct RunEnd {
   std::optional<std::string> model_version;
   std::map<std::string, double> stage_seconds;
   bool counts = true;  ///< whether the attempt counts
+  int64_t left_out = 0;
 };
 
 /// One attempt of a run: the process that executes `slipway score --job`, and the files in `runs/<run id>/` that tell

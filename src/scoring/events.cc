@@ -29,12 +29,14 @@ json::object ToJson(const Stages& event) {
 }
 
 json::object ToJson(const Committed& event) {
-  return {{"event", "committed"},
-          {"rows", event.rows},
-          {"snapshot_id", event.snapshot_id},
-          {"peak_kib", event.peak_kib},
-          {"already_committed", int64_t{event.already_committed}},
-          {"model_version", event.model_version}};
+  json::object object{{"event", "committed"},
+                      {"rows", event.rows},
+                      {"snapshot_id", event.snapshot_id},
+                      {"peak_kib", event.peak_kib},
+                      {"already_committed", int64_t{event.already_committed}},
+                      {"model_version", event.model_version}};
+  if (event.left_out > 0) object["left_out"] = event.left_out;
+  return object;
 }
 
 json::object ToJson(const Failed& event) {
@@ -70,6 +72,7 @@ Result<Event> ParseCommitted(const JsonObject& object) {
   ASSIGN(auto already, object.Int("already_committed", 0));
   event.already_committed = already != 0;
   ASSIGN(event.peak_kib, object.Int("peak_kib", 0));
+  ASSIGN(event.left_out, object.Int("left_out", 0));
   return event;
 }
 

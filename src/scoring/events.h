@@ -40,6 +40,7 @@ struct Committed {
   std::string model_version;
   bool already_committed = false;  ///< an earlier attempt had done it
   int64_t peak_kib = 0;            ///< the most memory that was resident
+  int64_t left_out = 0;            ///< rows that stood in the target already, by append_dedup
   bool operator==(const Committed&) const = default;
 };
 

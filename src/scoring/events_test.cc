@@ -11,6 +11,7 @@ const Event kAll[] = {
     Stages{.rows = 9, .decode = 0.5, .filter = 0.25, .score = 1.5, .write = 2},
     Committed{
         .rows = 9, .snapshot_id = INT64_MAX, .model_version = "\"7\"\n", .already_committed = true, .peak_kib = 1},
+    Committed{.rows = 0, .snapshot_id = 4, .model_version = "1", .left_out = 5},
     Failed{.kind = ErrorKind::kPerhapsCommitted, .message = "lost \xc3\xa9"},
     Failed{.kind = ErrorKind::kTooLarge, .message = "took too much", .cut_off = true},
 };

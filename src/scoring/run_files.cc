@@ -16,7 +16,7 @@ RunOutcome OutcomeOf(const iceberg::Snapshot& snapshot) {
     return found == snapshot.summary.end() ? std::string() : found->second;
   };
   return {std::strtoll(text("slipway.rows").c_str(), nullptr, 10), snapshot.snapshot_id, text("slipway.model-version"),
-          true};
+          true, std::strtoll(text("slipway.rows-left-out").c_str(), nullptr, 10)};
 }
 
 /// The target; nothing where there is none.

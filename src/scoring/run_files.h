@@ -15,6 +15,7 @@ struct RunOutcome {
   int64_t snapshot_id = 0;
   std::string model_version;
   bool already_committed = false;  ///< an earlier attempt had done it
+  int64_t left_out = 0;            ///< rows that were scored and that append_dedup has left out
 };
 
 /// The files that an attempt makes: it deletes its own, and only its own, unless they were committed or may be.

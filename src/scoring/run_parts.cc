@@ -63,11 +63,13 @@ Result<std::shared_ptr<const Plan>> PlanOf(const Job& job, const Prepared& prepa
   return std::make_shared<const Plan>(std::move(*planned));
 }
 
-iceberg::SnapshotUpdate UpdateOf(const Job& job, const Prepared& prepared, const Plan& plan, int64_t rows) {
+iceberg::SnapshotUpdate UpdateOf(const Job& job, const Prepared& prepared, const Plan& plan, int64_t rows,
+                                 int64_t left_out) {
   iceberg::SnapshotUpdate update;
   update.run_id = job.run_id;
   update.summary = {{"slipway.deployment", job.deployment},
                     {"slipway.rows", std::to_string(rows)},
+                    {"slipway.rows-left-out", std::to_string(left_out)},
                     {"slipway.logical-date", FormatTimestamp(job.logical_date)},
                     {"slipway.model-name", plan.model_version.name},
                     {"slipway.model-version", plan.model_version.version}};
@@ -193,16 +195,17 @@ Result<RunOutcome> Finish(const Job& job, const Prepared& prepared, const std::v
   ASSIGN(auto plan, PlanOf(job, prepared, sources, clock));
   std::vector<iceberg::DataFile> written;
   ReplacedValues replaced;
-  int64_t rows = 0;
+  int64_t rows = 0, left_out = 0;
   for (const auto& result : results) {
     written.insert(written.end(), result.files.begin(), result.files.end());
     replaced.values.insert(replaced.values.end(), result.replaced.values.begin(), result.replaced.values.end());
     replaced.null = replaced.null || result.replaced.null;
     rows += result.rows.written;
+    left_out += result.rows.scored - result.rows.written;
   }
   Additions additions(*plan, job, std::move(written));
   MadeFiles copies(plan->target.io);
-  auto update = UpdateOf(job, prepared, *plan, rows);
+  auto update = UpdateOf(job, prepared, *plan, rows, left_out);
   update.added_files = [&](const iceberg::Table& base) {
     auto files = additions.For(base);
     copies.locations = additions.made();
@@ -214,7 +217,7 @@ Result<RunOutcome> Finish(const Job& job, const Prepared& prepared, const std::v
   copies.kept = committed ? !committed->already_committed : committed.error().kind == ErrorKind::kPerhapsCommitted;
   if (!committed) return Failure(committed.error().Wrap("commit " + ToString(plan->target.id)));
   if (job.attempt > 1 || committed->attempts > 1 || committed->already_committed) TidyUp(job, *catalog);
-  return RunOutcome{rows, committed->snapshot_id, plan->model_version.version, committed->already_committed};
+  return RunOutcome{rows, committed->snapshot_id, plan->model_version.version, committed->already_committed, left_out};
 }
 
 }  // namespace slipway::scoring

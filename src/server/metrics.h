@@ -25,6 +25,10 @@ struct Metrics {
       prometheus::BuildGauge().Name("slipway_runs_in_progress").Help("Runs by state").Register(registry);
   prometheus::Family<prometheus::Counter>& ended_runs =
       prometheus::BuildCounter().Name("slipway_runs_total").Help("Runs that ended, by status").Register(registry);
+  prometheus::Family<prometheus::Counter>& warnings = prometheus::BuildCounter()
+                                                          .Name("slipway_run_warnings_total")
+                                                          .Help("Runs that succeeded with a warning")
+                                                          .Register(registry);
   prometheus::Family<prometheus::Counter>& rows = prometheus::BuildCounter()
                                                       .Name("slipway_rows_scored_total")
                                                       .Help("Rows of runs that succeeded")

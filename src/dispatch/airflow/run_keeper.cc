@@ -189,6 +189,7 @@ Result<> RunKeeper::Conclude(const Deployment& deployment, const Run& run, const
     stored.status = RunStatus::kSucceeded;
     stored.error_message.reset();
     stored.rows_scored = outcome->rows;
+    if (outcome->left_out > 0) stored.rows_left_out = outcome->left_out;
     stored.snapshot_id = outcome->snapshot_id;
     stored.model_version = outcome->model_version;
   });
