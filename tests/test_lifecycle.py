@@ -190,6 +190,24 @@ def test_backfill(ready, server):
     assert server.call("POST", f"{ALL}/manual/backfill", span)[0] == 409
 
 
+def test_a_backfill_of_days_tells_first_what_it_would_do(ready, server):
+    """A date is all of its day; what is only told is not queued, and is what comes to be."""
+    server.call("POST", ALL, body(schedule="0 */12 * * *"))
+    dates = [f"2015-01-{day:02}T{hour}:00:00Z" for day in (30, 31) for hour in ("00", "12")]
+    span = {"from": "2015-01-30", "to": "2015-01-31"}
+    status, told, _ = server.call("POST", f"{ONE}/backfill?dry_run=true", span)
+    assert status == 200 and [run["logical_date"] for run in told["items"]] == dates
+    assert server.call("GET", f"{ONE}/runs")[1]["items"] == []
+    at = ("--server", server.url, "backfill", "m", "d", "--from", "2015-01-30", "--to", "2015-01-31")
+    shown = ready.cli(*at, "--dry-run")
+    assert [line.strip() for line in shown.stdout.splitlines()] == ["LOGICAL_DATE", *dates]
+    assert "4 runs would be queued" in shown.stderr
+    assert server.call("GET", f"{ONE}/runs")[1]["items"] == []
+    assert "4 runs are queued" in ready.cli(*at).stderr
+    assert [run["logical_date"] for run in server.call("GET", f"{ONE}/runs")[1]["items"]] == dates[::-1]
+    assert "every tick of that time has a run already" in ready.cli(*at, "--dry-run").stderr
+
+
 FINAL = {"succeeded", "failed"}
 
 
@@ -272,6 +290,10 @@ def test_a_schedule_in_a_time_zone(ready):
             "2024-03-31T04:00:00Z",
             "2024-04-01T04:00:00Z",
         ]
+        server.call("POST", ALL, body(name="midnight", schedule="30 0 * * *"))
+        span = {"from": "2024-03-31", "to": "2024-03-31"}  # the day of 23 hours there
+        answer = server.call("POST", f"{ALL}/midnight/backfill?dry_run=true", span)[1]
+        assert [r["logical_date"] for r in answer["items"]] == ["2024-03-30T23:30:00Z"]
     finally:
         server.stop()
 

@@ -12,7 +12,7 @@ import urllib.parse
 import urllib.request
 import warnings
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from slipway.errors import SlipwayError, SlipwayWarning, Unavailable, error_of
@@ -238,9 +238,19 @@ class Client:
     def trigger(self, model: str, name: str, logical_date: datetime | str | None = None) -> Run:
         return _run(self._call("POST", _path(model, name) + "/trigger", {"logical_date": _instant(logical_date)}))
 
-    def backfill(self, model: str, name: str, start: datetime | str, end: datetime | str) -> list[Run]:
-        """One run for each tick from `start` to `end` that has none."""
-        answer = self._call("POST", _path(model, name) + "/backfill", {"from": _instant(start), "to": _instant(end)})
+    def backfill(
+        self,
+        model: str,
+        name: str,
+        start: datetime | date | str,
+        end: datetime | date | str,
+        *,
+        dry_run: bool = False,
+    ) -> list[Run]:
+        """One run for each tick from `start` to `end` that has none. A date is all of that day in the server's time
+        zone. `dry_run`: tells which runs there would be, and queues none."""
+        path = _path(model, name) + "/backfill" + ("?dry_run=true" if dry_run else "")
+        answer = self._call("POST", path, {"from": _instant(start), "to": _instant(end)})
         return [_run(item) for item in answer["items"]]
 
     def runs(self, model: str, name: str) -> Iterator[Run]:
@@ -374,9 +384,9 @@ def _split(table: str) -> tuple[str, str]:
     return schema, name
 
 
-def _instant(value: datetime | str | None) -> str | None:
+def _instant(value: datetime | date | str | None) -> str | None:
     if not isinstance(value, datetime):
-        return value
+        return value.isoformat() if isinstance(value, date) else value
     if value.tzinfo is None:
         raise ValueError(f"{value} has no time zone")
     return value.isoformat()

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "base/url.h"
+#include "cli/answers.h"
 #include "cli/api_client.h"
 #include "cli/terminal.h"
 
@@ -59,59 +60,6 @@ Result<std::string> ReadBody(const std::string& file) {
   }
 }
 
-std::string Cell(const json::value& value) {
-  if (value.is_null()) return "-";
-  return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
-}
-
-void Print(const Context& context, const json::value& answer) {
-  if (context.json) {
-    std::cout << json::serialize(answer) << "\n";
-    return;
-  }
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& [key, value] : answer.as_object())
-    if (!value.is_null()) rows.push_back({std::string(key), Cell(value)});
-  PrintTable({"FIELD", "VALUE"}, rows);
-}
-
-/// Of a run: whether it has succeeded and somebody should look at it all the same.
-bool IsWarned(const json::value& run) {
-  const auto* warning = run.as_object().if_contains("warning");
-  return warning != nullptr && !warning->is_null();
-}
-
-void PrintList(const Context& context, const json::value& answer, const std::vector<std::string>& columns) {
-  if (context.json) {
-    std::cout << json::serialize(answer) << "\n";
-    return;
-  }
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& item : answer.at("items").as_array()) {
-    std::vector<std::string> row;
-    for (const auto& column : columns) {
-      const auto* value = item.as_object().if_contains(column);
-      if (column == "status" && IsWarned(item))
-        row.push_back("succeeded, with a warning");
-      else if (column == "last_run" && value != nullptr && value->is_object())
-        row.push_back(IsWarned(*value) ? "succeeded, with a warning" : Cell(value->at("status")));
-      else
-        row.push_back(value == nullptr ? "-" : Cell(*value));
-    }
-    rows.push_back(std::move(row));
-  }
-  std::vector<std::string> header;
-  for (auto name : columns) {
-    for (auto& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    header.push_back(name);
-  }
-  PrintTable(header, rows);
-}
-
-std::string Path(const std::string& model, const std::string& name) {
-  return "/api/models/" + UrlEncode(model) + "/deployments/" + UrlEncode(name);
-}
-
 /// Polls a run until it is over, with a bar of the rows scored.
 Result<json::value> WaitFor(const Context& context, const std::string& path) {
   ProgressBar bar;
@@ -154,7 +102,7 @@ void AddDeployments(Command& app, Context& context) {
       auto path = "/api/models/" + UrlEncode(std::string(name->get_string())) + "/deployments" +
                   (args->validate_only ? "?validate_only=true" : "");
       ASSIGN(auto answer, CallApi(context, "POST", path, body));
-      Print(context, answer);
+      PrintRecord(context, answer);
       return {};
     };
   });
@@ -165,11 +113,11 @@ void AddDeployments(Command& app, Context& context) {
     context.chosen = [&context, args]() -> Result<> {
       auto path = args->model.empty()  ? "/api/deployments"
                   : args->name.empty() ? "/api/models/" + UrlEncode(args->model) + "/deployments"
-                                       : Path(args->model, args->name);
+                                       : DeploymentPath(args->model, args->name);
       ASSIGN(auto answer, CallApi(context, "GET", path));
-      if (!args->name.empty()) return Print(context, answer), Result<>();
-      PrintList(context, answer,
-                {"model", "name", "status", "schedule", "resolved_model_version", "last_run", "owner"});
+      if (!args->name.empty()) return PrintRecord(context, answer), Result<>();
+      PrintItems(context, answer,
+                 {"model", "name", "status", "schedule", "resolved_model_version", "last_run", "owner"});
       return {};
     };
   });
@@ -184,12 +132,13 @@ void AddDeployments(Command& app, Context& context) {
     context.chosen = [&context, args]() -> Result<> {
       json::object body;
       if (!args->logical_date.empty()) body["logical_date"] = args->logical_date;
-      ASSIGN(auto run, CallApi(context, "POST", Path(args->model, args->name) + "/trigger", json::serialize(body)));
+      ASSIGN(auto run,
+             CallApi(context, "POST", DeploymentPath(args->model, args->name) + "/trigger", json::serialize(body)));
       if (args->wait) {
-        ASSIGN(run,
-               WaitFor(context, Path(args->model, args->name) + "/runs/" + std::string(run.at("run_id").as_string())));
+        ASSIGN(run, WaitFor(context, DeploymentPath(args->model, args->name) + "/runs/" +
+                                         std::string(run.at("run_id").as_string())));
       }
-      Print(context, run);
+      PrintRecord(context, run);
       if (IsWarned(run)) std::cerr << "warning: " << Cell(run.at("warning")) << "\n";
       if (run.at("status") == "failed")
         return Fail(ErrorKind::kInternal, "the run failed: {}", Cell(run.at("error_message")));
@@ -202,11 +151,12 @@ void AddDeployments(Command& app, Context& context) {
   runs->add_option("run_id", args->run_id, "one run");
   runs->callback([&context, args] {
     context.chosen = [&context, args]() -> Result<> {
-      auto path = Path(args->model, args->name) + "/runs" + (args->run_id.empty() ? "" : "/" + UrlEncode(args->run_id));
+      auto path = DeploymentPath(args->model, args->name) + "/runs" +
+                  (args->run_id.empty() ? "" : "/" + UrlEncode(args->run_id));
       ASSIGN(auto answer, CallApi(context, "GET", path));
-      if (!args->run_id.empty()) return Print(context, answer), Result<>();
-      PrintList(context, answer,
-                {"run_id", "status", "logical_date", "rows_scored", "model_version", "finished_at", "error_message"});
+      if (!args->run_id.empty()) return PrintRecord(context, answer), Result<>();
+      PrintItems(context, answer,
+                 {"run_id", "status", "logical_date", "rows_scored", "model_version", "finished_at", "error_message"});
       return {};
     };
   });

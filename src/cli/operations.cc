@@ -1,10 +1,12 @@
+#include <fmt/format.h>
+
 #include <boost/json/serialize.hpp>
 #include <iostream>
 
 #include "base/json.h"
 #include "base/url.h"
+#include "cli/answers.h"
 #include "cli/api_client.h"
-#include "cli/terminal.h"
 
 namespace slipway::cli {
 namespace {
@@ -13,11 +15,10 @@ struct Arguments {
   std::string model, name, run_id, from, to;
   std::vector<std::string> roles;
   int limit = 50;
+  bool dry_run = false;
 };
 
-std::string Path(const Arguments& args) {
-  return "/api/models/" + UrlEncode(args.model) + "/deployments/" + UrlEncode(args.name);
-}
+std::string Path(const Arguments& args) { return DeploymentPath(args.model, args.name); }
 
 /// A command on one deployment: what it is called, what it does, and the request that does it.
 struct Operation {
@@ -40,7 +41,26 @@ void AddName(Command& command, const std::shared_ptr<Arguments>& args) {
 Result<> Call(const Context& context, const std::string& method, const std::string& path,
               const std::string& body = "") {
   ASSIGN(auto answer, CallApi(context, method, path, body));
-  std::cout << json::serialize(answer) << "\n";
+  PrintRecord(context, answer);
+  return {};
+}
+
+/// What a backfill queues, or would queue.
+Result<> Backfill(const Context& context, const Arguments& args) {
+  ASSIGN(auto answer, CallApi(context, "POST", Path(args) + "/backfill" + (args.dry_run ? "?dry_run=true" : ""),
+                              json::serialize(json::object{{"from", args.from}, {"to", args.to}})));
+  auto count = answer.at("items").as_array().size();
+  if (count > 0 || context.json)
+    PrintItems(context, answer,
+               args.dry_run ? std::vector<std::string>{"logical_date"}
+                            : std::vector<std::string>{"logical_date", "run_id", "status"});
+  if (count == 0)
+    std::cerr << "every tick of that time has a run already, or there is none\n";
+  else
+    std::cerr << fmt::format("{} run{} {} queued\n", count, count == 1 ? "" : "s",
+                             args.dry_run ? "would be"
+                             : count == 1 ? "is"
+                                          : "are");
   return {};
 }
 
@@ -67,14 +87,11 @@ void AddOperations(Command& app, Context& context) {
   });
   auto* backfill = app.add_subcommand("backfill", "one run for each tick of the schedule that has none, oldest first");
   AddName(*backfill, args);
-  backfill->add_option("--from", args->from, "the first instant (RFC 3339)").required();
-  backfill->add_option("--to", args->to, "the last instant (RFC 3339)").required();
-  backfill->callback([&context, args] {
-    context.chosen = [&context, args] {
-      return Call(context, "POST", Path(*args) + "/backfill",
-                  json::serialize(json::object{{"from", args->from}, {"to", args->to}}));
-    };
-  });
+  backfill->add_option("--from", args->from, "the first day, or instant (RFC 3339)").required();
+  backfill->add_option("--to", args->to, "the last day, all of it, or instant").required();
+  backfill->add_flag("--dry-run", args->dry_run, "list the ticks, and queue nothing");
+  backfill->footer("Example:\n  slipway backfill churn churn-daily --from 2024-01-01 --to 2024-01-31 --dry-run");
+  backfill->callback([&context, args] { context.chosen = [&context, args] { return Backfill(context, *args); }; });
   auto* roles = app.add_subcommand("roles", "say which roles may use a deployment; none: the platform PSK only");
   AddName(*roles, args);
   roles->add_option("roles", args->roles, "roles of Keycloak");

@@ -33,8 +33,9 @@ const ObjectDescription& UserKeyBody();
 const ObjectDescription& ServiceAccountBody();
 const ObjectDescription& ServiceKeyBody();
 
-/// The query of create, of lists of deployments, and of other lists.
+/// The query of create, of a backfill, of lists of deployments, and of other lists.
 const ObjectDescription& CreateQuery();
+const ObjectDescription& BackfillQuery();
 const ObjectDescription& DeploymentsQuery();
 const ObjectDescription& PageQuery();
 const ObjectDescription& AuditQuery();

@@ -78,8 +78,10 @@ const ObjectDescription& TriggerBody() {
 }
 
 const ObjectDescription& BackfillBody() {
-  static const ObjectDescription kBody{
-      "Backfill", {Text("from", "the first instant (RFC 3339)"), Text("to", "the last instant (RFC 3339)")}, {}};
+  static const ObjectDescription kBody{"Backfill",
+                                       {Text("from", "the first instant (RFC 3339), or the first day"),
+                                        Text("to", "the last instant, or the last day: all of it")},
+                                       {}};
   return kBody;
 }
 
@@ -93,8 +95,8 @@ const ObjectDescription& RunDetails() {
        Nullable("logical_date", Kind::kString, "of a run that the server does not know yet"),
        Nullable("model_version", Kind::kString, "that was resolved"),
        Defaulted("snapshot_id", {.kind = Kind::kInteger, .nullable = true}, nullptr, "that the run made in the target"),
-       Defaulted("rows_left_out", {.kind = Kind::kInteger, .nullable = true, .least = 0}, nullptr,
-                 "by append_dedup: rows that stood in the target already"),
+       Optional("rows_left_out", {.kind = Kind::kInteger, .nullable = true, .least = 0},
+                "by append_dedup: rows that stood in the target already"),
        Defaulted("attempt", {.kind = Kind::kInteger, .nullable = true, .least = 1}, nullptr, "of the task's tries")},
       {}};
   return kBody;
@@ -121,6 +123,14 @@ const ObjectDescription& CreateQuery() {
   static const ObjectDescription kQuery{
       "CreateQuery",
       {Defaulted("validate_only", {.kind = Kind::kBoolean}, false, "check everything and store nothing")},
+      {}};
+  return kQuery;
+}
+
+const ObjectDescription& BackfillQuery() {
+  static const ObjectDescription kQuery{
+      "BackfillQuery",
+      {Defaulted("dry_run", {.kind = Kind::kBoolean}, false, "tell which runs there would be, and queue none")},
       {}};
   return kQuery;
 }

@@ -211,6 +211,11 @@ bool Cron::FiresTwiceOnSomeDay(const date::time_zone* zone) const {
   return false;
 }
 
+Timestamp StartOfDay(sys_days day, const date::time_zone* zone) {
+  if (zone == nullptr) return day;
+  return zone->to_sys(date::local_days{day.time_since_epoch()}, date::choose::earliest);
+}
+
 Result<const date::time_zone*> FindTimeZone(const std::string& name) {
   if (name == "UTC") return nullptr;
   try {

@@ -17,6 +17,9 @@ namespace slipway::deployments {
 /// The IANA time zone `name` ("Europe/Paris"); null for UTC. kInvalid: no such zone.
 Result<const date::time_zone*> FindTimeZone(const std::string& name);
 
+/// When a day begins in a time zone (null: UTC); where clocks are put forward at midnight, when they have been.
+Timestamp StartOfDay(sys_days day, const date::time_zone* zone = nullptr);
+
 /// A cron expression of five fields (minute hour day-of-month month day-of-week), as Vixie cron reads it: `*`, lists,
 /// ranges, steps, names (JAN, MON; 0 and 7 are Sunday), and @hourly, @daily, @midnight, @weekly, @monthly, @yearly,
 /// @annually. A day matches when day-of-month or day-of-week does, unless one of them starts with `*`: then both must.

@@ -72,6 +72,8 @@ class Lifecycle {
   Result<Run> Trigger(const Deployment& deployment, std::optional<Timestamp> logical_date,
                       const Database::Work& also = {});
   /// A run for each tick in the span that has none, or only failed ones; oldest first.
+  Outcome<std::vector<Run>> TicksToFill(const Deployment& deployment, const Span& span) const;
+  /// Queues them.
   Outcome<std::vector<Run>> Backfill(const Deployment& deployment, const Span& span, const Database::Work& also = {});
   /// Word of a DAG run: repeated and late words change nothing that is final, and none takes a run back. Word that one
   /// starts which has not the rights to is recorded as its failure, and so answered.

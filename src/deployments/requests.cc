@@ -4,6 +4,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "deployments/airflow_names.h"
+#include "deployments/cron.h"
 
 namespace slipway::deployments {
 namespace {
@@ -81,9 +82,15 @@ Outcome<std::optional<Timestamp>> ParseLogicalDate(const json::object& body) {
   return instant;
 }
 
-Outcome<Span> ParseSpan(const json::object& body) {
+Outcome<Span> ParseSpan(const json::object& body, const date::time_zone* zone) {
   std::vector<scoring::Problem> problems;
-  auto from = Instant(body.at("from"), {"from"}, problems), to = Instant(body.at("to"), {"to"}, problems);
+  auto end = [&](const char* name, std::chrono::days days, std::chrono::microseconds before) {
+    if (auto day = ParseDate(std::string_view(body.at(name).as_string())))
+      return std::optional(StartOfDay(*day + days, zone) - before);
+    return Instant(body.at(name), {name}, problems);
+  };
+  using std::chrono::days, std::chrono::microseconds;
+  auto from = end("from", days{0}, microseconds{0}), to = end("to", days{1}, microseconds{1});
   if (from && to && *to < *from) problems.push_back({ErrorKind::kInvalid, {"to"}, "lies before 'from'"});
   if (!problems.empty()) return Refused(std::move(problems));
   return Span{*from, *to};
@@ -103,7 +110,7 @@ Outcome<RunReport> ParseReport(const json::object& body) {
   report.logical_date = Instant(details.at("logical_date"), {"slipway", "logical_date"}, problems);
   report.model_version = TextOrNull(details.at("model_version"));
   report.snapshot_id = NumberOrNull(details.at("snapshot_id"));
-  report.rows_left_out = NumberOrNull(details.at("rows_left_out"));
+  if (const auto* rows = details.as_object().if_contains("rows_left_out")) report.rows_left_out = NumberOrNull(*rows);
   report.attempt = NumberOrNull(details.at("attempt"));
   if (!problems.empty()) return Refused(std::move(problems));
   return report;

@@ -7,6 +7,10 @@
 #include "deployments/records.h"
 #include "deployments/refusal.h"
 
+namespace date {
+class time_zone;
+}
+
 /// What the API is asked for, as types. Each is read from what contract::Parse has made of a body, which is therefore
 /// well formed. A Refusal names texts that are not what their field asks for: an instant, a UUID.
 namespace slipway::deployments {
@@ -40,11 +44,12 @@ std::optional<std::vector<std::string>> ParseRoles(const boost::json::object& bo
 /// Of a trigger; absent means now.
 Outcome<std::optional<Timestamp>> ParseLogicalDate(const boost::json::object& body);
 
-/// Of a backfill: both ends belong to it.
+/// Of a backfill: both ends belong to it. A date without a time stands for all of that day in `zone`, that of the
+/// schedules: as `from` for its beginning, as `to` for its end.
 struct Span {
   Timestamp from, to;
 };
-Outcome<Span> ParseSpan(const boost::json::object& body);
+Outcome<Span> ParseSpan(const boost::json::object& body, const date::time_zone* zone = nullptr);
 
 /// What a DAG tells of its run.
 struct RunReport {

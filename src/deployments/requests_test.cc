@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "contract/deployment_body.h"
 #include "deployments/airflow_names.h"
+#include "deployments/cron.h"
 #include "deployments/views.h"
 
 namespace slipway::deployments {
@@ -107,6 +108,21 @@ TEST(Requests, InstantsAreReadOrRefusedAtTheirPlace) {
   EXPECT_EQ(Places(ParseSpan(Valid(backfill, R"({"from": "x", "to": "y"})")).error()), (Names{"from", "to"}));
   EXPECT_EQ(Places(ParseSpan(Valid(backfill, R"({"from": "2024-01-02", "to": "2024-01-01"})")).error()), Names{"to"});
   EXPECT_TRUE(ParseSpan(Valid(backfill, R"({"from": "2024-01-01", "to": "2024-01-01"})")));
+}
+
+TEST(Requests, ADateIsAllOfItsDay) {
+  auto span = [](std::string_view text, const std::string& zone) {
+    auto parsed = ParseSpan(Valid(contract::BackfillBody(), text), FindTimeZone(zone).value());
+    return FormatTimestamp(parsed->from) + " " + FormatTimestamp(parsed->to);
+  };
+  const auto* days = R"({"from": "2015-01-01", "to": "2015-01-31"})";
+  EXPECT_EQ(span(days, "UTC"), "2015-01-01T00:00:00Z 2015-01-31T23:59:59.999999Z");
+  EXPECT_EQ(span(days, "Europe/Paris"), "2014-12-31T23:00:00Z 2015-01-31T22:59:59.999999Z");
+  EXPECT_EQ(span(R"({"from": "2015-01-01T00:00:00Z", "to": "2015-01-31T00:00:00Z"})", "Europe/Paris"),
+            "2015-01-01T00:00:00Z 2015-01-31T00:00:00Z");
+  // Brazil's clocks were put forward at midnight: the day began at one.
+  EXPECT_EQ(span(R"({"from": "2018-11-04", "to": "2018-11-04"})", "America/Sao_Paulo"),
+            "2018-11-04T03:00:00Z 2018-11-05T01:59:59.999999Z");
 }
 
 TEST(Requests, AReport) {

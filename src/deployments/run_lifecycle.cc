@@ -43,8 +43,7 @@ Result<Run> Lifecycle::Trigger(const Deployment& deployment, std::optional<Times
   return run;
 }
 
-Outcome<std::vector<Run>> Lifecycle::Backfill(const Deployment& deployment, const Span& span,
-                                              const Database::Work& also) {
+Outcome<std::vector<Run>> Lifecycle::TicksToFill(const Deployment& deployment, const Span& span) const {
   if (auto may = RequireRights(deployment); !may) return Refused(may.error());
   if (deployment.status != DeploymentStatus::kActive)
     return Refused(
@@ -65,7 +64,14 @@ Outcome<std::vector<Run>> Lifecycle::Backfill(const Deployment& deployment, cons
       return RefusedAt("to", fmt::format("more than {} runs at once: take a shorter span", kMostBackfilled));
     runs.push_back(NewRun(deployment, RunCause::kBackfill, tick, now));
   }
-  if (auto queued = parts_.store.CreateRuns(runs, also); !queued) return Refused(queued.error());
+  return runs;
+}
+
+Outcome<std::vector<Run>> Lifecycle::Backfill(const Deployment& deployment, const Span& span,
+                                              const Database::Work& also) {
+  auto runs = TicksToFill(deployment, span);
+  if (!runs) return runs;
+  if (auto queued = parts_.store.CreateRuns(*runs, also); !queued) return Refused(queued.error());
   parts_.runners.Wake();
   return runs;
 }

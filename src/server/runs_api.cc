@@ -28,13 +28,15 @@ Response Api::State::Trigger(Call& call) {
 Response Api::State::Backfill(Call& call) {
   auto body = ReadBody(call.request, contract::BackfillBody(), &call.ignored);
   if (!body) return body.error();
-  auto span = deployments::ParseSpan(*body);
+  auto span = deployments::ParseSpan(*body, lifecycle.zone());
   if (!span) return RefusalAnswer(span.error(), *body);
-  auto runs = lifecycle.Backfill(call.deployment(), *span, AuditedAs(call, 202));
+  bool dry_run = call.query.at("dry_run").as_bool();
+  auto runs = dry_run ? lifecycle.TicksToFill(call.deployment(), *span)
+                      : lifecycle.Backfill(call.deployment(), *span, AuditedAs(call, 202));
   if (!runs) return RefusalAnswer(runs.error(), *body);
   json::array items;
   for (const auto& run : *runs) items.push_back(deployments::ViewOf(run));
-  return JsonAnswer(202, json::object{{"items", std::move(items)}, {"next_cursor", nullptr}});
+  return JsonAnswer(dry_run ? 200 : 202, json::object{{"items", std::move(items)}, {"next_cursor", nullptr}});
 }
 
 Response Api::State::ListRuns(Call& call) {
