@@ -9,11 +9,12 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +55,8 @@ async def ask(place, request: bytes) -> int:
     try:
         reader, writer = await asyncio.open_connection(*place)
         writer.write(request)
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n"), 60)
+        async with asyncio.timeout(60):
+            head = await reader.readuntil(b"\r\n")
         return int(head.split()[1])
     except (OSError, asyncio.IncompleteReadError, TimeoutError, IndexError):
         return 0
@@ -90,8 +92,9 @@ async def linger(place, number: int, sent: bytes, trickle: bytes) -> None:
             writer.write(sent)
             while trickle and not reader.at_eof():
                 with contextlib.suppress(TimeoutError):
-                    if not await asyncio.wait_for(reader.read(4096), 1):
-                        break
+                    async with asyncio.timeout(1):  # wait_for may swallow the end of this task, before Python 3.12
+                        if not await reader.read(4096):
+                            break
                 writer.write(trickle)
             while not trickle and await reader.read(4096):
                 pass
@@ -106,8 +109,23 @@ async def repeat(pause: float, work) -> None:
         await asyncio.sleep(pause)
 
 
+async def gather(url: str, token: str, strange: str, crowd: Crowd) -> None:
+    """The crowd, until this process is ended."""
+    place = host_port(url)
+    half_body = b"POST /api/models/m/deployments HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+    signed_in = half_body + f"Authorization: Bearer {token}\r\n\r\n".encode()
+    nobody = half_body + b"\r\n"
+    tasks = [linger(place, i, b"", b"") for i in range(crowd.idle)]
+    tasks += [linger(place, i, signed_in if i % 2 else nobody, b"x") for i in range(crowd.slow)]
+    tasks += [
+        repeat(0.2, lambda: ask(place, request("GET", "/api/deployments", strange))) for _ in range(crowd.strangers)
+    ]
+    await asyncio.gather(*tasks)
+
+
 async def lay_siege(url: str, tokens: list[str], strange: str, create, crowd: Crowd, halfway) -> tuple[Seen, Seen]:
-    """What people and the probe saw. `create(n)`: the path and body of the n-th creation; `halfway` is called then."""
+    """What people and the probe saw. `create(n)`: the path and body of the n-th creation; `halfway` is called then.
+    The crowd is a process of its own: its work is not to be measured."""
     place, people, probe, made = host_port(url), Seen(), Seen(), iter(range(10**9))
 
     async def person(number: int) -> None:
@@ -117,24 +135,21 @@ async def lay_siege(url: str, tokens: list[str], strange: str, create, crowd: Cr
         sent = request("POST", path, token, body) if n % 4 == 0 else request("GET", "/api/deployments?limit=5", token)
         await measured(people, place, sent)
 
-    half_body = b"POST /api/models/m/deployments HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
-    signed_in = half_body + f"Authorization: Bearer {tokens[0]}\r\n\r\n".encode()
-    nobody = half_body + b"\r\n"
-    tasks = [linger(place, i, b"", b"") for i in range(crowd.idle)]
-    tasks += [linger(place, i, signed_in if i % 2 else nobody, b"x") for i in range(crowd.slow)]
-    tasks += [
-        repeat(0.2, lambda: ask(place, request("GET", "/api/deployments", strange))) for _ in range(crowd.strangers)
-    ]
-    crowd_tasks = [asyncio.ensure_future(task) for task in tasks]
-    await asyncio.sleep(min(3.0, crowd.seconds / 4))
-    honest = [asyncio.ensure_future(repeat(crowd.pause, lambda i=i: person(i))) for i in range(crowd.people)]
-    honest.append(asyncio.ensure_future(repeat(0.05, lambda: measured(probe, place, request("GET", "/healthz")))))
-    await asyncio.sleep(crowd.seconds / 2)
-    halfway()
-    await asyncio.sleep(crowd.seconds / 2)
-    for task in crowd_tasks + honest:
+    command = [sys.executable, __file__, "--crowd", json.dumps([url, tokens[0], strange, asdict(crowd)])]
+    gathered = subprocess.Popen(command)
+    try:
+        await asyncio.sleep(min(3.0, crowd.seconds / 4))
+        honest = [asyncio.ensure_future(repeat(crowd.pause, lambda i=i: person(i))) for i in range(crowd.people)]
+        honest.append(asyncio.ensure_future(repeat(0.05, lambda: measured(probe, place, request("GET", "/healthz")))))
+        await asyncio.sleep(crowd.seconds / 2)
+        halfway()
+        await asyncio.sleep(crowd.seconds / 2)
+    finally:
+        gathered.kill()
+        gathered.wait()
+    for task in honest:
         task.cancel()
-    await asyncio.gather(*crowd_tasks, *honest, return_exceptions=True)
+    await asyncio.gather(*honest, return_exceptions=True)
     return people, probe
 
 
@@ -157,12 +172,15 @@ def stop_or_continue(process_group_of: int, number: int) -> None:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["--crowd"]:
+        url, token, strange, crowd = json.loads(sys.argv[2])
+        raise_file_limit()
+        asyncio.run(gather(url, token, strange, Crowd(**crowd)))
     from conftest import Lake, PostgreSQL, Server
     from deployments import ALL, body, fill
     from issuer import Issuer
 
     crowd = Crowd(seconds=float(sys.argv[1]) if len(sys.argv) > 1 else 20)
-    raise_file_limit()
     with tempfile.TemporaryDirectory() as name, PostgreSQL(Path(name)) as postgresql:
         issuer = Issuer()
         lake = fill(Lake(Path(name) / "lake"))
