@@ -99,6 +99,8 @@ def test_a_field_that_cannot_change_is_refused_by_name(ready, server):
         "domain",
         "runner",
         "timeout",
+        "retries",
+        "retry_delay",
         "model_version",
         "model_alias",
     }

@@ -208,7 +208,7 @@ def test_the_server_down(boosters, table, tmp_path_factory):
         client.set_registered_model_alias("m", "champion", "1")
         server = serve(table, started.url)
         try:
-            assert create(server, "m", {"model_alias": "champion"})[0] == 201
+            assert create(server, "m", {"model_alias": "champion"}, retries=0)[0] == 201
             assert create(server, "m", {"model_version": "1"}, name="pinned")[0] == 201
             started.stop()
             status, answer, headers = create(server, "m", {"model_version": "1"}, name="e")

@@ -33,6 +33,7 @@ class Run:
     snapshot_id: str | None = None
     error_message: str | None = None
     attempt: int | None = None
+    next_attempt_at: str | None = None
     rows_left_out: int | None = None
     warning: str | None = None
 
@@ -69,6 +70,8 @@ class Deployment:
     model_version: str | None = None
     model_alias: str | None = None
     timeout: int | None = None
+    retries: int | None = None
+    retry_delay: int | None = None
     runner: dict | None = None
     created_by: str | None = None
     next_tick: str | None = None
@@ -119,6 +122,8 @@ CHANGEABLE = (
     "owner",
     "domain",
     "timeout",
+    "retries",
+    "retry_delay",
     "runner",
 )
 
@@ -163,12 +168,15 @@ class Client:
         catalog: str = "iceberg",
         target_catalog: str | None = None,
         timeout: int | None = None,
+        retries: int | None = None,
+        retry_delay: int | None = None,
         runner: str | None = None,
         validate_only: bool = False,
     ) -> Deployment:
         """Scores the table `source` ("schema.table") with one `version` of the model, or with the one that has `alias`,
-        into `target`. `timeout`: the seconds that a run may take; `runner`: "local" or "airflow"; by default the
-        server's own choice."""
+        into `target`. `timeout`: the seconds that a run may take; `retries`, `retry_delay`: how often a run is tried
+        again that failed since something was away, and after how many seconds; `runner`: "local" or "airflow"; by
+        default the server's own choice."""
         source_schema, source_table = _split(source)
         target_schema, target_table = _split(target)
         body = {
@@ -196,6 +204,8 @@ class Client:
             "trigger_now": trigger_now,
             "allowed_roles": allowed_roles,
             "timeout": timeout,
+            "retries": retries,
+            "retry_delay": retry_delay,
             "runner": None if runner is None else {"kind": runner},
         }
         query = "?validate_only=true" if validate_only else ""
@@ -218,7 +228,7 @@ class Client:
 
     def update(self, model: str, name: str, **changes: Any) -> Deployment:
         """schedule, model_version, model_alias, filter_sql, snapshot_id, rerun_behavior, owner, domain, timeout,
-        and runner ({"kind": "airflow"})."""
+        retries, retry_delay, and runner ({"kind": "airflow"})."""
         if unknown := sorted(set(changes) - set(CHANGEABLE)):
             raise ValueError(f"{', '.join(unknown)} cannot be changed by update(): {', '.join(CHANGEABLE)} can")
         return _deployment(self._call("PATCH", _path(model, name), changes))

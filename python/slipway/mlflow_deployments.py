@@ -26,7 +26,11 @@ owner, domain.
 
 predict triggers a run, waits for its end, and returns its record: the predictions are in the target table."""
 
-LISTS, NUMBERS, SWITCHES = ("entity_columns", "allowed_roles"), ("snapshot_id",), ("trigger_now",)
+LISTS, NUMBERS, SWITCHES = (
+    ("entity_columns", "allowed_roles"),
+    ("snapshot_id", "timeout", "retries", "retry_delay"),
+    ("trigger_now",),
+)
 
 
 def target_help() -> str:

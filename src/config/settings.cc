@@ -189,6 +189,7 @@ Result<dispatch::LocalOptions> LocalDispatchOf(const Config& config, const scori
   dispatching.processes = config.Number("dispatch.processes");
   dispatching.limits = RunLimitsOf(config);
   dispatching.attempts = config.Number("dispatch.attempts");
+  dispatching.retry = {config.Number("dispatch.retries"), config.Number("dispatch.retry_seconds")};
   dispatching.lease_seconds = std::max(1, config.Number("dispatch.lease_seconds"));
   const auto& catch_up = config.Text("dispatch.catch_up");
   if (catch_up != "latest" && catch_up != "all")

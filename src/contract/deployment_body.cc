@@ -58,6 +58,13 @@ TypeDescription TimeoutType() {
   return {.kind = Kind::kInteger, .nullable = true, .least = 1, .most = kThirtyDays};
 }
 
+TypeDescription RetriesType() { return {.kind = Kind::kInteger, .nullable = true, .least = 0, .most = 100}; }
+
+TypeDescription RetryDelayType() {
+  constexpr int64_t kDay = 86'400;
+  return {.kind = Kind::kInteger, .nullable = true, .least = 0, .most = kDay};
+}
+
 bool IsLabel(std::string_view text) {
   auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   return !text.empty() && alphanumeric(text.front()) && alphanumeric(text.back()) &&
@@ -89,6 +96,8 @@ const ObjectDescription& CreateDeploymentBody() {
        Defaulted("trigger_now", {.kind = Kind::kBoolean}, false, "start a run at once"),
        Nullable("allowed_roles", Kind::kStringList, "null or empty means platform PSK only"),
        Optional("timeout", TimeoutType(), kTimeoutText),
+       Optional("retries", RetriesType(), kRetriesText),
+       Optional("retry_delay", RetryDelayType(), kRetryDelayText),
        Optional("runner", {.kind = Kind::kObject, .nullable = true, .object = &RunnerBody()},
                 "what executes its runs; absent or null: the server's default")},
       {}};

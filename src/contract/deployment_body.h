@@ -17,6 +17,15 @@ TypeDescription TimeoutType();
 inline constexpr auto kTimeoutText =
     "the seconds that a run may take; one that takes longer is ended and fails; null: the server's default";
 
+/// How a run is tried again that failed for want of something that was away.
+TypeDescription RetriesType();
+TypeDescription RetryDelayType();
+inline constexpr auto kRetriesText =
+    "how often a run is tried again that failed since something was away; null: the server's default";
+inline constexpr auto kRetryDelayText =
+    "the seconds before the first of these; each later one waits twice as long, an hour at most (in Airflow: as long); "
+    "null: the server's default";
+
 /// The body of PATCH .../{name}; a field that is absent stays as it is.
 const ObjectDescription& PatchBody();
 

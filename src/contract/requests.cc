@@ -41,6 +41,7 @@ const ObjectDescription& PatchBody() {
                 "a fixed snapshot; null reads the current one"),
        Optional("rerun_behavior", {.kind = Kind::kLiteral, .literals = {"overwrite_partition", "append_dedup"}}, ""),
        Optional("owner", {}, ""), Optional("domain", {}, ""), Optional("timeout", TimeoutType(), kTimeoutText),
+       Optional("retries", RetriesType(), kRetriesText), Optional("retry_delay", RetryDelayType(), kRetryDelayText),
        Optional("runner", {.kind = Kind::kObject, .nullable = true, .object = &RunnerBody()},
                 "what executes its runs; null: the server's default")},
       [](const json::object& o) -> std::optional<std::string> {

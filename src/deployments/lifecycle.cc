@@ -25,6 +25,8 @@ void Apply(const DeploymentChange& change, Deployment& deployment) {
   if (change.domain) spec.domain = *change.domain;
   if (change.runner) spec.runner = *change.runner;
   if (change.timeout) spec.timeout = *change.timeout;
+  if (change.retries) spec.retries = *change.retries;
+  if (change.retry_delay) spec.retry_delay = *change.retry_delay;
   if (change.filter_sql) spec.batch.source.filter_sql = *change.filter_sql;
   if (change.snapshot_id) spec.batch.source.snapshot_id = *change.snapshot_id;
   if (change.rerun_behavior) spec.batch.rerun_behavior = *change.rerun_behavior;
@@ -157,7 +159,10 @@ Outcome<Deployment> Lifecycle::Change(const Deployment& seen, const DeploymentCh
   auto found = Plan(planned.spec, planned.schedule, parts_.clock.Now());
   if (!found) return std::unexpected(found.error());
   planned.spec.batch.own_rows = found->own_rows;
-  bool moves = parts_.runners.KindOf(planned.spec) != parts_.runners.KindOf(seen.spec);
+  auto runner = parts_.runners.KindOf(planned.spec);
+  // A run in Airflow is known by the tries that its task has beyond its retries.
+  bool moves = runner != parts_.runners.KindOf(seen.spec) ||
+               (runner == RunnerKind::kAirflow && planned.spec.retries != seen.spec.retries);
   auto amend = [&](Deployment& stored, Timestamp now) -> Result<> {
     if (stored.updated_at != seen.updated_at)
       return Fail(ErrorKind::kConflict,
@@ -176,7 +181,7 @@ Outcome<Deployment> Lifecycle::Change(const Deployment& seen, const DeploymentCh
   auto none_is_open = [](Run&) -> Result<> {
     return Fail(ErrorKind::kConflict,
                 "the deployment has runs that are queued or running: wait for them, or cancel them, before its runner "
-                "changes");
+                "changes, or how often Airflow retries");
   };
   return ToOutcome(Amend(seen, amend, also, moves ? OpenRunsChange{.each = none_is_open} : OpenRunsChange()));
 }

@@ -52,6 +52,7 @@ constexpr Migration kMigrations[] = {
     {46, "CREATE INDEX deployment_claims ON deployments (claim)"},
     {47, "ALTER TABLE runs ADD COLUMN rows_left_out BIGINT"},
     {48, "ALTER TABLE runs ADD COLUMN warning TEXT"},
+    {49, "ALTER TABLE runs ADD COLUMN next_attempt_at BIGINT"},
     // clang-format on
 };
 

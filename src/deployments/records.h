@@ -79,6 +79,7 @@ struct Run {
   std::optional<std::string> warning;  ///< of a run that succeeded: what somebody should look at
   std::optional<std::string> model_version, airflow_run_id, error_message;
   Timestamp queued_at;
+  std::optional<Timestamp> next_attempt_at;  ///< of a queued run that is tried again: not before
   std::optional<Timestamp> started_at, finished_at;
   std::optional<std::string> cancelled_by;  ///< who asked for its end
   std::optional<std::string> leased_by;     ///< the server that runs it; absent for a run that is Airflow's

@@ -330,5 +330,18 @@ INSTANTIATE_TEST_SUITE_P(Sqlite, StoreTest, testing::Values("sqlite"));
 INSTANTIATE_TEST_SUITE_P(Postgresql, StoreTest, testing::ValuesIn(TestedPostgresql()));
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreTest);
 
+TEST(RetryPolicy, PausesDoubleUpToAnHour) {
+  const RetryPolicy standard;
+  std::vector<int64_t> pauses;
+  for (int attempt = 1; attempt <= 10; ++attempt) pauses.push_back(standard.PauseAfter(attempt));
+  EXPECT_EQ(pauses, (std::vector<int64_t>{15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600}));
+  DeploymentSpec spec;
+  spec.retry_delay = 7200;
+  EXPECT_EQ(RetriesFor(spec, standard).retries, 4);
+  EXPECT_EQ(RetriesFor(spec, standard).PauseAfter(3), 7200) << "longer, where somebody says so";
+  spec.retry_delay = 0;
+  EXPECT_EQ(RetriesFor(spec, standard).PauseAfter(90), 0);
+}
+
 }  // namespace
 }  // namespace slipway::deployments

@@ -62,6 +62,8 @@ DeploymentChange ParseChange(const json::object& patch) {
   given("owner", [&](const json::value& value) { change.owner = Text(value); });
   given("domain", [&](const json::value& value) { change.domain = Text(value); });
   given("timeout", [&](const json::value& value) { change.timeout = NumberOrNull(value); });
+  given("retries", [&](const json::value& value) { change.retries = NumberOrNull(value); });
+  given("retry_delay", [&](const json::value& value) { change.retry_delay = NumberOrNull(value); });
   given("runner", [&](const json::value& value) { change.runner = RunnerOrNull(value); });
   if (patch.contains("model_version") || patch.contains("model_alias")) change.pin.emplace();
   given("model_version", [&](const json::value& value) { change.pin->version = TextOrNull(value); });

@@ -35,7 +35,7 @@ struct DeploymentChange {
   std::optional<scoring::RerunBehavior> rerun_behavior;
   std::optional<std::string> owner, domain;
   std::optional<std::optional<RunnerKind>> runner;
-  std::optional<std::optional<int64_t>> timeout;
+  std::optional<std::optional<int64_t>> timeout, retries, retry_delay;
 };
 DeploymentChange ParseChange(const boost::json::object& patch);
 

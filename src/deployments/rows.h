@@ -52,6 +52,8 @@ inline constexpr std::array kRunColumns = {
     DamageOr<&Run::error_message>("error_message", Use::kChanged, "why it failed"),
     Field<&Run::warning>("warning", Use::kChanged, "of a run that succeeded: what somebody should look at"),
     Field<&Run::attempt>("attempt", Use::kChanged, "1 while it runs for the first time"),
+    Field<&Run::next_attempt_at>("next_attempt_at", Use::kChanged,
+                                 "when it is tried again; null: nothing waits for that"),
     Field<&Run::sequence>("sequence", Use::kGiven),
     Field<&Run::deployment_id>("deployment_id", Use::kInserted),
     Field<&Run::cause>("cause", Use::kInserted),

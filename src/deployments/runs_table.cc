@@ -32,6 +32,7 @@ Result<> WriteChange(sql::Session& session, const Run& before, Run& run) {
     return Fail(ErrorKind::kConflict, "a run that has {} stays so",
                 before.status == RunStatus::kSucceeded ? "succeeded" : "failed");
   if (run.status != RunStatus::kRunning) run.leased_by.reset();
+  if (run.status != RunStatus::kQueued) run.next_attempt_at.reset();
   UpdateRun(session, run);
   if (run.model_version == before.model_version) return {};
   sql::Values v;
@@ -254,25 +255,27 @@ Result<std::optional<Run>> Store::ClaimRun(const std::string& server, int lease_
   std::optional<Run> claimed;
   auto done = database_.Write([&](sql::Session& session) -> Result<> {
     claimed.reset();
-    sql::Values none;
+    sql::Values when;
     auto where = fmt::format(
-        "r.sequence IN (SELECT MIN(q.sequence) FROM runs q WHERE q.status = 'queued' AND q.cause <> 'airflow' GROUP BY "
-        "q.deployment_id) AND NOT EXISTS (SELECT 1 FROM runs o WHERE {} AND o.deployment_id = r.deployment_id) AND "
+        "r.sequence IN (SELECT MIN(q.sequence) FROM runs q WHERE q.status = 'queued' AND q.cause <> 'airflow' AND "
+        "(q.next_attempt_at IS NULL OR q.next_attempt_at <= {}) GROUP BY q.deployment_id) AND NOT EXISTS (SELECT 1 "
+        "FROM runs o WHERE {} AND o.deployment_id = r.deployment_id) AND "
         "EXISTS (SELECT 1 FROM deployments d WHERE d.deployment_id = r.deployment_id AND {} AND (r.started_at IS NOT "
         "NULL OR d.status NOT IN ('stopped', 'archived'))) ORDER BY (SELECT COALESCE(t.claim, 0) FROM deployments t "
         "WHERE t.deployment_id = r.deployment_id), r.sequence LIMIT 1",
-        Open("o", RunStatus::kRunning), InScope(scope));
-    ASSIGN(auto found, none.Select<Run>(session, SelectRuns(where), ReadRunRow));
+        when(now), Open("o", RunStatus::kRunning), InScope(scope));
+    ASSIGN(auto found, when.Select<Run>(session, SelectRuns(where), ReadRunRow));
     if (found.empty()) return {};
     Run run = found.front();
     run.status = RunStatus::kRunning;
     ++run.attempt;
     run.leased_by = server;
+    run.next_attempt_at.reset();
     if (!run.started_at) run.started_at = now;
     sql::Values v;
     auto statement = fmt::format(
-        "UPDATE runs SET status = 'running', attempt = {}, started_at = {}, leased_by = {}, leased_until = {} + {} "
-        "WHERE run_id = {} AND status = 'queued'",
+        "UPDATE runs SET status = 'running', attempt = {}, started_at = {}, leased_by = {}, leased_until = {} + {}, "
+        "next_attempt_at = NULL WHERE run_id = {} AND status = 'queued'",
         v(run.attempt), v(run.started_at), v(run.leased_by), database_.dialect().now,
         int64_t{lease_seconds} * 1'000'000, v(run.run_id));
     if (v.Execute(session, statement) != 1) return {};

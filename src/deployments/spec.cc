@@ -1,5 +1,7 @@
 #include "deployments/spec.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 
 namespace slipway::deployments {
@@ -27,6 +29,18 @@ scoring::RunLimits LimitsFor(const DeploymentSpec& spec, const scoring::RunLimit
   return {.seconds = spec.timeout.value_or(standard.seconds), .memory_mib = standard.memory_mib};
 }
 
+int64_t RetryPolicy::PauseAfter(int attempt) const {
+  constexpr int64_t kLongest = 3600;
+  auto pause = delay_seconds;
+  for (int i = 1; i < attempt && pause < kLongest; ++i) pause = std::min(2 * pause, kLongest);
+  return pause;
+}
+
+RetryPolicy RetriesFor(const DeploymentSpec& spec, const RetryPolicy& standard) {
+  return {.retries = spec.retries.value_or(standard.retries),
+          .delay_seconds = spec.retry_delay.value_or(standard.delay_seconds)};
+}
+
 Result<DeploymentSpec> ParseSpec(const json::value& body, const std::string& model) {
   ASSIGN(auto object, JsonObject::From(body, "deployment"));
   DeploymentSpec spec;
@@ -42,6 +56,8 @@ Result<DeploymentSpec> ParseSpec(const json::value& body, const std::string& mod
     ASSIGN(spec.runner, ParseWord<RunnerKind>(kind));
   }
   ASSIGN(spec.timeout, object.OptionalInt("timeout"));
+  ASSIGN(spec.retries, object.OptionalInt("retries"));
+  ASSIGN(spec.retry_delay, object.OptionalInt("retry_delay"));
   ASSIGN(auto reference, ParseModel(object, model));
   ASSIGN(spec.batch, scoring::ParseWork(body, std::move(reference)));
   return spec;
@@ -59,6 +75,8 @@ json::object ToJson(const DeploymentSpec& spec) {
                               ? json::value(json::array(spec.allowed_roles->begin(), spec.allowed_roles->end()))
                               : json::value(nullptr);
   body["timeout"] = OrNull(spec.timeout);
+  body["retries"] = OrNull(spec.retries);
+  body["retry_delay"] = OrNull(spec.retry_delay);
   body["runner"] = spec.runner ? json::value(json::object{{"kind", ToString(*spec.runner)}}) : json::value(nullptr);
   return body;
 }

@@ -31,6 +31,7 @@ struct DeploymentSpec {
   std::optional<std::vector<std::string>> allowed_roles;  ///< none or empty: for the platform PSK only
   std::optional<RunnerKind> runner;                       ///< absent: the server's default
   std::optional<int64_t> timeout;                         ///< seconds of a run; absent: the server's default
+  std::optional<int64_t> retries, retry_delay;            ///< absent: the server's default; seconds
   BatchSpec batch;                                        ///< its model's name is that of the path
 
   bool operator==(const DeploymentSpec& other) const;
@@ -45,6 +46,14 @@ struct RunnerScope {
 
 /// The limits of a run of the deployment, where the server's are `standard`.
 scoring::RunLimits LimitsFor(const DeploymentSpec& spec, const scoring::RunLimits& standard);
+
+/// How a run is tried again that failed for want of something that was away.
+struct RetryPolicy {
+  int64_t retries = 4, delay_seconds = 15;
+  /// The pause after attempt `attempt`, from 1: it doubles, up to an hour.
+  int64_t PauseAfter(int attempt) const;
+};
+RetryPolicy RetriesFor(const DeploymentSpec& spec, const RetryPolicy& standard);
 
 /// Reads a spec from a body of contract::CreateDeploymentBody, or from what ToJson wrote. The path's `model` wins over
 /// the body's. kInvalid names the member that is missing or of another type; nothing is thrown.

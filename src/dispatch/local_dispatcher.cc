@@ -284,6 +284,7 @@ class LocalDispatcher final : public deployments::Dispatcher {
       stored.status = end.status;
       stored.error_message = end.error_message;
       if (end.status == RunStatus::kQueued && !end.counts) --stored.attempt;
+      if (end.again_after > 0) stored.next_attempt_at = clock.Now() + std::chrono::seconds(end.again_after);
       if (end.rows) stored.rows_scored = end.rows;
       if (end.left_out > 0) stored.rows_left_out = end.left_out;
       if (end.snapshot_id) stored.snapshot_id = end.snapshot_id;

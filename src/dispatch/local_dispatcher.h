@@ -22,6 +22,7 @@ struct LocalOptions {
   const scoring::Catalogs* catalogs = nullptr;  ///< those of `places`, opened; they outlive the dispatcher
   int processes = 1;                            ///< runs at once
   scoring::RunLimits limits;                    ///< of a run; its deployment may name other seconds
+  deployments::RetryPolicy retry;               ///< where a deployment says nothing
   int attempts = 3;                             ///< of a run whose process was lost
   bool shared = false;                          ///< other servers work on the same store
   int lease_seconds = 30;                       ///< after this long without a word, a server's runs are taken over

@@ -41,7 +41,7 @@ Result<RunProcess> RunProcess::Of(deployments::Run run, const deployments::Deplo
                                   const LocalOptions& options) {
   ASSIGN(auto job, deployments::JobOf(run, deployment, options.zone, options.places));
   job.limits = LimitsFor(deployment.spec, options.limits);
-  return RunProcess(std::move(run), std::move(job), options);
+  return RunProcess(std::move(run), std::move(job), RetriesFor(deployment.spec, options.retry), options);
 }
 
 Result<> RunProcess::Start(double lease_until) {
@@ -136,6 +136,15 @@ std::optional<int64_t> RunProcess::ReadEvents() {
   return rows;
 }
 
+/// Something was away, which may be back later.
+RunEnd RunProcess::TriedAgain(const std::string& why, bool counts) const {
+  return {.status = RunStatus::kQueued,
+          .error_message =
+              counts ? fmt::format("{}; attempt {} of {} has failed", why, run_.attempt, retry_.retries + 1) : why,
+          .counts = counts,
+          .again_after = std::max<int64_t>(retry_.PauseAfter(run_.attempt), counts ? 0 : 1)};
+}
+
 Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   ReadEvents();
   auto succeeded = [&](const auto& done) {
@@ -153,7 +162,11 @@ Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   // Whether it has committed is found out by the next attempt, however many there were.
   if (failed_ && failed_->kind == ErrorKind::kPerhapsCommitted)
     return RunEnd{.status = RunStatus::kQueued, .error_message = failed_->message, .counts = false};
-  bool again = !failed_ && !cancelled_by_ && !overran_ && run_.attempt < options_->attempts;
+  bool ended_itself = !cancelled_by_ && !overran_;
+  if (failed_ && ended_itself && !failed_->cut_off && failed_->kind == ErrorKind::kUnavailable &&
+      run_.attempt <= retry_.retries)
+    return TriedAgain(failed_->message, true);
+  bool again = !failed_ && ended_itself && run_.attempt < options_->attempts;
   if (again) return RunEnd{.status = RunStatus::kQueued, .error_message = "the process was lost; trying again"};
   // An attempt that told of its failure has deleted what it had made; one that was lost has not.
   bool left_files = !failed_ || failed_->cut_off || run_.attempt > 1;
@@ -161,11 +174,15 @@ Result<RunEnd> RunProcess::Outcome(bool hand_over) {
     if (auto added = GivenUp::Add(options_->data_dir, job_); !added)
       Log(LogLevel::kWarning, "not_tidied_up", {{"run_id", run_.run_id}, {"error", added.error().message}});
   }
-  if (failed_ && !failed_->cut_off && !cancelled_by_) return RunEnd{.error_message = failed_->message};
+  if (failed_ && !failed_->cut_off && !cancelled_by_)
+    return RunEnd{.error_message = run_.attempt == 1 ? failed_->message
+                                                     : fmt::format("{} (attempt {})", failed_->message, run_.attempt)};
   // The last attempt may have committed and died before it could say so.
   auto found = scoring::FindOutcome(job_, *options_->catalogs);
   if (!found && found.error().kind == ErrorKind::kTooLarge)
     found = FindOutcomeElsewhere({options_->program, options_->environment}, job_);
+  if (!found && found.error().kind == ErrorKind::kUnavailable && ended_itself)
+    return TriedAgain(found.error().message, false);
   TRY(found);
   if (const auto& done = *found) return succeeded(*done);
   if (cancelled_by_) return RunEnd{.error_message = fmt::format("cancelled by {}", *cancelled_by_)};

@@ -21,6 +21,7 @@ struct RunEnd {
   std::map<std::string, double> stage_seconds;
   bool counts = true;  ///< whether the attempt counts
   int64_t left_out = 0;
+  int64_t again_after = 0;  ///< kQueued: the seconds before it is tried again
 };
 
 /// One attempt of a run: the process that executes `slipway score --job`, and the files in `runs/<run id>/` that tell
@@ -50,13 +51,15 @@ class RunProcess {
   Result<RunEnd> Outcome(bool hand_over);
 
  private:
-  RunProcess(deployments::Run run, scoring::Job job, const LocalOptions& options)
-      : run_(std::move(run)), job_(std::move(job)), options_(&options) {}
+  RunProcess(deployments::Run run, scoring::Job job, const deployments::RetryPolicy& retry, const LocalOptions& options)
+      : run_(std::move(run)), job_(std::move(job)), retry_(retry), options_(&options) {}
   std::filesystem::path Folder() const;
   void Signal(int signal);
   void HoldToItsTime();
+  RunEnd TriedAgain(const std::string& why, bool counts) const;
   deployments::Run run_;
   scoring::Job job_;
+  deployments::RetryPolicy retry_;
   const LocalOptions* options_;
   int pid_ = 0;  ///< 0: not our child
   bool reaped_ = false;

@@ -122,6 +122,7 @@ Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSe
   auto api = fmt::format("{}/api/models/{}/deployments/{}", settings.callback_url, UrlEncode(deployment.model),
                          deployment.name);
   // Airflow applies the time zone. The first tick is the first one since the schedule was set, or started again.
+  auto retry = RetriesFor(deployment.spec, {settings.retries, settings.retry_seconds});
   bool scheduled = deployment.schedule.has_value();
   json::object data{
       {"dag_id", deployment.dag_id.value_or(DagIdOf(deployment))},
@@ -135,8 +136,8 @@ Result<DagFile> RenderDag(const deployments::Deployment& deployment, const DagSe
       {"first_tick",
        scheduled && deployment.next_tick ? json::value(FormatTimestamp(*deployment.next_tick)) : json::value(nullptr)},
       {"paused", deployment.status == deployments::DeploymentStatus::kStopped},
-      {"retries", settings.retries},
-      {"retry_seconds", settings.retry_seconds},
+      {"retries", retry.retries},
+      {"retry_seconds", retry.delay_seconds},
       {"callback", api + "/runs"},
       {"work", ToJson(work)},
       {"places", ToJson(PlacesFor(work, settings.places))},

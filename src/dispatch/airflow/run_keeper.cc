@@ -116,8 +116,9 @@ Result<TaskInstance> RunKeeper::TaskOf(const DagRun& dag_run) {
 }
 
 /// Clearing a task gives it as many tries as it has had, and its retries once more.
-int RunKeeper::ClearedTimes(const TaskInstance& task) const {
-  return std::max(0, task.max_tries - options_.settings.retries);
+int RunKeeper::ClearedTimes(const Deployment& deployment, const TaskInstance& task) const {
+  auto retries = static_cast<int>(deployment.spec.retries.value_or(options_.settings.retries));
+  return std::max(0, task.max_tries - retries);
 }
 
 Result<> RunKeeper::Adopt(const Deployment& deployment, const DagRun& dag_run) {
@@ -127,7 +128,7 @@ Result<> RunKeeper::Adopt(const Deployment& deployment, const DagRun& dag_run) {
     return {};
   ASSIGN(auto task, TaskOf(dag_run));
   auto id = deployments::RunIdInAirflow(deployment.deployment_id, dag_run.dag_run_id, dag_run.slipway_run_id,
-                                        ClearedTimes(task));
+                                        ClearedTimes(deployment, task));
   auto run = store_.FindRun(id);
   if (!run && run.error().kind == ErrorKind::kNotFound) {
     auto now = clock_.Now();
@@ -156,7 +157,7 @@ Result<> RunKeeper::Apply(const Deployment& deployment, const Run& run, const Da
                           const TaskInstance& task) {
   if (IsFinal(run.status)) return {};
   auto current = deployments::RunIdInAirflow(deployment.deployment_id, dag_run.dag_run_id, dag_run.slipway_run_id,
-                                             ClearedTimes(task));
+                                             ClearedTimes(deployment, task));
   if (current != run.run_id)
     return Conclude(deployment, run, "it was cleared in Airflow, and is done again as another run");
   if (IsOver(dag_run)) {

@@ -32,7 +32,7 @@ class RunKeeper {
   Result<> Fail(const Run& run, const std::string& why);
   Result<> End(const Run& run, const std::function<void(Run&)>& change);
   Result<TaskInstance> TaskOf(const DagRun& dag_run);
-  int ClearedTimes(const TaskInstance& task) const;
+  int ClearedTimes(const deployments::Deployment& deployment, const TaskInstance& task) const;
 
   deployments::Store& store_;
   const Clock& clock_;
