@@ -276,14 +276,38 @@ class Evaluator {
     return distinct ? Call("invert", {known}) : known;
   }
 
-  /// null where the value is null, or is not found in a list with a null.
+  /// null where the value is null, or is not found in a list with a null. Constants are looked up together.
   static Result<Datum> In(const Expr& e, const std::vector<Datum>& args) {
-    std::vector<Datum> equals;
+    arrow::ScalarVector constants;
+    std::vector<Datum> found;
     for (size_t i = 1; i < args.size(); ++i) {
+      if (e.args[i].op == Op::kConstant) {
+        constants.push_back(args[i].scalar());
+        continue;
+      }
       ASSIGN(auto equal, Compare(e, "equal", {args[0], args[i]}));
-      equals.push_back(std::move(equal));
+      found.push_back(std::move(equal));
     }
-    return Fold("or_kleene", equals);
+    if (!constants.empty()) {
+      ASSIGN(auto among, Among(e, args[0], constants));
+      found.push_back(std::move(among));
+    }
+    return Fold("or_kleene", found);
+  }
+
+  static Result<Datum> Among(const Expr& e, const Datum& value, const arrow::ScalarVector& constants) {
+    std::unique_ptr<arrow::ArrayBuilder> builder;
+    ARROW_TRY(arrow::MakeBuilder(arrow::default_memory_pool(), ArrowType(e.args[0].type), &builder));
+    for (const auto& constant : constants)
+      ARROW_TRY(constant->is_valid ? builder->AppendScalar(*constant) : builder->AppendNull());
+    ARROW_ASSIGN(auto set, builder->Finish());
+    std::vector<Datum> both{value, Datum(set)};
+    if (e.args[0].type == SqlType::kDouble)
+      for (auto& values : both) {
+        ASSIGN(values, OrderKeys(values));
+      }
+    cp::SetLookupOptions options(both[1], cp::SetLookupOptions::INCONCLUSIVE);
+    return Call("is_in", {both[0]}, &options);
   }
 
   static Result<Datum> Case(const std::vector<Datum>& args) {

@@ -3,10 +3,14 @@
 #include <arrow/array.h>
 #include <arrow/builder.h>
 #include <arrow/compute/api_vector.h>
+#include <arrow/compute/cast.h>
 #include <arrow/datum.h>
 #include <arrow/record_batch.h>
+#include <arrow/type.h>
+#include <arrow/util/byte_size.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/arrow.h"
 #include "base/format.h"
@@ -15,6 +19,21 @@
 namespace slipway::iceberg {
 
 namespace {
+
+constexpr int64_t kBytesOfAnArray = 256;  // beside its values, roughly
+
+/// As files want it whose batches come from far apart: a column is a dictionary in all of a file's batches, or in none.
+Result<std::shared_ptr<arrow::RecordBatch>> WithoutDictionaries(const arrow::RecordBatch& rows) {
+  auto columns = rows.columns();
+  auto fields = rows.schema()->fields();
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i]->type_id() != arrow::Type::DICTIONARY) continue;
+    auto type = static_cast<const arrow::DictionaryType&>(*columns[i]->type()).value_type();
+    ARROW_ASSIGN(columns[i], arrow::compute::Cast(*columns[i], type));
+    fields[i] = fields[i]->WithType(type);
+  }
+  return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows.num_rows(), std::move(columns));
+}
 
 /// Tells partitions apart, which their folders do not always: a null and the text "null" have the same.
 std::string KeyOf(const PartitionTuple& partition) {
@@ -38,12 +57,8 @@ std::string KeyOf(const PartitionTuple& partition) {
 
 }  // namespace
 
-PartitionedWriter::PartitionedWriter(const Table& table, std::string run_id, size_t open_files, int64_t file_bytes)
-    : table_(table),
-      spec_(table.metadata.DefaultSpec()),
-      run_id_(std::move(run_id)),
-      open_files_(open_files),
-      file_bytes_(file_bytes) {}
+PartitionedWriter::PartitionedWriter(const Table& table, std::string run_id, const Limits& limits)
+    : table_(table), spec_(table.metadata.DefaultSpec()), run_id_(std::move(run_id)), limits_(limits) {}
 
 Result<PartitionTuple> PartitionedWriter::PartitionOf(const arrow::RecordBatch& batch, int64_t row) const {
   PartitionTuple tuple;
@@ -105,20 +120,55 @@ Result<> PartitionedWriter::Write(const std::shared_ptr<arrow::RecordBatch>& bat
 
 Result<> PartitionedWriter::WriteTo(const PartitionTuple& partition, const arrow::RecordBatch& rows) {
   auto key = KeyOf(partition);
+  bool waits = waiting_.contains(key) || (!files_.contains(key) && files_.size() >= limits_.open_files);
+  return waits ? Wait(key, partition, rows) : WriteToFile(key, partition, rows);
+}
+
+Result<> PartitionedWriter::WriteToFile(const std::string& key, const PartitionTuple& partition,
+                                        const arrow::RecordBatch& rows) {
   auto found = files_.find(key);
   if (found == files_.end()) {
-    if (files_.size() >= open_files_) {
-      auto largest = std::ranges::max_element(files_, {}, [](const auto& item) { return item.second.writer->bytes(); });
-      TRY(Close(std::string(largest->first)));
-    }
     auto path = PartitionPath(spec_, table_.metadata.schema, partition);
     locations_.push_back(NewDataFileLocation(table_, path, run_id_));
     ASSIGN(auto writer, DataFileWriter::Open(*table_.io, locations_.back(), table_.metadata.schema.fields));
     found = files_.emplace(key, OpenFile{partition, std::move(writer)}).first;
   }
   TRY(found->second.writer->Write(rows));
-  if (found->second.writer->bytes() >= file_bytes_) TRY(Close(key));
+  if (found->second.writer->bytes() >= limits_.file_bytes) TRY(Close(key));
   return {};
+}
+
+Result<> PartitionedWriter::Wait(const std::string& key, const PartitionTuple& partition,
+                                 const arrow::RecordBatch& rows) {
+  ASSIGN(auto plain, WithoutDictionaries(rows));
+  auto& waiting = waiting_[key];
+  waiting.partition = partition;
+  waiting_bytes_ += arrow::util::TotalBufferSize(*plain) + plain->num_columns() * kBytesOfAnArray;
+  waiting.rows.push_back(std::move(plain));
+  return waiting_bytes_ > limits_.waiting_bytes ? SpillWaiting() : Result<>();
+}
+
+Result<> PartitionedWriter::SpillWaiting() {
+  for (auto& [key, waiting] : waiting_) {
+    if (waiting.rows.empty()) continue;
+    ARROW_ASSIGN(auto rows, arrow::ConcatenateRecordBatches(std::exchange(waiting.rows, {})));
+    ASSIGN(auto range, spill_.Append(*rows));
+    waiting.spilled.push_back(range);
+  }
+  waiting_bytes_ = 0;
+  return {};
+}
+
+Result<> PartitionedWriter::WriteWaiting(const std::string& key, Waiting& waiting) {
+  for (const auto& range : waiting.spilled) {
+    ASSIGN(auto rows, spill_.Read(range));
+    TRY(WriteToFile(key, waiting.partition, *rows));
+  }
+  if (!waiting.rows.empty()) {
+    ARROW_ASSIGN(auto rows, arrow::ConcatenateRecordBatches(std::exchange(waiting.rows, {})));
+    TRY(WriteToFile(key, waiting.partition, *rows));
+  }
+  return files_.contains(key) ? Close(key) : Result<>();
 }
 
 Result<> PartitionedWriter::Close(const std::string& key) {
@@ -133,6 +183,7 @@ Result<> PartitionedWriter::Close(const std::string& key) {
 
 Result<std::vector<DataFile>> PartitionedWriter::Finish() {
   while (!files_.empty()) TRY(Close(std::string(files_.begin()->first)));
+  for (auto& [key, waiting] : waiting_) TRY(WriteWaiting(key, waiting));
   return std::move(finished_);
 }
 

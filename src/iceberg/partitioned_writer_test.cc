@@ -2,11 +2,15 @@
 
 #include <arrow/builder.h>
 #include <arrow/compute/initialize.h>
+#include <arrow/io/file.h>
 #include <arrow/record_batch.h>
+#include <arrow/table.h>
 #include <gtest/gtest.h>
+#include <parquet/arrow/reader.h>
 
 #include <filesystem>
 
+#include "base/format.h"
 #include "base/ids.h"
 
 namespace slipway::iceberg {
@@ -61,6 +65,48 @@ TEST_F(Partitioned, RowsOfOnePartitionAreOneFileInAnyOrder) {
   EXPECT_EQ(Write({"a", "b", "a", "b", "a", ""}, {TransformKind::kIdentity}),
             (Files{{"''", 1}, {"'a'", 3}, {"'b'", 2}}));
   EXPECT_EQ(Write({"x", "x", "x"}, {TransformKind::kIdentity}), (Files{{"'x'", 3}}));
+}
+
+/// Ten rows of each of fifty partitions, a row of each in every batch; what waits goes to disk again and again.
+TEST_F(Partitioned, EachPartitionIsOneFileHoweverTheRowsCome) {
+  constexpr int kPartitions = 50, kRounds = 10;
+  Schema schema{0, {{1, "k", false, {TypeId::kLong}}, {2, "text", false, {TypeId::kString}}}};
+  PartitionSpec spec{0, {{1, 1000, "k", {TransformKind::kIdentity}}}};
+  Table table{{"ml", "t"}, "", NewMetadata(folder_.string(), schema, spec, 0).value(), std::make_shared<FileIo>()};
+  PartitionedWriter writer(table, NewUuid(), {.open_files = 3, .waiting_bytes = 4096});
+  auto text = [](int64_t k, int round) { return fmt::format("row {} of {}", round, k); };
+  for (int round = 0; round < kRounds; ++round) {
+    arrow::Int64Builder keys;
+    arrow::StringDictionaryBuilder texts;
+    for (int64_t k = 0; k < kPartitions; ++k) {
+      ASSERT_TRUE(keys.Append(k * 7 % kPartitions).ok());
+      ASSERT_TRUE(texts.Append(text(k * 7 % kPartitions, round)).ok());
+    }
+    auto made = texts.Finish().ValueOrDie();
+    auto batch =
+        arrow::RecordBatch::Make(arrow::schema({arrow::field("k", arrow::int64()), arrow::field("text", made->type())}),
+                                 kPartitions, {keys.Finish().ValueOrDie(), made});
+    auto written = writer.Write(batch);
+    ASSERT_TRUE(written) << written.error().message;
+  }
+  auto files = writer.Finish();
+  ASSERT_TRUE(files) << files.error().message;
+  ASSERT_EQ(files->size(), kPartitions);
+  EXPECT_EQ(writer.locations().size(), kPartitions);
+  for (const auto& file : *files) {
+    ASSERT_EQ(file.record_count, kRounds);
+    auto input = arrow::io::ReadableFile::Open(FileIo::Canonical(file.file_path)).ValueOrDie();
+    auto reader = parquet::arrow::OpenFile(input, arrow::default_memory_pool()).ValueOrDie();
+    auto rows = reader->ReadTable().ValueOrDie()->CombineChunksToBatch().ValueOrDie();
+    auto key = std::get<int64_t>(file.partition[0]);
+    std::vector<std::string> found, wanted;
+    for (int round = 0; round < kRounds; ++round) {
+      EXPECT_EQ(rows->column(0)->GetScalar(round).ValueOrDie()->ToString(), std::to_string(key));
+      found.push_back(rows->column(1)->GetScalar(round).ValueOrDie()->ToString());
+      wanted.push_back(text(key, round));
+    }
+    EXPECT_EQ(found, wanted) << "in the order in which they came";
+  }
 }
 
 TEST_F(Partitioned, MorePartitionsThanOpenFilesAreAllWritten) {

@@ -178,7 +178,9 @@ Result<PartResult> ScorePart(const Job& job, const Prepared& prepared, int64_t p
   };
   TRY(pipeline.Run());
   PartResult result{.prepared = prepared.id, .part = part};
-  ASSIGN(result.files, writer.Finish());
+  auto files = writer.Finish();
+  made.locations = writer.locations();
+  ASSIGN(result.files, std::move(files));
   events(ProgressOf(counts));
   result.replaced = admission.Values();
   result.rows = ProgressOf(counts);
