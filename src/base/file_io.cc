@@ -30,6 +30,9 @@ Result<std::string> LocalPath(std::string_view location) {
     return Fail(ErrorKind::kUnsupported, "the location '{}' is neither on a local disk (file:) nor in S3 (s3:)",
                 location);
   location.remove_prefix(5);
+  // RFC 8089: this host may be named, or left out.
+  constexpr std::string_view kThisHost = "//localhost/";
+  if (location.starts_with(kThisHost)) location.remove_prefix(kThisHost.size() - 1);
   if (location.starts_with("//")) location.remove_prefix(location.substr(2).find('/') == 0 ? 2 : 0);
   if (!location.starts_with('/')) return Fail(ErrorKind::kInvalid, "the location 'file:{}' is not absolute", location);
   // Writers put partition values into paths already quoted (%2F); PyIceberg takes the path of a URI as it stands.

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 TEST(FileIo, LocationsOfTheSameFileAreEqualInTheirCanonicalForm) {
-  for (const auto* same : {"/a/b c/d%2Fe", "file:/a/b c/d%2Fe", "file:///a/b c/d%2Fe"})
+  for (const auto* same : {"/a/b c/d%2Fe", "file:/a/b c/d%2Fe", "file:///a/b c/d%2Fe", "file://localhost/a/b c/d%2Fe"})
     EXPECT_EQ(FileIo::Canonical(same), "/a/b c/d%2Fe") << same;
   for (const auto* same : {"s3://bucket/k/é", "s3a://bucket/k/é", "s3n://bucket/k/é"})
     EXPECT_EQ(FileIo::Canonical(same), "s3://bucket/k/é") << same;

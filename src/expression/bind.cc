@@ -10,6 +10,7 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "expression/interval.h"
+#include "expression/whole_name.h"
 
 namespace slipway::expression {
 namespace {
@@ -94,7 +95,7 @@ Result<Expr> BindColumn(const json::object& node, const Scope& scope) {
   auto names = Names(node, "fields");
   auto position = PositionOf(node, scope);
   if (names.size() != 1) return FailAt(position, "a column is named without its table, as in: amount > 0");
-  const auto& name = names.front();
+  const auto name = WholeName(names.front(), scope.statement, position + scope.offset);
   auto field = scope.schema->GetFieldByName(name);
   if (field == nullptr && name == "logical_date") return TimestampConstant(scope.logical_date, position);
   if (field == nullptr) return FailAt(position, fmt::format("no column '{}'", name));

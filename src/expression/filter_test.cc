@@ -241,6 +241,27 @@ TEST(Filter, NamesEachColumnOnce) {
   EXPECT_EQ(filter->columns(), (std::vector<std::string>{"a", "b", "c"}));
 }
 
+/// PostgreSQL's parser cuts names to 63 bytes: of two columns that begin alike, the wrong one was read.
+TEST(Filter, LongNamesAreReadWhole) {
+  const std::string cut(63, 'a'), whole = cut + "_Of", plain = cut + "_of", halved = std::string(62, 'b') + "éé";
+  auto schema = arrow::schema({arrow::field(cut, arrow::int64()), arrow::field(whole, arrow::int64()),
+                               arrow::field(plain, arrow::int64()), arrow::field(halved, arrow::int64()),
+                               arrow::field(cut + "\"q", arrow::int64())});
+  for (const auto& [text, name] :
+       std::initializer_list<std::pair<std::string, std::string>>{{cut + " > 1", cut},
+                                                                  {"1 < \"" + whole + "\"", whole},
+                                                                  {"NOT (" + cut + "_OF>1)", plain},
+                                                                  {halved + " IS NULL", halved},
+                                                                  {"\"" + cut + "\"\"q\" = 3", cut + "\"q"}}) {
+    auto filter = Filter::Parse(text, *schema, kLogicalDate);
+    ASSERT_TRUE(filter) << text << ": " << filter.error().message;
+    EXPECT_EQ(filter->columns(), std::vector{name}) << text;
+  }
+  auto missing = Filter::Parse(cut + "_none = 1", *schema, kLogicalDate);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().message, "at character 1: no column '" + cut + "_none'");
+}
+
 TEST(Filter, ANulByteIsRefusedAtItsPlace) {
   auto filter = Filter::Parse(std::string_view("a = 1\0 OR true", 14), *ColumnsOfEveryType(), kLogicalDate);
   ASSERT_FALSE(filter);

@@ -35,6 +35,19 @@ size_t MostUnpacked(size_t packed) {
   return std::min(kLargestBlock, kFreeBytes + kMostRatio * std::min(packed, kLargestBlock));
 }
 
+/// A block of snappy and the big-endian CRC of what it holds (Avro, "Required Codecs").
+Result<std::string> UnpackSnappy(std::string_view body) {
+  constexpr size_t kCrcBytes = 4;
+  if (body.size() < kCrcBytes) return Fail(ErrorKind::kCorrupt, "a block of snappy is cut off");
+  auto packed = body.substr(0, body.size() - kCrcBytes);
+  ASSIGN(auto bytes, Unpack(Packing::kSnappy, packed, MostUnpacked(packed.size())));
+  uint32_t told = 0;
+  for (char byte : body.substr(packed.size())) told = (told << 8) | static_cast<uint8_t>(byte);
+  if (crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()) != told)
+    return Fail(ErrorKind::kCorrupt, "a block of snappy does not fit its checksum");
+  return bytes;
+}
+
 }  // namespace
 
 Result<ContainerReader> ContainerReader::Open(std::string bytes) {
@@ -52,7 +65,7 @@ Result<ContainerReader> ContainerReader::Open(std::string bytes) {
   reader.sync_ = std::string(sync);
   reader.at_ = static_cast<size_t>(sync.data() + sync.size() - view.data());
   const auto& codec = reader.metadata_["avro.codec"];
-  if (!codec.empty() && codec != "null" && codec != "deflate" && codec != "zstandard")
+  if (!codec.empty() && codec != "null" && codec != "deflate" && codec != "zstandard" && codec != "snappy")
     return Fail(ErrorKind::kUnsupported, "Avro: the codec '{}' is not supported", codec);
   ASSIGN(reader.schema_, Wrap(ParseSchema(reader.metadata_["avro.schema"]), "Avro"));
   return reader;
@@ -77,6 +90,8 @@ Result<ContainerReader::Block> ContainerReader::Next() {
     ASSIGN(block.bytes, Wrap(Unpack(Packing::kDeflate, body, MostUnpacked(body.size())), "Avro"));
   } else if (codec == "zstandard") {
     ASSIGN(block.bytes, Wrap(Unpack(Packing::kZstandard, body, MostUnpacked(body.size())), "Avro"));
+  } else if (codec == "snappy") {
+    ASSIGN(block.bytes, Wrap(UnpackSnappy(body), "Avro"));
   } else {
     block.bytes = std::string(body);
   }

@@ -10,7 +10,7 @@
 
 namespace slipway::iceberg::avro {
 
-/// An object container file, decompressed block by block (null, deflate, zstandard).
+/// An object container file, decompressed block by block (null, deflate, zstandard, snappy).
 class ContainerReader {
  public:
   /// Reads the header. kCorrupt, or kUnsupported for another codec.

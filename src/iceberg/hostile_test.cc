@@ -1,3 +1,4 @@
+#include <arrow/util/compression.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -22,6 +23,16 @@ using avro::Encoder;
 std::string Zstandard(const std::string& bytes) {
   std::string out(ZSTD_compressBound(bytes.size()), '\0');
   out.resize(ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), 3));
+  return out;
+}
+
+std::string Snappy(const std::string& bytes) {
+  auto codec = arrow::util::Codec::Create(arrow::Compression::SNAPPY).ValueOrDie();
+  const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
+  const auto size = static_cast<int64_t>(bytes.size());
+  std::string out(static_cast<size_t>(codec->MaxCompressedLen(size, data)), '\0');
+  auto* into = reinterpret_cast<uint8_t*>(out.data());
+  out.resize(static_cast<size_t>(codec->Compress(size, data, static_cast<int64_t>(out.size()), into).ValueOrDie()));
   return out;
 }
 
@@ -86,6 +97,35 @@ TEST(Bomb, OfEveryPackingStopsAtItsLimit) {
   auto members = Zlib("ab", MAX_WBITS + 16) + Zlib("", MAX_WBITS + 16) + Zlib("c", MAX_WBITS + 16);
   EXPECT_EQ(Unpack(Packing::kGzip, members, 3).value(), "abc");
   Refused(Unpack(Packing::kGzip, members, 2), ErrorKind::kTooLarge, "more than 2 bytes");
+}
+
+/// Spark's `write.avro.compression-codec=snappy` and Flink write such manifests.
+TEST(Snappy, BlocksHoldAChecksumOfWhatTheyHold) {
+  Encoder entry;
+  entry.Bytes("file:///m.avro");
+  entry.Long(7);
+  const auto bytes = entry.Take();
+  auto crc = static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+  auto block = Snappy(bytes);
+  for (int shift : {24, 16, 8, 0}) block += static_cast<char>(crc >> shift);
+  auto manifests = ReadManifestList(Container(kListSchema, "snappy", 1, block));
+  ASSERT_TRUE(manifests) << manifests.error().message;
+  EXPECT_EQ(manifests->front().manifest_path, "file:///m.avro");
+  EXPECT_EQ(manifests->front().manifest_length, 7);
+  block.back() = static_cast<char>(block.back() + 1);
+  Refused(ReadManifestList(Container(kListSchema, "snappy", 1, block)), ErrorKind::kCorrupt,
+          "does not fit its checksum");
+  Refused(ReadManifestList(Container(kListSchema, "snappy", 1, "abc")), ErrorKind::kCorrupt, "is cut off");
+}
+
+TEST(Snappy, WhatItClaimsIsHeldToTheLimit) {
+  const std::string zeros(size_t{4} << 20, '\0');
+  auto packed = Snappy(zeros);
+  EXPECT_EQ(Unpack(Packing::kSnappy, packed, zeros.size()).value(), zeros);
+  Refused(Unpack(Packing::kSnappy, packed, zeros.size() - 1), ErrorKind::kTooLarge, "hold more than");
+  Refused(Unpack(Packing::kSnappy, packed.substr(0, packed.size() / 2), zeros.size()), ErrorKind::kCorrupt, "damaged");
+  Refused(Unpack(Packing::kSnappy, "\xff\xff\xff\xff\x0f", zeros.size()), ErrorKind::kTooLarge, "hold more than");
+  Refused(Unpack(Packing::kSnappy, "\xff\xff", zeros.size()), ErrorKind::kCorrupt, "damaged");
 }
 
 TEST(Bomb, InAnAvroBlockIsSeenByItsRatio) {

@@ -88,6 +88,14 @@ int64_t StartOf(TransformKind kind, bool is_date, int64_t value) {
   return is_date ? first_day : first_day * kMicrosPerDay;
 }
 
+/// The earliest time partition whose rows may stand as `value`. Before 1970 older Java writers cut off towards zero,
+/// which made the partition one later than it is (Java: ProjectionUtil.fixInclusiveTimeProjection); a date is its own
+/// day, and was never cut.
+int64_t EarliestOf(TransformKind kind, bool is_date, int64_t value) {
+  const bool was_cut = value <= 0 && !(is_date && kind == TransformKind::kDay);
+  return was_cut ? value - 1 : value;
+}
+
 std::string UrlQuotePlus(std::string_view text) {
   std::string quoted;
   for (char c : text) {
@@ -148,6 +156,7 @@ std::string ToString(const Transform& transform) {
     case TransformKind::kDay: return "day";
     case TransformKind::kHour: return "hour";
     case TransformKind::kVoid: return "void";
+    case TransformKind::kUnknown: return transform.unknown;
   }
   return "void";
 }
@@ -169,6 +178,8 @@ Result<Literal> Apply(const Transform& transform, const Type& source, const Lite
     case TransformKind::kIdentity: return value;
     case TransformKind::kBucket: return Bucket(transform.parameter, source, value);
     case TransformKind::kTruncate: return Truncate(transform.parameter, source, value);
+    case TransformKind::kUnknown:
+      return Fail(ErrorKind::kUnsupported, "the partition transform '{}' is not supported", transform.unknown);
     default: break;
   }
   const auto* number = std::get_if<int64_t>(&value);
@@ -193,7 +204,7 @@ Result<PartitionSpec> ParsePartitionSpec(const json::value& value) {
     field.field_id = static_cast<int>(field_id);
     ASSIGN(field.name, json_field.String("name"));
     ASSIGN(auto transform, json_field.String("transform"));
-    ASSIGN(field.transform, Wrap(ParseTransform(transform), "partition field '" + field.name + "'"));
+    field.transform = ParseTransform(transform).value_or(Transform{TransformKind::kUnknown, 0, transform});
     spec.fields.push_back(std::move(field));
   }
   return spec;
@@ -237,7 +248,7 @@ SourceRange InvertTransform(const Transform& transform, const Type& source, cons
     case TransformKind::kDay:
     case TransformKind::kHour:
       if (low == nullptr || high == nullptr) return {};
-      return {Literal(StartOf(transform.kind, is_date, *low)),
+      return {Literal(StartOf(transform.kind, is_date, EarliestOf(transform.kind, is_date, *low))),
               Literal(StartOf(transform.kind, is_date, *high + 1) - 1)};
     default: return {};
   }

@@ -10,21 +10,23 @@
 
 namespace slipway::iceberg {
 
-/// Spec, "Partition Transforms".
-enum class TransformKind { kIdentity, kBucket, kTruncate, kYear, kMonth, kDay, kHour, kVoid };
+/// Spec, "Partition Transforms". kUnknown: one of another version or vendor, which tells nothing of a file's rows.
+enum class TransformKind { kIdentity, kBucket, kTruncate, kYear, kMonth, kDay, kHour, kVoid, kUnknown };
 
 struct Transform {
   TransformKind kind = TransformKind::kIdentity;
-  int parameter = 0;  ///< the N of bucket[N], the W of truncate[W]
+  int parameter = 0;    ///< the N of bucket[N], the W of truncate[W]
+  std::string unknown;  ///< of kUnknown, its text
 };
 
+/// kUnsupported, by name: one that is not known.
 Result<Transform> ParseTransform(std::string_view text);
 std::string ToString(const Transform& transform);
 
 /// The type of a transform's result.
 Type ResultType(const Transform& transform, const Type& source);
 
-/// A value's partition value; null stays null.
+/// A value's partition value; null stays null. kUnsupported: an unknown transform, or one that the type does not have.
 Result<Literal> Apply(const Transform& transform, const Type& source, const Literal& value);
 
 struct PartitionField {
@@ -39,6 +41,7 @@ struct PartitionSpec {
   std::vector<PartitionField> fields;
 };
 
+/// Unknown transforms are kept by their text: files of such a spec can be read (spec, "Partition Transforms").
 Result<PartitionSpec> ParsePartitionSpec(const boost::json::value& value);
 boost::json::array FieldsToJson(const PartitionSpec& spec);
 

@@ -28,6 +28,11 @@ std::optional<Literal> Bound(const std::map<int, std::string>& bounds, const Fie
 
 bool IsFloat(const Type& type) { return type.id == TypeId::kFloat || type.id == TypeId::kDouble; }
 
+/// Whether a partition's value says something of its rows' values.
+bool TellsOfRows(const Transform& transform) {
+  return transform.kind != TransformKind::kVoid && transform.kind != TransformKind::kUnknown;
+}
+
 ColumnRange FromStatistics(const DataFile& file, const Field& field) {
   ColumnRange range;
   range.lower = Bound(file.lower_bounds, field);
@@ -52,7 +57,7 @@ RangeOf RangesOf(const ManifestFile& manifest, const PartitionSpec& spec, const 
     for (size_t i = 0; source != nullptr && i < spec.fields.size() && i < manifest.partitions.size(); ++i) {
       const auto& field = spec.fields[i];
       const auto& summary = manifest.partitions[i];
-      if (field.source_id != field_id || field.transform.kind == TransformKind::kVoid) continue;
+      if (field.source_id != field_id || !TellsOfRows(field.transform)) continue;
       range.may_have_null = range.may_have_null && summary.contains_null;
       if (!summary.lower_bound || !summary.upper_bound) continue;
       auto type = ResultType(field.transform, source->type);
@@ -72,9 +77,7 @@ RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& 
     auto range = FromStatistics(file, *source);
     for (size_t i = 0; i < spec.fields.size(); ++i) {
       const auto& field = spec.fields[i];
-      if (field.source_id != field_id || field.transform.kind == TransformKind::kVoid ||
-          source->type.id == TypeId::kDecimal)
-        continue;
+      if (field.source_id != field_id || !TellsOfRows(field.transform) || source->type.id == TypeId::kDecimal) continue;
       const auto& value = file.partition[i];
       const auto* real = std::get_if<double>(&value);
       if (IsNull(value)) {

@@ -27,8 +27,12 @@ constexpr auto kCreateNamespaces = R"(
   CREATE TABLE IF NOT EXISTS iceberg_namespace_properties (
     catalog_name VARCHAR(255) NOT NULL, namespace VARCHAR(255) NOT NULL, property_key VARCHAR(255) NOT NULL,
     property_value VARCHAR(1000) NOT NULL, PRIMARY KEY (catalog_name, namespace, property_key)))";
-/// PyIceberg's older files lack the column that Java's JdbcCatalog (V1) has.
-constexpr auto kOnlyTables = "(iceberg_type = 'TABLE' OR iceberg_type IS NULL)";
+/// How many columns tell tables from views: none in catalogs that Java's JdbcCatalog (V0) and PyIceberg before 0.11
+/// made.
+constexpr auto kTypeInSqlite = "SELECT count(*) FROM pragma_table_info('iceberg_tables') WHERE name = 'iceberg_type'";
+constexpr auto kTypeInPostgres =
+    "SELECT count(*) FROM information_schema.columns WHERE table_name = 'iceberg_tables' AND column_name = "
+    "'iceberg_type' AND table_schema = ANY (current_schemas(false))";
 
 /// The database of a catalog's URI, as SQLAlchemy writes it ("postgresql+psycopg2://…" too).
 struct Target {
@@ -63,10 +67,19 @@ class Connection {
       sql_.open(soci::sqlite3, target.connection);
     sql_ << kCreateTables;
     sql_ << kCreateNamespaces;
+    int columns = 0;
+    sql_ << (target.postgresql ? kTypeInPostgres : kTypeInSqlite), soci::into(columns);
+    tells_views_ = columns != 0;
   }
 
   soci::session& sql() { return sql_; }
   const std::string& name() const { return name_; }
+  /// Whether its tables have the column `iceberg_type`.
+  bool tells_views() const { return tells_views_; }
+  /// The condition for what is a table; rows of older writers do not say it.
+  const char* only_tables() const {
+    return tells_views_ ? "(iceberg_type = 'TABLE' OR iceberg_type IS NULL)" : "1 = 1";
+  }
   /// Whether the last error may have cut off the answer to a change.
   bool lost() const { return lost_; }
 
@@ -100,6 +113,7 @@ class Connection {
   std::mutex mutex_;
   soci::session sql_;
   bool lost_ = false;
+  bool tells_views_ = false;
   std::string name_;
 };
 
@@ -137,7 +151,7 @@ class SqlCatalog final : public Catalog {
       connection_->sql()
           << "SELECT metadata_location FROM iceberg_tables WHERE catalog_name = :c AND table_namespace = :n AND "
              "table_name = :t AND "
-          << kOnlyTables,
+          << connection_->only_tables(),
           soci::into(location, indicator), soci::use(name_), soci::use(id.schema), soci::use(id.table);
       if (!connection_->sql().got_data() || indicator != soci::i_ok)
         return Fail(ErrorKind::kNotFound, "the catalog '{}' has no table {}", name_, ToString(id));
@@ -154,7 +168,7 @@ class SqlCatalog final : public Catalog {
       soci::rowset<soci::row> rows =
           (connection_->sql().prepare << "SELECT table_namespace, table_name FROM iceberg_tables WHERE "
                                          "catalog_name = :c AND "
-                                      << kOnlyTables << " ORDER BY 1, 2",
+                                      << connection_->only_tables() << " ORDER BY 1, 2",
            soci::use(name_));
       for (const auto& row : rows) tables.push_back({row.get<std::string>(0), row.get<std::string>(1)});
       return {};
@@ -195,8 +209,11 @@ class SqlCatalog final : public Catalog {
           soci::use(name_), soci::use(id.schema);
       soci::statement insert =
           (connection_->sql().prepare
-               << "INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, "
-                  "metadata_location, iceberg_type) VALUES (:c, :n, :t, :m, 'TABLE') ON CONFLICT DO NOTHING",
+               << (connection_->tells_views()
+                       ? "INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, metadata_location, "
+                         "iceberg_type) VALUES (:c, :n, :t, :m, 'TABLE') ON CONFLICT DO NOTHING"
+                       : "INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, metadata_location) "
+                         "VALUES (:c, :n, :t, :m) ON CONFLICT DO NOTHING"),
            soci::use(name_), soci::use(id.schema), soci::use(id.table), soci::use(metadata_location));
       insert.execute(true);
       if (insert.get_affected_rows() != 1)

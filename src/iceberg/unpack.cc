@@ -1,10 +1,14 @@
 #include "iceberg/unpack.h"
 
+#include <arrow/util/compression.h>
 #include <zlib.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 
+#include "base/arrow.h"
 #include "base/format.h"
 
 namespace slipway::iceberg {
@@ -57,10 +61,36 @@ Result<std::string> Unzstd(std::string_view bytes, size_t most) {
   return out;
 }
 
+/// How much a block of snappy says it holds: a varint in front (its format description, section 1); absent: cut off.
+std::optional<uint64_t> SizeOfSnappy(std::string_view bytes) {
+  constexpr size_t kMostBytes = 5;  // of 32 bits
+  uint64_t size = 0;
+  for (size_t i = 0; i < std::min(bytes.size(), kMostBytes); ++i) {
+    const auto byte = static_cast<uint8_t>(bytes[i]);
+    size |= uint64_t{byte & 0x7fu} << (7 * i);
+    if ((byte & 0x80) == 0) return size;
+  }
+  return std::nullopt;
+}
+
+Result<std::string> Unsnappy(std::string_view bytes, size_t most) {
+  auto size = SizeOfSnappy(bytes);
+  if (!size) return Damaged();
+  if (*size > most)
+    return Fail(ErrorKind::kTooLarge, "packed bytes hold more than {} bytes, the most that is unpacked here", most);
+  ARROW_ASSIGN(auto codec, arrow::util::Codec::Create(arrow::Compression::SNAPPY));
+  std::string out(*size, '\0');
+  auto written = codec->Decompress(static_cast<int64_t>(bytes.size()), reinterpret_cast<const uint8_t*>(bytes.data()),
+                                   static_cast<int64_t>(out.size()), reinterpret_cast<uint8_t*>(out.data()));
+  if (!written.ok() || *written != static_cast<int64_t>(out.size())) return Damaged();
+  return out;
+}
+
 }  // namespace
 
 Result<std::string> Unpack(Packing packing, std::string_view bytes, size_t most) {
   if (packing == Packing::kZstandard) return Unzstd(bytes, most);
+  if (packing == Packing::kSnappy) return Unsnappy(bytes, most);
   return Inflate(bytes, packing == Packing::kGzip ? kGzipWindow : -MAX_WBITS, most);
 }
 

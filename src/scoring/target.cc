@@ -78,6 +78,10 @@ Result<std::vector<OutputColumn>> FitInto(const iceberg::Table& target, const st
     if (target.metadata.schema.Find(column.field.name) == nullptr)
       misfit(fmt::format("it has no column '{}'", column.field.name));
   }
+  for (const auto& field : target.metadata.DefaultSpec().fields)
+    if (field.transform.kind == iceberg::TransformKind::kUnknown)
+      misfit(fmt::format("it is partitioned by {} of '{}', which Slipway cannot compute", ToString(field.transform),
+                         field.name));
   if (!misfits.empty())
     return Fail(ErrorKind::kInvalid, "the target {} cannot take the predictions: {}", ToString(target.id), misfits);
   return output;

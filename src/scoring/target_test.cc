@@ -208,6 +208,20 @@ TEST_F(Target, WhatDoesNotFitIsNamedColumnByColumn) {
   ExpectMisfit(fields, "'prediction'");
 }
 
+/// Such a table is read; a run could not tell the partitions of its rows, and create says so before any run does.
+TEST_F(Target, AnUnknownTransformCannotBeWrittenBy) {
+  auto fields = Fitting();
+  for (int id = 0; auto& field : fields) field.id = ++id;
+  iceberg::PartitionSpec spec{0, {{6, 1000, "id_z", {iceberg::TransformKind::kUnknown, 0, "zorder[3]"}}}};
+  auto metadata = iceberg::NewMetadata("/t", {0, fields}, spec, 5);
+  ASSERT_TRUE(metadata) << metadata.error().message;
+  auto plan = Plan(iceberg::Table{{"ml", "scores"}, "/t/1.json", *metadata, nullptr});
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().message,
+            "the target ml.scores cannot take the predictions: it is partitioned by zorder[3] of 'id_z', which Slipway "
+            "cannot compute");
+}
+
 TEST_F(Target, ACatalogThatDoesNotAnswerIsNotANewTable) {
   auto plan = Plan(Fail(ErrorKind::kUnavailable, "no answer"));
   ASSERT_FALSE(plan);
