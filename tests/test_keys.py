@@ -177,6 +177,7 @@ NEEDS = [  # beside the role, or having made it
     ("GET", ONE, READ, None),
     ("GET", f"{ONE}/runs", READ, None),
     ("GET", f"{ONE}/runs/nope", READ, None),
+    ("GET", f"{ONE}/runs/nope/log", READ, None),
     ("POST", ALL, WRITE, body(name="again")),
     ("PATCH", ONE, WRITE, {"owner": "z"}),
     ("POST", f"{ONE}/stop", WRITE, None),

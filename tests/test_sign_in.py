@@ -133,6 +133,7 @@ ENDPOINTS = [
     ("GET", D + "/runs", SEE, None),
     ("POST", D + "/runs", REPORT, {"airflow_run_id": f"slipway__{RUN}", "status": "running"}),
     ("GET", D + "/runs/{run_id}", SEE, None),
+    ("GET", D + "/runs/{run_id}/log", SEE, None),
     ("POST", D + "/runs/{run_id}/cancel", INVOKE, None),
     ("GET", D + "/run/predict", INVOKE, None),
     ("POST", D + "/run/predict", INVOKE, None),

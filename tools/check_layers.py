@@ -27,6 +27,7 @@ ALLOWED = {
     "src/deployments/test_databases.h": "reads which PostgreSQL to test on",
     "src/dispatch/run_process.cc": "waits for a process that was told to end",
     "src/cli/deployments.cc": "trigger --wait polls the API",
+    "src/cli/logs.cc": "logs -f polls the API",
 }
 
 

@@ -44,6 +44,7 @@ KEPT = (
 KEPT_PREFIXES = ("AWS_", "MLFLOW_TRACKING_", "SLIPWAY_CATALOGS_")
 FINAL = {"invalid", "not_found", "unsupported", "corrupt", "denied", "too_large"}  # trying again changes nothing
 SECONDS_BETWEEN_REPORTS = 5
+LONGEST_LOG = 60_000  # characters that are told to the server
 REPORT_SECONDS = float(
     os.environ.get("SLIPWAY_REPORT_SECONDS", 60)
 )  # how long a report that decides something is tried
@@ -147,10 +148,14 @@ class _Run:
             env=environment,
             start_new_session=True,
         )
+
         # What a model prints comes by standard error, and is no event.
-        printed = threading.Thread(
-            target=lambda: [log.info("slipway: %s", line.rstrip()) for line in process.stderr], daemon=True
-        )
+        def take() -> None:
+            for line in process.stderr:
+                self.reporter.note(line)
+                log.info("slipway: %s", line.rstrip())
+
+        printed = threading.Thread(target=take, daemon=True)
         printed.start()
         last: dict = {}
         try:
@@ -181,11 +186,15 @@ class _Reporter:
 
     def __init__(self, url: str, dag_run_id: str, details: dict, key: str):
         self.url, self.dag_run_id, self.details, self.key = url, dag_run_id, details, key
+        self.log = ""  # what the program and the model wrote, its end
         self.next_progress = 0.0
         self.sending: threading.Thread | None = None
 
     def tell(self, status: str, **fields) -> dict | None:
         return self._deliver(self._body(status, **fields), 0)
+
+    def note(self, line: str) -> None:
+        self.log = (self.log + line)[-LONGEST_LOG:]
 
     def progress(self, rows: int | None) -> None:
         if rows is None or time.monotonic() < self.next_progress or (self.sending and self.sending.is_alive()):
@@ -208,7 +217,7 @@ class _Reporter:
                 "status": status,
                 "rows_scored": rows_scored,
                 "error_message": error_message,
-                "slipway": {**self.details, **(details or {})},
+                "slipway": {**self.details, "log": self.log or None, **(details or {})},
             }
         ).encode()
 

@@ -270,6 +270,11 @@ class Client:
     def run(self, model: str, name: str, run_id: str) -> Run:
         return _run(self._call("GET", f"{_path(model, name)}/runs/{urllib.parse.quote(run_id, safe='')}"))
 
+    def log(self, model: str, name: str, run_id: str) -> str:
+        """What the run and its model wrote to standard error: a traceback, for one that failed; of a long log the
+        end."""
+        return self._call("GET", f"{_path(model, name)}/runs/{urllib.parse.quote(run_id, safe='')}/log")["text"]
+
     def cancel(self, model: str, name: str, run_id: str) -> Run:
         return _run(self._call("POST", f"{_path(model, name)}/runs/{urllib.parse.quote(run_id, safe='')}/cancel"))
 

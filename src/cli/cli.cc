@@ -40,6 +40,7 @@ int Main(int argc, char** argv) {
   AddServe(app, context);
   AddDeployments(app, context);
   AddOperations(app, context);
+  AddLogs(app, context);
   AddKeys(app, context);
   AddAccess(app, context);
   AddLogin(app, context);

@@ -22,6 +22,7 @@ struct Context {
 void AddServe(Command& app, Context& context);
 void AddDeployments(Command& app, Context& context);  ///< deploy, deployments, trigger, runs
 void AddOperations(Command& app, Context& context);   ///< stop, start, archive, cancel, backfill, roles, audit
+void AddLogs(Command& app, Context& context);         ///< logs
 void AddKeys(Command& app, Context& context);         ///< keys, service-accounts
 void AddAccess(Command& app, Context& context);       ///< access explain
 void AddLogin(Command& app, Context& context);        ///< login, logout

@@ -47,6 +47,7 @@ const ObjectDescription& CreateQuery();
 const ObjectDescription& BackfillQuery();
 const ObjectDescription& DeploymentsQuery();
 const ObjectDescription& PageQuery();
+const ObjectDescription& RunLogQuery();
 const ObjectDescription& AuditQuery();
 const ObjectDescription& AccessQuery();
 
@@ -55,6 +56,7 @@ const ObjectDescription& UserKeyView();
 const ObjectDescription& NewUserKeyView();
 const ObjectDescription& ServiceAccountView();
 const ObjectDescription& ServiceKeyView();
+const ObjectDescription& RunLogView();
 const ObjectDescription& AuditView();
 const ObjectDescription& AccessView();
 const ObjectDescription& DeliveryView();

@@ -98,6 +98,7 @@ const ObjectDescription& RunDetails() {
        Defaulted("snapshot_id", {.kind = Kind::kInteger, .nullable = true}, nullptr, "that the run made in the target"),
        Optional("rows_left_out", {.kind = Kind::kInteger, .nullable = true, .least = 0},
                 "by append_dedup: rows that stood in the target already"),
+       Optional("log", {.nullable = true}, "what the run and its model wrote to standard error: the end of it"),
        Defaulted("attempt", {.kind = Kind::kInteger, .nullable = true, .least = 1}, nullptr, "of the task's tries")},
       {}};
   return kBody;
@@ -148,6 +149,24 @@ const ObjectDescription& DeploymentsQuery() {
 const ObjectDescription& PageQuery() {
   static const ObjectDescription kQuery{"PageQuery", {Limit(), Cursor()}, {}};
   return kQuery;
+}
+
+const ObjectDescription& RunLogQuery() {
+  static const ObjectDescription kQuery{
+      "RunLogQuery",
+      {Defaulted("after", {.kind = Kind::kInteger, .least = 0}, 0, "the `end` of the answer before: only what is new")},
+      {}};
+  return kQuery;
+}
+
+const ObjectDescription& RunLogView() {
+  static const ObjectDescription kView{
+      "RunLog",
+      {Text("text", "what the run and its model wrote to standard error, of all attempts; of a long one the end"),
+       {"start", {.kind = Kind::kInteger}, std::nullopt, "the byte of the log where the text starts"},
+       {"end", {.kind = Kind::kInteger}, std::nullopt, "the byte where it ends"}},
+      {}};
+  return kView;
 }
 
 const ObjectDescription& AuditQuery() {

@@ -53,6 +53,8 @@ constexpr Migration kMigrations[] = {
     {47, "ALTER TABLE runs ADD COLUMN rows_left_out BIGINT"},
     {48, "ALTER TABLE runs ADD COLUMN warning TEXT"},
     {49, "ALTER TABLE runs ADD COLUMN next_attempt_at BIGINT"},
+    {50, R"(CREATE TABLE run_logs (run_id TEXT PRIMARY KEY REFERENCES runs (run_id), text TEXT NOT NULL,
+          bytes BIGINT NOT NULL))"},
     // clang-format on
 };
 

@@ -113,6 +113,7 @@ Outcome<RunReport> ParseReport(const json::object& body) {
   report.model_version = TextOrNull(details.at("model_version"));
   report.snapshot_id = NumberOrNull(details.at("snapshot_id"));
   if (const auto* rows = details.as_object().if_contains("rows_left_out")) report.rows_left_out = NumberOrNull(*rows);
+  if (const auto* log = details.as_object().if_contains("log")) report.log = TextOrNull(*log);
   report.attempt = NumberOrNull(details.at("attempt"));
   if (!problems.empty()) return Refused(std::move(problems));
   return report;

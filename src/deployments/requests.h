@@ -56,7 +56,7 @@ struct RunReport {
   std::string airflow_run_id;
   RunStatus status = RunStatus::kQueued;
   std::optional<int64_t> rows_scored, rows_left_out, snapshot_id, attempt;
-  std::optional<std::string> error_message, model_version;
+  std::optional<std::string> error_message, model_version, log;
   /// Slipway's own DAGs say which run it is: one that was cleared in Airflow and is done again has the same name.
   std::optional<std::string> run_id;
   std::optional<Timestamp> logical_date;

@@ -90,7 +90,8 @@ Result<std::optional<Run>> Lifecycle::FindReported(const Deployment& deployment,
 Result<Run> Lifecycle::Report(const Deployment& deployment, const RunReport& told, const Database::Work& also) {
   auto now = parts_.clock.Now();
   auto report = told;
-  auto tell = [&](Run run) {
+  auto tell = [&](Run run) -> Result<Run> {
+    if (report.log) TRY(parts_.store.KeepLog(run.run_id, MakeRunLog(*report.log, std::ssize(*report.log))));
     if (IsFinal(run.status) && parts_.ended) parts_.ended(run, {});
     return run;
   };

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "database/database.h"
+#include "deployments/run_log.h"
 #include "deployments/store_types.h"
 
 namespace slipway::deployments {
@@ -87,6 +88,11 @@ class Store {
   Result<std::vector<Run>> TakeOver(const std::string& server, int lease_seconds, bool all);
   /// Rows so far of a running run.
   Result<> ReportProgress(const std::string& run_id, int64_t rows_scored);
+
+  /// In the place of what was kept of the run's log before.
+  Result<> KeepLog(const std::string& run_id, const RunLog& log);
+  /// Empty where nothing was kept.
+  Result<RunLog> FindLog(const std::string& run_id);
 
  private:
   Result<> Announce(sql::Session& session, const Run& run) { return announce_ ? announce_(session, run) : Result<>(); }

@@ -269,6 +269,10 @@ class LocalDispatcher final : public deployments::Dispatcher {
       auto rows = process.ReadEvents();
       return rows ? store.ReportProgress(process.run().run_id, *rows) : Result<>();
     });
+    Do("log_failed", [&]() -> Result<> {
+      auto log = process.NewLog(over);
+      return log ? store.KeepLog(process.run().run_id, *log) : Result<>();
+    });
     if (!over) return true;
     auto outcome = Contained([&] { return process.Outcome(false); });
     auto recorded = Contained([&] { return Record(process.run(), outcome); });

@@ -25,7 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 using deployments::RunStatus;
 
-constexpr double kSecondsToEnd = 10, kSecondsToEndItself = 20;
+constexpr double kSecondsToEnd = 10, kSecondsToEndItself = 20, kSecondsBetweenLogs = 1;
+constexpr auto kLogName = "stderr.log";
 
 /// By the stages' names, for the metrics; none where the process did not tell.
 std::map<std::string, double> SecondsOf(const std::optional<scoring::Stages>& stages) {
@@ -57,7 +58,7 @@ Result<> RunProcess::Start(double lease_until) {
                      {"--while-parent", std::to_string(::getpid()), "--lease", (folder / "lease").string()});
   }
   auto events = folder / fmt::format("events-{}.jsonl", run_.attempt);
-  ASSIGN(pid_, StartChild(arguments, options_->environment, events, folder / "stderr.log"));
+  ASSIGN(pid_, StartChild(arguments, options_->environment, events, folder / kLogName));
   watched_since_ = MonotonicSeconds();
   return WriteFileAtomically(folder / "pid", std::to_string(pid_));
 }
@@ -136,6 +137,23 @@ std::optional<int64_t> RunProcess::ReadEvents() {
   return rows;
 }
 
+std::optional<deployments::RunLog> RunProcess::NewLog(bool now) {
+  if (!now && MonotonicSeconds() < look_at_log_) return std::nullopt;
+  look_at_log_ = MonotonicSeconds() + kSecondsBetweenLogs;
+  std::error_code none;
+  auto path = Folder() / kLogName;
+  auto size = fs::file_size(path, none);
+  if (none || size == logged_) return std::nullopt;
+  std::ifstream file(path, std::ios::binary);
+  auto start = size - std::min<std::uintmax_t>(size, deployments::RunLog::kMost);
+  file.seekg(static_cast<std::streamoff>(start));
+  std::string tail(size - start, '\0');
+  file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
+  tail.resize(static_cast<size_t>(file.gcount()));
+  logged_ = start + tail.size();
+  return deployments::MakeRunLog(tail, static_cast<int64_t>(logged_));
+}
+
 /// Something was away, which may be back later.
 RunEnd RunProcess::TriedAgain(const std::string& why, bool counts) const {
   return {.status = RunStatus::kQueued,
@@ -188,8 +206,8 @@ Result<RunEnd> RunProcess::Outcome(bool hand_over) {
   if (cancelled_by_) return RunEnd{.error_message = fmt::format("cancelled by {}", *cancelled_by_)};
   if (failed_) return RunEnd{.error_message = failed_->message};
   if (overran_) return RunEnd{.error_message = TookTooLong(job_.limits)};
-  return RunEnd{.error_message =
-                    fmt::format("the scoring process was lost {} times; see stderr.log of the run", run_.attempt)};
+  return RunEnd{.error_message = fmt::format(
+                    "the scoring process was lost {} times; `slipway logs` shows what it wrote", run_.attempt)};
 }
 
 }  // namespace slipway::dispatch

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "deployments/records.h"
+#include "deployments/run_log.h"
 #include "dispatch/local_dispatcher.h"
 #include "scoring/events.h"
 
@@ -47,6 +48,8 @@ class RunProcess {
   void AwaitEnd();
   /// Reads what it has written since the last call; the rows scored so far where it told of them.
   std::optional<int64_t> ReadEvents();
+  /// The run's log, where it has grown since the last call; at most once a second, unless `now`.
+  std::optional<deployments::RunLog> NewLog(bool now);
   /// How it ended, by its last event, or by what the target says. `hand_over`: the server ends, not the run.
   Result<RunEnd> Outcome(bool hand_over);
 
@@ -64,6 +67,8 @@ class RunProcess {
   int pid_ = 0;  ///< 0: not our child
   bool reaped_ = false;
   std::streamoff read_ = 0;
+  std::uintmax_t logged_ = 0;
+  double look_at_log_ = 0;
   std::optional<scoring::Stages> stages_;
   std::optional<scoring::Committed> committed_;
   std::optional<scoring::Failed> failed_;

@@ -51,7 +51,6 @@ struct Api::State {
   Metrics& metrics;
   deployments::Lifecycle lifecycle;
   RateLimits rate_limits;
-
   explicit State(ApiParts given);
   static std::vector<Route> Routes();  // routes.cc
   std::optional<Response> Find(Call& call) const;
@@ -81,6 +80,7 @@ struct Api::State {
   Response Backfill(Call& call);
   Response ListRuns(Call& call);
   Response GetRun(Call& call);
+  Response GetLog(Call& call);
   Response Cancel(Call& call);
   Response Callback(Call& call);
   Response Proxy(Call& call);

@@ -11,6 +11,13 @@ Response RunAnswer(const Result<Run>& run, int status) {
   return run ? JsonAnswer(status, deployments::ViewOf(*run)) : ErrorAnswer(run.error());
 }
 
+/// The run that a path names, if it is the deployment's.
+Result<Run> RunOf(deployments::Store& store, const Call& call) {
+  ASSIGN(auto run, store.FindRun(call.request.parameters.at("run_id")));
+  if (run.deployment_id != call.deployment().deployment_id) return Fail(ErrorKind::kNotFound, "no run {}", run.run_id);
+  return run;
+}
+
 }  // namespace
 
 Response Api::State::Trigger(Call& call) {
@@ -46,11 +53,16 @@ Response Api::State::ListRuns(Call& call) {
   return PageAnswer(*page, [](const Run& run) { return deployments::ViewOf(run); });
 }
 
-Response Api::State::GetRun(Call& call) {
-  auto run = parts.store.FindRun(call.request.parameters.at("run_id"));
-  if (run && run->deployment_id != call.deployment().deployment_id)
-    return ErrorAnswer(404, fmt::format("no run {}", run->run_id));
-  return RunAnswer(run, 200);
+Response Api::State::GetRun(Call& call) { return RunAnswer(RunOf(parts.store, call), 200); }
+
+Response Api::State::GetLog(Call& call) {
+  auto run = RunOf(parts.store, call);
+  if (!run) return ErrorAnswer(run.error());
+  auto log = parts.store.FindLog(run->run_id);
+  if (!log) return ErrorAnswer(log.error());
+  auto text = log->From(call.query.at("after").as_int64());
+  return JsonAnswer(
+      200, json::object{{"text", text}, {"start", log->end - static_cast<int64_t>(text.size())}, {"end", log->end}});
 }
 
 Response Api::State::Cancel(Call& call) {

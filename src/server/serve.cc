@@ -284,7 +284,7 @@ class Dispatchers {
   deployments::Runners runners_;
 };
 
-/// Every table of the program. The number of a new migration is one more than the highest of all folders: 49.
+/// Every table of the program. The number of a new migration is one more than the highest of all folders: 50.
 std::vector<Migration> AllMigrations() {
   return AllOf(deployments::Migrations(), auth::Migrations(), webhooks::Migrations(), AuditLog::Migrations(),
                Rights::Migrations());

@@ -197,6 +197,14 @@ def load(folder: str):
     return model, onnx_by_columns(model) or predict, schema
 
 
+def failed(error: BaseException) -> None:
+    """Where it went wrong is for the run's log, what went wrong for its message."""
+    import traceback
+
+    traceback.print_exception(error)
+    answer({"error": f"{type(error).__name__}: {error}"})
+
+
 def answer_requests(folder: str, model, predict, schema) -> None:
     """Until the socket's other end is closed."""
     import pyarrow as pa
@@ -215,7 +223,7 @@ def answer_requests(folder: str, model, predict, schema) -> None:
                 with pa.ipc.new_stream(file, batch.schema) as writer:
                     writer.write_batch(batch)
         except Exception as error:
-            answer({"error": f"{type(error).__name__}: {error}"})
+            failed(error)
         else:
             answer({"rows": len(batch)})
 
@@ -244,7 +252,7 @@ def work() -> None:
     try:
         loaded = load(settings["model"])
     except BaseException as error:  # a model may even leave by sys.exit
-        answer({"error": f"{type(error).__name__}: {error}"})
+        failed(error)
         return
     answer({"ready": True})
     answer_requests(settings["model"], *loaded)
