@@ -137,48 +137,6 @@ def test_version_3_is_refused_by_name(modelled):
     assert failed["kind"] == "unsupported" and "format version 3" in failed["message"]
 
 
-def test_delete_files_are_refused_by_name(modelled):
-    """A manifest list that names a delete manifest (content 1), as Spark's merge-on-read writes; made by patching
-    PyIceberg's own."""
-    from pyiceberg.io.pyarrow import PyArrowFileIO
-    from pyiceberg.manifest import ManifestContent, write_manifest_list
-
-    table = modelled.table("src.t", with_ids(modelled.frame))
-    snapshot = table.current_snapshot()
-    manifests = snapshot.manifests(table.io)
-    patched = [type(m).from_args(2, **_fields(m), content=ManifestContent.DELETES) for m in manifests]
-    with write_manifest_list(
-        2, PyArrowFileIO().new_output(snapshot.manifest_list + ".new"), snapshot.snapshot_id, None, 1, "null"
-    ) as writer:
-        writer.add_manifests(patched)
-    import os
-
-    path = snapshot.manifest_list.removeprefix("file://")
-    os.replace(path + ".new", path)
-    failed = modelled.score(ok=False)[-1]
-    assert failed["kind"] == "unsupported" and "delete files" in failed["message"]
-
-
-def _fields(manifest) -> dict:
-    names = [
-        "manifest_path",
-        "manifest_length",
-        "partition_spec_id",
-        "sequence_number",
-        "min_sequence_number",
-        "added_snapshot_id",
-        "added_files_count",
-        "existing_files_count",
-        "deleted_files_count",
-        "added_rows_count",
-        "existing_rows_count",
-        "deleted_rows_count",
-        "partitions",
-        "key_metadata",
-    ]
-    return {name: getattr(manifest, name) for name in names}
-
-
 def test_timestamps_days_and_partitions_of_time(modelled):
     import pandas as pd
 

@@ -100,7 +100,7 @@ Result<> Preview(const Context& context, const Chosen& chosen, const std::string
   }
   auto prune = filter ? scoring::PruningPredicate(filter->root(), table.metadata.schema) : iceberg::Predicate::Always();
   ASSIGN(auto scan, iceberg::PlanScan(table, std::nullopt, prune));
-  auto reader = iceberg::ScanReader::Start(table, scan, fields, {.batch_rows = 4096});
+  ASSIGN(auto reader, iceberg::ScanReader::Start(table, scan, fields, {.batch_rows = 4096}));
   std::vector<std::string> header;
   for (const auto& field : fields) header.push_back(field.name);
   std::vector<std::vector<std::optional<std::string>>> cells;  // nothing: a null

@@ -158,7 +158,7 @@ class CommitTest : public ::testing::Test {
   std::vector<int64_t> Ids() {
     auto table = Load();
     auto plan = PlanScan(table, std::nullopt, Predicate::Always()).value();
-    auto reader = ScanReader::Start(table, plan, {table.metadata.schema.fields[0]}, {});
+    auto reader = ScanReader::Start(table, plan, {table.metadata.schema.fields[0]}, {}).value();
     std::vector<int64_t> ids;
     while (true) {
       auto batch = reader->Next();

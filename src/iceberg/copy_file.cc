@@ -4,6 +4,7 @@
 
 #include "base/file_io.h"
 #include "iceberg/data_file_writer.h"
+#include "iceberg/live_rows.h"
 #include "iceberg/locations.h"
 #include "iceberg/mask.h"
 #include "iceberg/parquet_reader.h"
@@ -16,14 +17,17 @@ constexpr int64_t kBatchRows = 65536;
 Result<DataFile> CopyTo(const std::string& location, const Table& table, const DataFile& file,
                         const PartitionSpec& spec, const RowFilter& keep) {
   const auto& fields = table.metadata.schema.fields;
-  ASSIGN(auto reader, ParquetReader::Open(*table.io, file, spec, fields));
+  ASSIGN(auto live, LiveRows::Of(table, {file}, fields));
+  TRY(live.Begin(file));
+  ASSIGN(auto reader, ParquetReader::Open(*table.io, file, spec, live.columns()));
   ASSIGN(auto writer, DataFileWriter::Open(*table.io, location, fields));
   for (int group = 0; group < reader->row_groups(); ++group) {
     ASSIGN(auto next, reader->ReadRowGroup(group, kBatchRows));
     while (true) {
       ASSIGN(auto batch, next());
       if (batch == nullptr) break;
-      ASSIGN(auto kept, keep(batch));
+      ASSIGN(auto rows, live.Take(batch));
+      ASSIGN(auto kept, keep(rows));
       if (kept->num_rows() > 0) TRY(writer->Write(*kept));
     }
   }

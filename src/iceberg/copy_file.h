@@ -17,9 +17,9 @@ namespace slipway::iceberg {
 using RowFilter =
     std::function<Result<std::shared_ptr<arrow::RecordBatch>>(const std::shared_ptr<arrow::RecordBatch>&)>;
 
-/// Copies a data file of a table through a row filter (copy on write), under the same partition and spec, into a new
-/// file of the run. Nothing comes back when no row is left; then, and after an error, no file is there.
-/// kUnsupported: the table has nested columns, which cannot be copied yet.
+/// Copies the live rows of a data file of a table through a row filter (copy on write), under the same partition and
+/// spec, into a new file of the run. Nothing comes back when no row is left; then, and after an error, no file is
+/// there. kUnsupported: the table has nested columns, which cannot be copied yet.
 Result<std::optional<DataFile>> CopyFile(const Table& table, const DataFile& file, const std::string& run_id,
                                          const RowFilter& keep);
 

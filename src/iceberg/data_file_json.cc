@@ -2,6 +2,8 @@
 
 #include <bit>
 #include <charconv>
+#include <memory>
+#include <utility>
 
 #include "base/encoding.h"
 #include "base/format.h"
@@ -67,6 +69,32 @@ Result<> ParseBounds(const JsonObject& file, std::string_view key, std::map<int,
   });
 }
 
+Result<> ParseDeletes(const JsonObject& object, DataFile& file) {
+  ASSIGN(file.sequence_number, object.Int("sequence_number", 0));
+  ASSIGN(auto content, object.Int("content", 0));
+  if (content < 0 || content > static_cast<int>(DataFile::Content::kEqualityDeletes))
+    return Fail(ErrorKind::kInvalid, "{}: there is no content {}", kWhere, content);
+  file.content = static_cast<DataFile::Content>(content);
+  ASSIGN(file.format, object.String("format", "PARQUET"));
+  if (object.Find("equality_ids") != nullptr) {
+    ASSIGN(auto ids, object.Array("equality_ids"));
+    for (const auto& id : *ids) {
+      if (!id.is_int64() || !std::in_range<int>(id.get_int64()))
+        return Fail(ErrorKind::kInvalid, "{}: a column of equality deletes is not a field id", kWhere);
+      file.equality_ids.push_back(static_cast<int>(id.get_int64()));
+    }
+  }
+  if (object.Find("deletes") == nullptr) return {};
+  ASSIGN(auto deletes, object.Array("deletes"));
+  for (const auto& item : *deletes) {
+    ASSIGN(auto of_file, ParseDataFile(item));
+    if (of_file.content == DataFile::Content::kData || !of_file.deletes.empty())
+      return Fail(ErrorKind::kInvalid, "{}: {} is not a file of deletes", kWhere, of_file.file_path);
+    file.deletes.push_back(std::make_shared<const DataFile>(std::move(of_file)));
+  }
+  return {};
+}
+
 }  // namespace
 
 json::value LiteralToJson(const Literal& literal) {
@@ -114,6 +142,16 @@ json::object DataFileToJson(const DataFile& file) {
   if (!file.split_offsets.empty())
     object["split_offsets"] = json::array(file.split_offsets.begin(), file.split_offsets.end());
   if (file.sort_order_id) object["sort_order_id"] = *file.sort_order_id;
+  if (file.sequence_number != 0) object["sequence_number"] = file.sequence_number;
+  if (file.content != DataFile::Content::kData) {
+    object["content"] = static_cast<int>(file.content);
+    object["format"] = file.format;
+    object["equality_ids"] = json::array(file.equality_ids.begin(), file.equality_ids.end());
+  }
+  if (!file.deletes.empty()) {
+    auto& deletes = object["deletes"].emplace_array();
+    for (const auto& item : file.deletes) deletes.push_back(DataFileToJson(*item));
+  }
   return object;
 }
 
@@ -147,6 +185,7 @@ Result<DataFile> ParseDataFile(const json::value& value) {
   if (object.Find("sort_order_id") != nullptr) {
     ASSIGN(file.sort_order_id, object.Int32("sort_order_id"));
   }
+  TRY(ParseDeletes(object, file));
   return file;
 }
 

@@ -38,6 +38,8 @@ inline constexpr size_t kJsonFreeBytes = size_t{4} << 20, kJsonRatio = 5;
 
 /// A data file may claim so many rows for each of its bytes: a page of one value, repeated, is about a thousand.
 inline constexpr int64_t kMostRowsPerByte = 1'000'000;
+/// What is held of deleted positions and keys while a scan reads.
+inline constexpr size_t kMostDeleteBytes = size_t{1} << 30;
 /// What decoding may hold at once, over all open data files. A page that claims gigabytes ends here.
 inline constexpr int64_t kMostDecodingBytes = int64_t{2} << 30;
 /// The footer of a Parquet file: about 100 bytes for each column of each row group.

@@ -6,23 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "iceberg/data_file.h"
 #include "iceberg/limits.h"
-#include "iceberg/partition.h"
 
 namespace slipway::iceberg {
-
-/// One data file as a manifest describes it (spec, "Data File Fields"). Maps are by field id.
-struct DataFile {
-  std::string file_path;
-  int spec_id = 0;
-  PartitionTuple partition;
-  int64_t record_count = 0;
-  int64_t file_size_in_bytes = 0;
-  std::map<int, int64_t> column_sizes, value_counts, null_value_counts, nan_value_counts;
-  std::map<int, std::string> lower_bounds, upper_bounds;  ///< single-value serialized
-  std::vector<int64_t> split_offsets;
-  std::optional<int> sort_order_id;
-};
 
 struct ManifestEntry {
   enum class Status { kExisting = 0, kAdded = 1, kDeleted = 2 };
@@ -69,7 +56,8 @@ Result<std::vector<ManifestFile>> ReadManifestList(std::string bytes, int64_t mo
 
 /// Reads the bytes of a manifest; what its entries leave out is inherited from `manifest` (spec, "Sequence Number
 /// Inheritance"). Partition values are in the order of `spec`. With an `origin` the entries can be given to
-/// RewriteManifest. kUnsupported: a delete file; kTooLarge: more than `most` entries, claimed or there.
+/// RewriteManifest. kCorrupt: an entry of deletes in a manifest of data, or the other way round; kUnsupported: a live
+/// data file in another format than Parquet; kTooLarge: more than `most` entries, claimed or there.
 Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const ManifestFile& manifest,
                                                 const PartitionSpec& spec, ManifestOrigin* origin = nullptr,
                                                 int64_t most = TableLimits().data_files);

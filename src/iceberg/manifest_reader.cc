@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <cctype>
 #include <limits>
 #include <set>
 
@@ -116,13 +118,15 @@ PartitionTuple ReadPartition(Decoder& in, const avro::Schema& schema, const Part
 }
 
 /// Field ids: spec, "Data File Fields".
-void ReadDataFile(Decoder& in, const avro::Schema& schema, const PartitionSpec& spec, DataFile& file, int64_t& content,
-                  std::string& format) {
+void ReadDataFile(Decoder& in, const avro::Schema& schema, const PartitionSpec& spec, DataFile& file) {
   ReadRecord(in, schema, [&](int id, const avro::Schema& type) {
     switch (id) {
-      case 134: content = ReadLong(in, type).value_or(0); break;
+      case 134: file.content = static_cast<DataFile::Content>(ReadLong(in, type).value_or(0)); break;
       case 100: file.file_path = ReadBytes(in, type).value_or(""); break;
-      case 101: format = ReadBytes(in, type).value_or(""); break;
+      case 101:
+        file.format = ReadBytes(in, type).value_or("");
+        std::ranges::transform(file.format, file.format.begin(), [](unsigned char c) { return std::toupper(c); });
+        break;
       case 102: file.partition = ReadPartition(in, type, spec); break;
       case 103: file.record_count = ReadLong(in, type).value_or(0); break;
       case 104: file.file_size_in_bytes = ReadLong(in, type).value_or(0); break;
@@ -136,6 +140,12 @@ void ReadDataFile(Decoder& in, const avro::Schema& schema, const PartitionSpec& 
         ReadArray(in, type,
                   [&](const avro::Schema& item) { file.split_offsets.push_back(ReadLong(in, item).value_or(0)); });
         break;
+      case 135:
+        ReadArray(in, type, [&](const avro::Schema& item) {
+          file.equality_ids.push_back(static_cast<int>(ReadLong(in, item).value_or(0)));
+        });
+        break;
+      case 143: file.referenced_data_file = ReadBytes(in, type).value_or(""); break;
       case 140:
         if (auto order = ReadLong(in, type)) file.sort_order_id = static_cast<int>(*order);
         break;
@@ -150,6 +160,19 @@ void Inherit(ManifestEntry& entry, const ManifestFile& manifest) {
     entry.sequence_number = manifest.sequence_number;
   if (!entry.file_sequence_number && (entry.status == ManifestEntry::Status::kAdded || manifest.sequence_number == 0))
     entry.file_sequence_number = manifest.sequence_number;
+  entry.file.sequence_number = entry.sequence_number.value_or(0);
+}
+
+/// What a manifest of data, or of deletes, may not hold.
+Result<> CheckContent(const ManifestEntry& entry, const ManifestFile& manifest) {
+  const auto& file = entry.file;
+  const bool deletes = file.content != DataFile::Content::kData;
+  if (deletes != (manifest.content != 0))
+    return Fail(ErrorKind::kCorrupt, "a manifest of {} holds {}, a file of {}", deletes ? "data" : "deletes",
+                file.file_path, deletes ? "deletes" : "data");
+  if (!deletes && file.format != "PARQUET" && entry.status != ManifestEntry::Status::kDeleted)
+    return Fail(ErrorKind::kUnsupported, "{} is a {} file; Slipway reads Parquet only", file.file_path, file.format);
+  return {};
 }
 
 /// The bytes of a value that is not null.
@@ -272,8 +295,8 @@ Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const Manifes
     for (int64_t i = 0; i < block.count; ++i) {
       ManifestEntry entry;
       entry.file.spec_id = spec.spec_id;
-      int64_t status = 0, content = 0;
-      std::string format = "PARQUET", others;
+      int64_t status = 0;
+      std::string others;
       ReadRecord(in, reader.schema(), [&](int id, const avro::Schema& type) {
         switch (id) {
           case 0: status = ReadLong(in, type).value_or(-1); break;
@@ -282,7 +305,7 @@ Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const Manifes
           case 4: entry.file_sequence_number = ReadLong(in, type); break;
           case 2: {
             auto before = in.rest();
-            ReadDataFile(in, type, spec, entry.file, content, format);
+            ReadDataFile(in, type, spec, entry.file);
             if (origin != nullptr) entry.as_written = before.substr(0, before.size() - in.rest().size());
             break;
           }
@@ -295,16 +318,11 @@ Result<std::vector<ManifestEntry>> ReadManifest(std::string bytes, const Manifes
       });
       entry.as_written += others;
       if (!in.ok() || status < 0 || status > 2 || entry.file.file_path.empty() || !SoundSize(entry.file) ||
-          entry.file.partition.size() != spec.fields.size())
+          entry.file.partition.size() != spec.fields.size() || entry.file.content < DataFile::Content::kData ||
+          entry.file.content > DataFile::Content::kEqualityDeletes)
         return Fail(ErrorKind::kCorrupt, "the manifest is damaged at entry {}", entries.size());
-      if (content != 0)
-        return Fail(ErrorKind::kUnsupported,
-                    "the table has delete files ({}), which Slipway cannot apply yet; compact it first",
-                    entry.file.file_path);
-      if (format != "PARQUET" && format != "parquet")
-        return Fail(ErrorKind::kUnsupported, "{} is a {} file; Slipway reads Parquet only", entry.file.file_path,
-                    format);
       entry.status = static_cast<ManifestEntry::Status>(status);
+      TRY(CheckContent(entry, manifest));
       Inherit(entry, manifest);
       entries.push_back(std::move(entry));
     }

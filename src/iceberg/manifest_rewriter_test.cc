@@ -49,6 +49,13 @@ std::string Written() {
   return writer.Finish();
 }
 
+TEST(ReadManifest, DataAmongDeletesIsDamage) {
+  auto entries = ReadManifest(Written(), {.content = 1}, kSpec);
+  ASSERT_FALSE(entries);
+  EXPECT_EQ(entries.error().kind, ErrorKind::kCorrupt);
+  EXPECT_EQ(entries.error().message, "a manifest of deletes holds file:///a.parquet, a file of data");
+}
+
 TEST(RewriteManifest, KeepsWhatItDoesNotKnow) {
   ManifestOrigin origin;
   ManifestFile listed{.sequence_number = 5, .added_snapshot_id = 9};

@@ -119,6 +119,17 @@ Result<Schema> TableMetadata::SchemaById(int schema_id) const {
   return Fail(ErrorKind::kCorrupt, "table metadata lacks the schema {}", schema_id);
 }
 
+Result<Field> TableMetadata::FieldOfAnySchema(int field_id) const {
+  if (const auto* field = schema.Find(field_id)) return *field;
+  if (const auto* schemas = raw.if_contains("schemas"); schemas != nullptr && schemas->is_array()) {
+    for (const auto& item : schemas->get_array()) {
+      ASSIGN(auto earlier, ParseSchema(item));
+      if (const auto* field = earlier.Find(field_id)) return *field;
+    }
+  }
+  return Fail(ErrorKind::kCorrupt, "no schema of the table has a column of the id {}", field_id);
+}
+
 Result<Schema> TableMetadata::SchemaOf(const Snapshot& snapshot) const {
   return snapshot.schema_id ? SchemaById(*snapshot.schema_id) : schema;
 }

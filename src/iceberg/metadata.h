@@ -41,6 +41,8 @@ struct TableMetadata {
   const PartitionSpec* FindSpec(int spec_id) const;
   /// kCorrupt: the table does not have it; the errors of ParseSchema.
   Result<Schema> SchemaById(int schema_id) const;
+  /// A column of the current schema, or of an earlier one: it may have been dropped. kCorrupt: no schema has it.
+  Result<Field> FieldOfAnySchema(int field_id) const;
   /// The schema that a snapshot was written by, and is read by (Java: SnapshotUtil.schemaFor); the current one where
   /// the snapshot does not tell.
   Result<Schema> SchemaOf(const Snapshot& snapshot) const;

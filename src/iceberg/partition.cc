@@ -233,6 +233,25 @@ std::string PartitionPath(const PartitionSpec& spec, const Schema& schema, const
   return path;
 }
 
+std::string KeyOf(const PartitionTuple& partition) {
+  std::string key;
+  auto append = [&key](const auto& value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  for (const auto& value : partition) {
+    key += static_cast<char>(value.index());
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      append(text->size());
+      key += *text;
+    } else if (const auto* number = std::get_if<int64_t>(&value)) {
+      append(*number);
+    } else if (const auto* real = std::get_if<double>(&value)) {
+      append(*real);
+    } else if (const auto* flag = std::get_if<bool>(&value)) {
+      append(*flag);
+    }
+  }
+  return key;
+}
+
 SourceRange InvertTransform(const Transform& transform, const Type& source, const Literal& lower,
                             const Literal& upper) {
   const auto* low = std::get_if<int64_t>(&lower);

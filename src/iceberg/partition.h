@@ -48,6 +48,9 @@ boost::json::array FieldsToJson(const PartitionSpec& spec);
 /// The values of one partition, in the order of its spec's fields.
 using PartitionTuple = std::vector<Literal>;
 
+/// Tells partitions of one spec apart, which their folders do not always: a null and the text "null" have the same.
+std::string KeyOf(const PartitionTuple& partition);
+
 /// `scored_at_day=2024-01-31/region=eu+west`, empty for no fields; what engines expect below data/.
 std::string PartitionPath(const PartitionSpec& spec, const Schema& schema, const PartitionTuple& tuple);
 

@@ -35,26 +35,6 @@ Result<std::shared_ptr<arrow::RecordBatch>> WithoutDictionaries(const arrow::Rec
   return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows.num_rows(), std::move(columns));
 }
 
-/// Tells partitions apart, which their folders do not always: a null and the text "null" have the same.
-std::string KeyOf(const PartitionTuple& partition) {
-  std::string key;
-  auto append = [&key](const auto& value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
-  for (const auto& value : partition) {
-    key += static_cast<char>(value.index());
-    if (const auto* text = std::get_if<std::string>(&value)) {
-      append(text->size());
-      key += *text;
-    } else if (const auto* number = std::get_if<int64_t>(&value)) {
-      append(*number);
-    } else if (const auto* real = std::get_if<double>(&value)) {
-      append(*real);
-    } else if (const auto* flag = std::get_if<bool>(&value)) {
-      append(*flag);
-    }
-  }
-  return key;
-}
-
 }  // namespace
 
 PartitionedWriter::PartitionedWriter(const Table& table, std::string run_id, const Limits& limits)

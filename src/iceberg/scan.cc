@@ -4,6 +4,7 @@
 
 #include "base/file_io.h"
 #include "base/format.h"
+#include "iceberg/delete_index.h"
 
 namespace slipway::iceberg {
 namespace {
@@ -101,17 +102,6 @@ Result<std::vector<ManifestFile>> LoadManifests(const Table& table, const Snapsh
   return Wrap(ReadManifestList(std::move(bytes), table.limits.manifests), snapshot.manifest_list);
 }
 
-Result<std::vector<ManifestFile>> LoadDataManifests(const Table& table, const Snapshot& snapshot) {
-  ASSIGN(auto manifests, LoadManifests(table, snapshot));
-  for (const auto& manifest : manifests) {
-    if (manifest.content != 0)
-      return Fail(ErrorKind::kUnsupported,
-                  "snapshot {} has delete files ({}), which Slipway cannot apply yet; compact the table first",
-                  snapshot.snapshot_id, manifest.manifest_path);
-  }
-  return manifests;
-}
-
 Result<std::vector<ManifestEntry>> LoadEntries(const Table& table, const ManifestFile& manifest, ManifestOrigin* origin,
                                                int64_t known) {
   const auto* spec = table.metadata.FindSpec(manifest.partition_spec_id);
@@ -132,8 +122,9 @@ Result<ScanPlan> PlanScan(const Table& table, std::optional<int64_t> snapshot_id
   if (snapshot == nullptr) return plan;
   plan.snapshot_id = snapshot->snapshot_id;
   auto where = "table " + ToString(table.id);
-  ASSIGN(auto manifests, Wrap(LoadDataManifests(table, *snapshot), where));
+  ASSIGN(auto manifests, Wrap(LoadManifests(table, *snapshot), where));
   for (const auto& manifest : manifests) {
+    if (manifest.content != 0) continue;
     const auto* spec = metadata.FindSpec(manifest.partition_spec_id);
     if (spec != nullptr && !MightMatch(predicate, RangesOf(manifest, *spec, metadata.schema))) {
       plan.skipped_files += std::max(0, manifest.added_files_count) + std::max(0, manifest.existing_files_count);
@@ -150,6 +141,9 @@ Result<ScanPlan> PlanScan(const Table& table, std::optional<int64_t> snapshot_id
       plan.files.push_back(std::move(entry.file));
     }
   }
+  if (plan.files.empty()) return plan;
+  ASSIGN(auto deletes, Wrap(DeleteIndex::Load(table, manifests), where));
+  for (auto& file : plan.files) file.deletes = deletes.Of(file);
   return plan;
 }
 

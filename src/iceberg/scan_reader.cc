@@ -17,6 +17,7 @@
 
 #include "base/format.h"
 #include "base/time.h"
+#include "iceberg/live_rows.h"
 #include "iceberg/parquet_reader.h"
 
 namespace slipway::iceberg {
@@ -43,7 +44,8 @@ struct ScanReader::State {
 
   Table table;
   std::vector<DataFile> files;
-  std::vector<Field> columns;
+  std::optional<LiveRows> live;
+  std::vector<Field> columns;             ///< that are read
   std::vector<std::vector<Field>> parts;  ///< of the columns, in order
   std::shared_ptr<arrow::Schema> schema;  ///< of whole batches, once the first is there
   ScanOptions options;
@@ -135,6 +137,8 @@ struct ScanReader::State {
     return true;
   }
 
+  std::optional<size_t> live_of;  ///< the file that `live` has begun
+
   /// The next batch of a file, of all columns; null at its end.
   Result<Batch> Take(const DataFile& data_file, File& file) {
     std::vector<Batch> taken;
@@ -160,16 +164,39 @@ struct ScanReader::State {
     if (schema == nullptr) schema = arrow::schema(std::move(fields));
     return arrow::RecordBatch::Make(schema, taken.front()->num_rows(), std::move(arrays));
   }
+
+  /// The next batch of all files, and of which file it is; none at the end.
+  struct FromFile {
+    size_t file = 0;
+    Batch batch;
+  };
+  Result<FromFile> Read() {
+    std::unique_lock lock(mutex);
+    for (; next_to_give < files.size(); ++next_to_give) {
+      const auto index = next_to_give;
+      filled.wait(lock, [&] {
+        auto found = reading.find(index);
+        return found != reading.end() &&
+               std::ranges::all_of(found->second.queues | std::views::take(parts.size()), &Queue::is_ready);
+      });
+      ASSIGN(auto batch, Take(files[index], reading.at(index)));
+      emptied.notify_all();
+      if (batch != nullptr) return FromFile{index, std::move(batch)};
+      reading.erase(index);
+    }
+    return FromFile{};
+  }
 };
 
 ScanReader::ScanReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-std::unique_ptr<ScanReader> ScanReader::Start(const Table& table, const ScanPlan& plan, std::vector<Field> columns,
-                                              const ScanOptions& options) {
+Result<std::unique_ptr<ScanReader>> ScanReader::Start(const Table& table, const ScanPlan& plan,
+                                                      std::vector<Field> columns, const ScanOptions& options) {
   auto state = std::make_unique<State>();
   state->table = table;
   state->files = plan.files;
-  state->columns = std::move(columns);
+  ASSIGN(state->live, LiveRows::Of(state->table, state->files, std::move(columns)));
+  state->columns = state->live->columns();
   state->options = options;
   state->DivideColumns();
   auto threads = std::min(static_cast<size_t>(options.threads), plan.files.size() * state->parts.size());
@@ -188,20 +215,14 @@ ScanReader::~ScanReader() {
 
 Result<Batch> ScanReader::Next() {
   auto& state = *state_;
-  std::unique_lock lock(state.mutex);
-  for (; state.next_to_give < state.files.size(); ++state.next_to_give) {
-    const auto index = state.next_to_give;
-    state.filled.wait(lock, [&] {
-      auto found = state.reading.find(index);
-      return found != state.reading.end() &&
-             std::ranges::all_of(found->second.queues | std::views::take(state.parts.size()), &State::Queue::is_ready);
-    });
-    ASSIGN(auto batch, state.Take(state.files[index], state.reading.at(index)));
-    state.emptied.notify_all();
-    if (batch != nullptr) return batch;
-    state.reading.erase(index);
+  while (true) {
+    ASSIGN(auto read, state.Read());
+    if (read.batch == nullptr) return Batch();
+    if (state.live_of != read.file) TRY(state.live->Begin(state.files[read.file]));
+    state.live_of = read.file;
+    ASSIGN(auto rows, state.live->Take(read.batch));
+    if (rows->num_rows() > 0) return rows;
   }
-  return Batch();
 }
 
 double ScanReader::cpu_seconds() const { return state_->cpu; }

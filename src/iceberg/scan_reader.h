@@ -15,13 +15,13 @@ struct ScanOptions {
   int batches_ahead = 2;       ///< batches that each decoder may have waiting
 };
 
-/// The rows of a plan as batches in the order of its files, decoded ahead in parallel. Memory is bounded by
-/// threads * batches_ahead batches, whatever the table's size.
+/// The rows of a plan that were not deleted, as batches in the order of its files, decoded ahead in parallel. Memory is
+/// bounded by threads * batches_ahead batches, whatever the table's size.
 class ScanReader {
  public:
-  /// `columns` are read by field id. Files are opened as they are reached.
-  static std::unique_ptr<ScanReader> Start(const Table& table, const ScanPlan& plan, std::vector<Field> columns,
-                                           const ScanOptions& options);
+  /// `columns` are read by field id. Files are opened as they are reached. The errors of LiveRows::Of.
+  static Result<std::unique_ptr<ScanReader>> Start(const Table& table, const ScanPlan& plan, std::vector<Field> columns,
+                                                   const ScanOptions& options);
   ~ScanReader();  ///< stops the decoders
 
   /// The next batch; null at the end. The first error in file order, named with its file.

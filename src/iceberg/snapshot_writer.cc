@@ -33,8 +33,8 @@ Result<> SnapshotWriter::Prepare() {
   ASSIGN(auto added, update_.added_files(base_));
   std::vector<ManifestFile> carried;
   if (const auto* current = base_.metadata.CurrentSnapshot()) {
-    ASSIGN(auto existing, LoadDataManifests(base_, *current));
-    for (auto& manifest : existing) TRY(Carry(std::move(manifest), carried));
+    ASSIGN(existing_, LoadManifests(base_, *current));
+    for (const auto& manifest : existing_) TRY(Carry(manifest, carried));
   }
   std::map<int, std::vector<ManifestEntry>> by_spec;
   for (auto& file : added) by_spec[file.spec_id].push_back(Added(std::move(file)));
@@ -86,7 +86,9 @@ std::string SnapshotWriter::PathOf(const DataFile& file) const {
 /// Takes a manifest of the base into the new snapshot: as it is, or rewritten without the replaced rows' files.
 Result<> SnapshotWriter::Carry(ManifestFile manifest, std::vector<ManifestFile>& out) {
   if (manifest.added_files_count == 0 && manifest.existing_files_count == 0) return {};  // tells of deleted files only
-  if (!update_.replaced_rows || shared_.untouched.contains(manifest.manifest_path)) {
+  // Deletes stay as they are: those of files that go lie there without effect, and no file that comes is as old as
+  // they.
+  if (!update_.replaced_rows || manifest.content != 0 || shared_.untouched.contains(manifest.manifest_path)) {
     out.push_back(std::move(manifest));
     return {};
   }
@@ -122,6 +124,7 @@ Result<bool> SnapshotWriter::Replace(ManifestEntry& entry, const PartitionSpec& 
   auto ranges = RangesOf(entry.file, spec, base_.metadata.schema);
   if (!MightMatch(*update_.replaced_rows, ranges)) return false;
   if (!MustMatch(*update_.replaced_rows, ranges)) {
+    ASSIGN(entry.file.deletes, DeletesOf(entry.file));
     ASSIGN(const auto* replaced, WithoutReplacedRows(entry.file));
     if (!replaced->changed) return false;
     if (replaced->copy) copies_.push_back(*replaced->copy);
@@ -135,8 +138,18 @@ Result<bool> SnapshotWriter::Replace(ManifestEntry& entry, const PartitionSpec& 
   return true;
 }
 
+Result<DeleteIndex::Files> SnapshotWriter::DeletesOf(const DataFile& file) {
+  if (!deletes_) {
+    ASSIGN(deletes_, DeleteIndex::Load(base_, existing_));
+  }
+  return deletes_->Of(file);
+}
+
+/// A copy serves further tries as long as no more rows of its file have been deleted.
 Result<const SharedWork::Replaced*> SnapshotWriter::WithoutReplacedRows(const DataFile& file) {
-  if (auto known = shared_.replaced.find(file.file_path); known != shared_.replaced.end()) return &known->second;
+  auto key = file.file_path;
+  for (const auto& deletes : file.deletes) key += '\n' + deletes->file_path;
+  if (auto known = shared_.replaced.find(key); known != shared_.replaced.end()) return &known->second;
   SharedWork::Replaced replaced;
   ASSIGN(replaced.copy, CopyWithout(base_, file, *update_.replaced_rows, update_.run_id));
   replaced.changed = !replaced.copy || replaced.copy->record_count != file.record_count;
@@ -145,7 +158,7 @@ Result<const SharedWork::Replaced*> SnapshotWriter::WithoutReplacedRows(const Da
     TRY(base_.io->Delete(replaced.copy->file_path));
     replaced.copy.reset();
   }
-  return &shared_.replaced.emplace(file.file_path, std::move(replaced)).first->second;
+  return &shared_.replaced.emplace(std::move(key), std::move(replaced)).first->second;
 }
 
 ManifestContext SnapshotWriter::ContextOf(int spec_id) const {

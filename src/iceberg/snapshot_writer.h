@@ -8,6 +8,7 @@
 
 #include "iceberg/catalog.h"
 #include "iceberg/commit.h"
+#include "iceberg/delete_index.h"
 #include "iceberg/manifest.h"
 
 namespace slipway::iceberg {
@@ -20,7 +21,7 @@ struct SharedWork {
     bool changed = false;          ///< false: no row matched after all
     std::optional<DataFile> copy;  ///< the other rows; absent: none are left
   };
-  std::map<std::string, Replaced> replaced;  ///< by the data file's path
+  std::map<std::string, Replaced> replaced;  ///< by the data file's path, and its deletes'
   std::set<std::string> untouched;           ///< manifests without a live file that has a row to replace
   std::vector<std::string> made;             ///< the copies' locations
 };
@@ -55,6 +56,7 @@ class SnapshotWriter {
   std::string PathOf(const DataFile& file) const;
   Result<> Carry(ManifestFile manifest, std::vector<ManifestFile>& out);
   Result<bool> Replace(ManifestEntry& entry, const PartitionSpec& spec);
+  Result<DeleteIndex::Files> DeletesOf(const DataFile& file);
   Result<const SharedWork::Replaced*> WithoutReplacedRows(const DataFile& file);
   ManifestContext ContextOf(int spec_id) const;
   Result<ManifestFile> WriteNew(int spec_id, const std::vector<ManifestEntry>& entries);
@@ -74,7 +76,9 @@ class SnapshotWriter {
   Snapshot snapshot_;
   std::string metadata_location_;
   TableMetadata next_;
-  std::vector<DataFile> copies_;  ///< of files some of whose rows are replaced
+  std::vector<ManifestFile> existing_;  ///< of the base
+  std::optional<DeleteIndex> deletes_;  ///< of the base, where a file is rewritten
+  std::vector<DataFile> copies_;        ///< of files some of whose rows are replaced
   std::vector<std::string> made_;
   Changes changes_;
 };

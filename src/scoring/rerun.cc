@@ -55,7 +55,7 @@ std::vector<std::string> KeyColumns(const Job& job) {
 /// about.
 Result<> AddKeys(const iceberg::Table& table, const iceberg::ScanPlan& scan, const std::vector<iceberg::Field>& columns,
                  const Predicate& window, EntityKeys& keys) {
-  auto reader = iceberg::ScanReader::Start(table, scan, columns, {});
+  ASSIGN(auto reader, iceberg::ScanReader::Start(table, scan, columns, {}));
   while (true) {
     ASSIGN(auto batch, reader->Next());
     if (batch == nullptr) return {};

@@ -29,7 +29,8 @@ std::map<std::string, int> RowsIn(const SmallLake& lake) {
   auto table = lake.OpenCatalog()->Load({"ml", "p"}).value();
   auto plan = iceberg::PlanScan(table, std::nullopt, iceberg::Predicate::Always()).value();
   const auto& schema = table.metadata.schema;
-  auto reader = iceberg::ScanReader::Start(table, plan, {*schema.Find("deployment"), *schema.Find("scored_at")}, {});
+  auto reader =
+      iceberg::ScanReader::Start(table, plan, {*schema.Find("deployment"), *schema.Find("scored_at")}, {}).value();
   std::map<std::string, int> rows;
   while (true) {
     auto batch = reader->Next();

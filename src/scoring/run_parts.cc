@@ -150,8 +150,8 @@ Result<PartResult> ScorePart(const Job& job, const Prepared& prepared, int64_t p
   Admission admission(*plan, job);
   TRY(admission.Start());
   const iceberg::ScanPlan scan{prepared.source_snapshot_id, prepared.parts[static_cast<size_t>(part)].files};
-  auto reader =
-      iceberg::ScanReader::Start(plan->source, scan, plan->read, {.threads = kDecoders, .batch_rows = kBatchRows});
+  ASSIGN(auto reader,
+         iceberg::ScanReader::Start(plan->source, scan, plan->read, {.threads = kDecoders, .batch_rows = kBatchRows}));
   MadeFiles made(plan->target.io);
   StageCounts counts;
   iceberg::PartitionedWriter writer(plan->target, job.run_id);

@@ -48,7 +48,9 @@ iceberg::DataFile ToRead(const iceberg::DataFile& file) {
           .spec_id = file.spec_id,
           .partition = file.partition,
           .record_count = file.record_count,
-          .file_size_in_bytes = file.file_size_in_bytes};
+          .file_size_in_bytes = file.file_size_in_bytes,
+          .sequence_number = file.sequence_number,
+          .deletes = file.deletes};
 }
 
 Result<Part> ParsePart(const json::value& value) {

@@ -100,7 +100,7 @@ std::vector<int64_t> SmallLake::TargetIds() const {
   if (!table) return ids;
   auto plan = iceberg::PlanScan(*table, std::nullopt, iceberg::Predicate::Always());
   EXPECT_TRUE(plan) << plan.error().message;
-  auto reader = iceberg::ScanReader::Start(*table, *plan, {*table->metadata.schema.Find("id")}, {});
+  auto reader = iceberg::ScanReader::Start(*table, *plan, {*table->metadata.schema.Find("id")}, {}).value();
   while (true) {
     auto batch = reader->Next();
     EXPECT_TRUE(batch) << batch.error().message;
