@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from conftest import signature_of
 from models import numbers, train, with_ids
+from pyiceberg.expressions import EqualTo
 from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform, MonthTransform, TruncateTransform
 
 AREAS = ["iceberg"]
@@ -154,3 +155,45 @@ def test_timestamps_days_and_partitions_of_time(modelled):
         ]
         assert sorted(modelled.rows()["id"]) == want
         assert planned["skipped_files"] >= 1
+
+
+@pytest.mark.parametrize("transform", [IdentityTransform(), BucketTransform(4), TruncateTransform(500)])
+def test_decimals_as_keys_and_partitions(modelled, transform):
+    """Of a target that PyIceberg partitioned; every file lies where PyIceberg's own transform puts its rows."""
+    from decimal import Decimal
+
+    prices = [None if i % 7 == 0 else Decimal(i * 37 - 5000).scaleb(-2) for i in range(400)]
+    source = with_ids(modelled.frame).append_column("price", pa.array(prices, pa.decimal128(12, 2)))
+    modelled.table("src.t", source)
+    modelled.score(entities=("price", "id"), partition_column="price")
+    made = modelled.catalog.load_table("ml.p")
+    assert [str(field.transform) for field in made.spec().fields] == ["identity"]
+    with made.update_spec() as update:
+        update.remove_field(made.spec().fields[0].name)
+        update.add_field("price", transform, "by_price")
+    modelled.score(entities=("price", "id"), partition_column="price")
+    modelled.score(entities=("price", "id"), partition_column="price", rerun="append_dedup")
+    rows = modelled.rows()
+    assert len(rows) == 400 and dict(zip(rows["id"], rows["price"], strict=True)) == dict(enumerate(prices))
+    table = modelled.catalog.load_table("ml.p")
+    column = table.schema().find_field("price")
+    places = {task.file.partition[0] for task in table.scan().plan_files()}
+    assert places == {transform.transform(column.field_type)(price) for price in prices}
+    for price in (prices[1], prices[398]):
+        assert len(table.scan(row_filter=EqualTo("price", price)).to_arrow()) == 1, (
+            "PyIceberg finds it by its partition"
+        )
+
+
+def test_a_model_is_fed_decimals_as_mlflow_feeds_them(modelled):
+    from decimal import Decimal
+
+    import mlflow.pyfunc
+
+    frame = modelled.frame.drop(columns="f1")
+    prices = [None if i % 9 == 0 else Decimal(i * 7 - 900).scaleb(-3) for i in range(400)]
+    modelled.table("src.t", with_ids(frame).append_column("f1", pa.array(prices, pa.decimal128(12, 3))))
+    modelled.score()
+    model = mlflow.pyfunc.load_model(str(next((modelled.dir / "models").rglob("MLmodel")).parent))
+    frame["f1"] = [float("nan") if price is None else float(price) for price in prices]
+    assert list(modelled.rows()["prediction"]) == list(model.predict(frame[["f0", "f1", "f2", "f3"]]))

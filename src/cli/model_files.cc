@@ -69,7 +69,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadRowsFor(const model::Model& mode
     ARROW_ASSIGN(auto plain, arrow::compute::Cast(*rows->column(i), type));
     ARROW_ASSIGN(rows, rows->SetColumn(i, rows->schema()->field(i)->WithType(type), plain));
   }
-  return rows;
+  return model::DecimalsAsDoubles(rows, model.inputs());
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> RowsMadeFor(const model::Model& model, int64_t count) {

@@ -1,3 +1,4 @@
+#include <arrow/array.h>
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -41,6 +42,19 @@ TEST(Decimal, IsOrderedAsANumberWhateverItsLength) {
         EXPECT_EQ(CompareDecimals(kAscending[i], Padded(kAscending[j], size)), i <=> j) << i << " " << j;
         EXPECT_EQ(CompareDecimals(Padded(kAscending[i], size), kAscending[j]), i <=> j) << i << " " << j;
       }
+}
+
+/// A column's values are what bounds and partitions hold, and go back into columns.
+TEST(Decimal, ColumnsHoldTheSameNumbers) {
+  const Type type{TypeId::kDecimal, 9, 2};
+  for (const auto& bytes : kAscending) {
+    auto column = Repeat(Literal(Padded(bytes, 16)), type, 2);
+    ASSERT_TRUE(column) << column.error().message;
+    EXPECT_EQ(LiteralAt(**column, 1).value(), Literal(bytes));
+  }
+  EXPECT_EQ(ToString(Literal("\xfe\xd4"s), type), "-3.00");
+  EXPECT_EQ(ToString(Literal("\x04\xd2"s), type), "12.34");
+  EXPECT_FALSE(Repeat(Literal(std::string(17, '\1')), type, 1)) << "no decimal has 17 bytes";
 }
 
 TEST(Decimal, IsAsShortAsItCanBe) {

@@ -4,7 +4,9 @@
 #include <arrow/array/util.h>
 #include <arrow/scalar.h>
 #include <arrow/type.h>
+#include <arrow/util/decimal.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/arrow.h"
@@ -116,6 +118,11 @@ Result<Literal> LiteralAt(const arrow::Array& array, int64_t row) {
     case arrow::Type::DOUBLE: return Literal(static_cast<const arrow::DoubleArray&>(array).Value(row));
     case arrow::Type::STRING:
     case arrow::Type::BINARY: return Literal(std::string(static_cast<const arrow::BinaryArray&>(array).GetView(row)));
+    case arrow::Type::DECIMAL128: {
+      std::string bytes(static_cast<const arrow::FixedSizeBinaryArray&>(array).GetView(row));
+      std::ranges::reverse(bytes);  // Arrow holds them little-endian
+      return Literal(ShortestDecimal(bytes));
+    }
     case arrow::Type::FIXED_SIZE_BINARY:
       return Literal(std::string(static_cast<const arrow::FixedSizeBinaryArray&>(array).GetView(row)));
     case arrow::Type::DICTIONARY: {
@@ -124,6 +131,17 @@ Result<Literal> LiteralAt(const arrow::Array& array, int64_t row) {
     }
     default: return Fail(ErrorKind::kUnsupported, "values of type {} cannot be compared yet", array.type()->ToString());
   }
+}
+
+Result<arrow::Decimal128> DecimalOf(std::string_view bytes) {
+  ARROW_ASSIGN(auto number, arrow::Decimal128::FromBigEndian(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                                             static_cast<int32_t>(bytes.size())));
+  return number;
+}
+
+std::string BytesOf(const arrow::Decimal128& number) {
+  auto bytes = number.ToBytes();  // in this machine's order
+  return ShortestDecimal(std::string(bytes.rbegin(), bytes.rend()));
 }
 
 Result<std::shared_ptr<arrow::Array>> Repeat(const Literal& literal, const Type& type, int64_t rows) {
@@ -139,6 +157,9 @@ Result<std::shared_ptr<arrow::Array>> Repeat(const Literal& literal, const Type&
     ARROW_ASSIGN(scalar, arrow::MakeScalar(*real)->CastTo(arrow_type));
   } else if (const auto* flag = std::get_if<bool>(&literal)) {
     scalar = arrow::MakeScalar(*flag);
+  } else if (type.id == TypeId::kDecimal) {
+    ASSIGN(auto number, DecimalOf(std::get<std::string>(literal)));
+    scalar = std::make_shared<arrow::Decimal128Scalar>(number, arrow_type);
   } else {
     ARROW_ASSIGN(scalar, arrow::MakeScalar(arrow_type, arrow::Buffer::FromString(std::get<std::string>(literal))));
   }
@@ -157,7 +178,10 @@ std::string ToString(const Literal& literal, const Type& type) {
   if (IsNull(literal)) return "null";
   if (const auto* flag = std::get_if<bool>(&literal)) return *flag ? "true" : "false";
   if (const auto* real = std::get_if<double>(&literal)) return fmt::format("{}", *real);
-  if (const auto* text = std::get_if<std::string>(&literal)) return *text;
+  if (const auto* text = std::get_if<std::string>(&literal)) {
+    auto decimal = type.id == TypeId::kDecimal ? DecimalOf(*text) : Fail(ErrorKind::kInvalid, "not a decimal");
+    return decimal ? decimal->ToString(type.scale) : *text;
+  }
   auto number = std::get<int64_t>(literal);
   if (type.id == TypeId::kDate) return FormatDate(sys_days{std::chrono::days{number}});
   if (type.id == TypeId::kTimestamp || type.id == TypeId::kTimestamptz)

@@ -33,7 +33,11 @@ std::string ToBytes(const Literal& literal, const Type& type);
 /// to double) is accepted in its old length.
 Result<Literal> FromBytes(std::string_view bytes, const Type& type);
 
-/// The value at `row` of a column read by Slipway. kUnsupported: a decimal or nested column.
+/// The number of a decimal's big-endian bytes, at most 16 of them, and the fewest bytes of a number.
+Result<arrow::Decimal128> DecimalOf(std::string_view bytes);
+std::string BytesOf(const arrow::Decimal128& number);
+
+/// The value at `row` of a column read by Slipway; a decimal in its fewest bytes. kUnsupported: a nested column.
 Result<Literal> LiteralAt(const arrow::Array& array, int64_t row);
 
 /// A one-valued Arrow array of `rows` rows.

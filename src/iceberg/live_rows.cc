@@ -61,10 +61,6 @@ void AppendText(std::string& key, std::string_view text) {
 Result<> AppendValue(std::string& key, const arrow::Array& column, int64_t row) {
   key += column.IsNull(row) ? '\0' : '\1';
   if (column.IsNull(row)) return {};
-  if (column.type_id() == arrow::Type::DECIMAL128) {
-    key += static_cast<const arrow::FixedSizeBinaryArray&>(column).GetView(row);
-    return {};
-  }
   ASSIGN(auto value, LiteralAt(column, row));
   if (const auto* number = std::get_if<int64_t>(&value))
     AppendBytes(key, *number);

@@ -11,7 +11,8 @@
 namespace slipway::iceberg {
 
 /// For each row of a batch whether it matches. `fields` are the batch's columns, in its order; a column that is not
-/// among them is null. kUnsupported: a comparison with a column whose values have no order here (decimal, nested).
+/// among them is null. kUnsupported: a comparison with a column whose values have no order here (nested), and one of
+/// the order of decimals.
 Result<std::shared_ptr<arrow::BooleanArray>> Mask(const Predicate& predicate, const arrow::RecordBatch& batch,
                                                   const std::vector<Field>& fields);
 

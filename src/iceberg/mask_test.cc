@@ -11,6 +11,8 @@
 namespace slipway::iceberg {
 namespace {
 
+using namespace std::string_literals;
+
 using Op = Predicate::Op;
 
 const std::vector<Field> kFields{{1, "a", false, {TypeId::kDouble}}, {2, "b", false, {TypeId::kString}}};
@@ -61,15 +63,23 @@ TEST(Mask, SaysWhatMatchesSays) {
 }
 
 // What cannot be compared is an error: taken for null, rows that are to be replaced would stay.
-TEST(Mask, ADecimalIsAnError) {
+TEST(Mask, DecimalsAreEqualOrNotButHaveNoOrder) {
   std::vector<Field> fields{{1, "price", false, {.id = TypeId::kDecimal, .precision = 9, .scale = 2}}};
   auto type = ToArrow(fields[0].type).value();
   auto array = arrow::MakeBuilder(type).ValueOrDie();
   ASSERT_TRUE(array->AppendEmptyValue().ok());
   auto batch = arrow::RecordBatch::Make(ToArrow(fields).value(), 1, {array->Finish().ValueOrDie()});
-  auto mask = Mask(Predicate::Compare(Op::kEqual, 1, Literal(std::string("\1"))), *batch, fields);
-  ASSERT_FALSE(mask);
-  EXPECT_EQ(mask.error().kind, ErrorKind::kUnsupported);
+  for (const auto& [bytes, equal] : {std::pair{"\1"s, false}, {"\0"s, true}}) {
+    auto same = Mask(Predicate::Compare(Op::kEqual, 1, Literal(bytes)), *batch, fields);
+    ASSERT_TRUE(same) << same.error().message;
+    EXPECT_EQ((*same)->Value(0), equal);
+    EXPECT_EQ((*Mask(Predicate::In(1, {Literal(bytes)}), *batch, fields))->Value(0), equal);
+  }
+  for (auto op : {Op::kLess, Op::kLessEqual, Op::kGreater, Op::kGreaterEqual}) {
+    auto mask = Mask(Predicate::Compare(op, 1, Literal("\1"s)), *batch, fields);
+    ASSERT_FALSE(mask);
+    EXPECT_EQ(mask.error().kind, ErrorKind::kUnsupported);
+  }
   EXPECT_TRUE(Mask(Predicate::Null(1, true), *batch, fields)) << "a null is a null in any type";
 }
 

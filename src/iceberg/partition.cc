@@ -1,5 +1,7 @@
 #include "iceberg/partition.h"
 
+#include <arrow/util/decimal.h>
+
 #include <boost/json/array.hpp>
 #include <charconv>
 #include <chrono>
@@ -43,8 +45,8 @@ Result<Literal> Bucket(int buckets, const Type& source, const Literal& value) {
   std::string bytes;
   if (const auto* number = std::get_if<int64_t>(&value)) {
     bytes.assign(reinterpret_cast<const char*>(number), sizeof *number);
-  } else if (const auto* text = std::get_if<std::string>(&value); text != nullptr && source.id != TypeId::kDecimal) {
-    bytes = *text;
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    bytes = source.id == TypeId::kDecimal ? ShortestDecimal(*text) : *text;
   } else {
     return Fail(ErrorKind::kUnsupported, "bucket of a {} column", ToString(source));
   }
@@ -63,8 +65,12 @@ std::string Prefix(const std::string& text, int count, const Type& source) {
 Result<Literal> Truncate(int width, const Type& source, const Literal& value) {
   if (const auto* number = std::get_if<int64_t>(&value))
     return Literal(*number - (((*number % width) + width) % width));
-  if (const auto* text = std::get_if<std::string>(&value); text != nullptr && source.id != TypeId::kDecimal)
-    return Literal(Prefix(*text, width, source));
+  if (const auto* text = std::get_if<std::string>(&value); text != nullptr && source.id == TypeId::kDecimal) {
+    ASSIGN(auto number, DecimalOf(*text));  // of the unscaled value, as of an integer
+    const arrow::Decimal128 by(width);
+    return Literal(BytesOf(number - (((number % by) + by) % by)));
+  }
+  if (const auto* text = std::get_if<std::string>(&value)) return Literal(Prefix(*text, width, source));
   return Fail(ErrorKind::kUnsupported, "truncate of a {} column", ToString(source));
 }
 

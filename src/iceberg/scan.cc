@@ -49,6 +49,16 @@ ColumnRange FromStatistics(const DataFile& file, const Field& field) {
   return range;
 }
 
+/// Of a decimal one value alone has bounds that mean something: predicates compare bytes, which are the same where the
+/// numbers are, but are not in their order. Filters ask for no order of decimals.
+SourceRange SourceOf(const Transform& transform, const Type& source, const Literal& value) {
+  if (source.id != TypeId::kDecimal) return InvertTransform(transform, source, value, value);
+  const auto* bytes = std::get_if<std::string>(&value);
+  if (transform.kind != TransformKind::kIdentity || bytes == nullptr) return {};
+  Literal shortest(ShortestDecimal(*bytes));
+  return {shortest, shortest};
+}
+
 }  // namespace
 
 RangeOf RangesOf(const ManifestFile& manifest, const PartitionSpec& spec, const Schema& schema) {
@@ -78,7 +88,7 @@ RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& 
     auto range = FromStatistics(file, *source);
     for (size_t i = 0; i < spec.fields.size(); ++i) {
       const auto& field = spec.fields[i];
-      if (field.source_id != field_id || !TellsOfRows(field.transform) || source->type.id == TypeId::kDecimal) continue;
+      if (field.source_id != field_id || !TellsOfRows(field.transform)) continue;
       const auto& value = file.partition[i];
       const auto* real = std::get_if<double>(&value);
       if (IsNull(value)) {
@@ -87,7 +97,7 @@ RangeOf RangesOf(const DataFile& file, const PartitionSpec& spec, const Schema& 
         range.may_have_null = false;
       } else {
         range.may_have_null = range.may_have_nan = false;
-        Narrow(range, InvertTransform(field.transform, source->type, value, value));
+        Narrow(range, SourceOf(field.transform, source->type, value));
       }
     }
     return range;

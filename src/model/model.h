@@ -5,6 +5,7 @@
 
 #include "model/interface/model.h"
 #include "model/mlflow/column_type.h"
+#include "model/mlflow/decimals.h"
 #include "model/python/python_engine.h"
 
 namespace slipway::model {

@@ -43,7 +43,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> MakePredictions(const Plan& plan, co
   }
   double filtered = ThreadCpuSeconds();
   counts.filter_seconds += filtered - started;
-  ASSIGN(auto scores, plan.model->Score(*rows));
+  ASSIGN(auto fed, model::DecimalsAsDoubles(rows, plan.model->inputs()));
+  ASSIGN(auto scores, plan.model->Score(*fed));
   counts.score_seconds += ThreadCpuSeconds() - filtered;
   counts.scored += rows->num_rows();
   arrow::ArrayVector columns;

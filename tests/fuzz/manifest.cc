@@ -8,14 +8,16 @@ namespace {
 
 using namespace slipway::iceberg;
 
-/// A manifest that is read says the same when it is rewritten and read again, but for what it inherits.
-void Rewrite(const std::string& bytes, const PartitionSpec& spec) {
+/// Of data, or of deletes. A manifest that is read says the same when it is rewritten and read again, but for what it
+/// inherits.
+void Rewrite(const std::string& bytes, const PartitionSpec& spec, int content) {
   ManifestOrigin origin;
-  auto entries = ReadManifest(bytes, {}, spec, &origin);
+  const ManifestFile manifest{.content = content};
+  auto entries = ReadManifest(bytes, manifest, spec, &origin);
   if (!entries) return;
   auto rewritten = RewriteManifest(2, origin, *entries);
   if (!rewritten) return;
-  auto again = ReadManifest(*rewritten, {}, spec, &origin);
+  auto again = ReadManifest(*rewritten, manifest, spec, &origin);
   if (!again || again->size() != entries->size()) std::abort();
   for (size_t i = 0; i < again->size(); ++i)
     if ((*again)[i].file.file_path != (*entries)[i].file.file_path) std::abort();
@@ -31,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (data[0] % 3 == 0)
     (void)ReadManifestList(bytes);
   else if (data[0] % 3 == 1)
-    Rewrite(bytes, spec);
+    Rewrite(bytes, spec, data[0] / 3 % 2);
   else
     (void)ParseMetadata(bytes);
   return 0;

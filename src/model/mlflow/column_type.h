@@ -33,7 +33,8 @@ std::string_view ColumnTypeOfTensor(std::string_view numpy_name);
 /// written to one.
 Result<std::shared_ptr<arrow::DataType>> ArrowTypeOf(std::string_view name);
 
-/// Whether a table's column can be given for a signature's type: widening is silent, losing is refused.
+/// Whether a table's column can be given for a signature's type: widening is silent, losing is refused, but for a
+/// decimal that becomes a double (decimals.h).
 bool Feeds(const arrow::DataType& column, std::string_view name);
 
 }  // namespace slipway::model

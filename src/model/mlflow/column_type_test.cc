@@ -32,7 +32,7 @@ TEST(ColumnType, WideningIsSilentAndLosingIsRefused) {
   EXPECT_EQ(fed_by("integer"), "int8 int16 int32");
   EXPECT_EQ(fed_by("long"), "int8 int16 int32 int64");
   EXPECT_EQ(fed_by("float"), "int8 int16 float");  // whole numbers up to 2^24 are floats
-  EXPECT_EQ(fed_by("double"), "int8 int16 int32 float double");
+  EXPECT_EQ(fed_by("double"), "int8 int16 int32 float double decimal128");
   EXPECT_EQ(fed_by("string"), "utf8");
   EXPECT_EQ(fed_by("binary"), "binary");
   EXPECT_EQ(fed_by("datetime"), "date32 timestamp");
