@@ -14,6 +14,7 @@ import numpy as np
 
 OTHER, MISSING = "other", "missing"  # what stands for values that an encoder has not seen, and for nulls
 NEVER_SEEN = "a value that was never seen"
+MOST_ENCODED = 1_000_000  # categories times columns of an encoder
 
 
 def evaluate(steps: list, values: np.ndarray) -> np.ndarray:
@@ -304,6 +305,9 @@ class Preprocessing:
 
         total = answers_to(0, [known[0][0]]).shape[1]
         widths = getattr(step, "_n_features_outs", None) or [total // len(columns)] * len(columns)
+        # What is asked for and kept grows with the square of the categories where each has a column of its own.
+        if sum(map(len, known)) * total > MOST_ENCODED:
+            raise NotImplementedError(f"{type(step).__name__} of {sum(map(len, known))} categories")
         out, at = [], 0
         for j, (column, categories, width) in enumerate(zip(columns, known, widths, strict=True)):
             given = self.given(column, categories)
