@@ -2,6 +2,7 @@
 gives."""
 
 import json
+import shutil
 
 import catboost
 import lightgbm
@@ -11,6 +12,7 @@ import mlflow.sklearn
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from mlflow.models import infer_signature
 from models import numbers, with_ids
 from parity import assert_equal, check, edge_rows, engine, predict
@@ -214,23 +216,55 @@ def test_an_exported_model_is_kept_and_a_run_uses_it(lake):
     assert kept.stat().st_mtime_ns == before
 
 
-def test_a_first_run_compares_where_that_is_wanted(lake):
-    """The signature promises floats where LightGBM gives doubles: without the comparison nobody sees it."""
-    model = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(FRAME, BINARY_LABEL), 5)
-    signature = infer_signature(FRAME.head(), model.predict(FRAME.head()).astype("float32"))
-    mlflow.lightgbm.save_model(model, lake.dir / "logged", signature=signature, pip_requirements=["lightgbm"])
-    lake.cli("models", "register", "m", str(lake.dir / "logged"), "--no-check")
+def save_with_another_in_pyfunc(flavor, model, other, folder, **how):
+    """pyfunc loads another model than the native engine reads: whatever the native engine gives is wrong."""
+    signature = infer_signature(FRAME.head(), model.predict(FRAME.head()))
+    for place, one in ((folder, model), (folder / "other", other)):
+        flavor.save_model(one, place, signature=signature, **how)
+    about = yaml.safe_load((folder / "MLmodel").read_text())
+    settings = about["flavors"]["python_function"]
+    settings |= {"data": "other"} if "data" in settings else {"model_path": "other/" + settings["model_path"]}
+    (folder / "MLmodel").write_text(yaml.safe_dump(about))
+    return folder
+
+
+def test_a_first_run_compares_unless_the_configuration_says_otherwise(lake):
+    one, other = (
+        lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(FRAME, labels), 5)
+        for labels in (BINARY_LABEL, 1 - BINARY_LABEL)
+    )
+    folder = save_with_another_in_pyfunc(mlflow.lightgbm, one, other, lake.dir / "m", pip_requirements=["lightgbm"])
+    shutil.copytree(folder, lake.dir / "models/m/versions/1/model")  # as an MLflow server's models come: unseen
+    digest = lake.cli("--json", "models", "register", "n", str(folder), "--unproven").stdout
+    about = {"digest": json.loads(digest)["digest"]}
+    (lake.dir / "models/m/versions/1/version.json").write_text(json.dumps(about))
     lake.table("src.t", with_ids(FRAME))
-    lake.score(python={"cache": str(lake.dir / "engines")}, target="ml.before")
-    assert lake.rows("ml.before")["prediction"].dtype == "float64"
+    lake.score(python={"cache": str(lake.dir / "engines")}, target="ml.unproven")  # as `register` was told
+    assert_equal(lake.rows("ml.unproven")[["prediction"]], one.predict(FRAME))
+    (record,) = (lake.dir / "engines").glob("*.json")
+    assert json.loads(record.read_text())["evidence"] == "unproven"
+    record.unlink()
+    lake.score(python={"cache": str(lake.dir / "engines"), "check_first": False}, target="ml.before")
+    assert_equal(lake.rows("ml.before")[["prediction"]], one.predict(FRAME))
     lake.score(python={"cache": str(lake.dir / "engines"), "check_first": True}, target="ml.after")
-    assert_equal(lake.rows("ml.after")[["prediction"]], model.predict(FRAME).astype("float32"))
+    assert_equal(lake.rows("ml.after")[["prediction"]], other.predict(FRAME))
     (record,) = (lake.dir / "engines").glob("*.json")
     assert json.loads(record.read_text())["engine"] == "python"
 
 
 def test_a_native_engine_that_is_wrong_is_found_out(lake):
-    """Registration compares: here the signature promises another type than the engine gives, so Python scores."""
+    """Registration compares."""
+    one, other = (ensemble.RandomForestRegressor(5, random_state=k).fit(FRAME, NUMBER) for k in (1, 2))
+    settings = {"serialization_format": "cloudpickle", "pip_requirements": ["scikit-learn"]}
+    folder = save_with_another_in_pyfunc(mlflow.sklearn, one, other, lake.dir / "m", **settings)
+    done = lake.cli("models", "register", "m", str(folder))
+    assert "python engine" in done.stdout and "differs from mlflow.pyfunc" in done.stdout
+    assert engine(folder) == "python"
+    assert_equal(predict(folder, FRAME), other.predict(FRAME))
+
+
+def test_answers_are_not_rounded_to_what_a_signature_says(lake):
+    """pyfunc gives doubles, whatever the signature promises: so does the native engine."""
     model = ensemble.RandomForestRegressor(5, random_state=1).fit(FRAME, NUMBER)
     signature = infer_signature(FRAME.head(), model.predict(FRAME.head()).astype("float32"))
     mlflow.sklearn.save_model(
@@ -240,8 +274,5 @@ def test_a_native_engine_that_is_wrong_is_found_out(lake):
         serialization_format="cloudpickle",
         pip_requirements=["scikit-learn"],
     )
-    done = lake.cli("models", "register", "m", str(lake.dir / "forest"))
-    assert "python engine" in done.stdout and "float" in done.stdout
-    assert engine(lake.dir / "forest") == "python"
-    got = predict(lake.dir / "forest", FRAME)
-    assert_equal(got, model.predict(FRAME).astype("float32"))
+    assert engine(lake.dir / "forest") == "forest"
+    assert_equal(predict(lake.dir / "forest", FRAME), model.predict(FRAME))

@@ -1,5 +1,6 @@
 """Predictions equal LightGBM's own to the last bit."""
 
+import json
 import re
 import subprocess
 
@@ -97,10 +98,9 @@ def test_pandas_categories_with_unseen_values_and_nulls(lake):
     rows.loc[::5, "plan"] = ""
     lake.table("src.t", with_ids(rows))
     lake.register("m", booster, signature=signature_of(f0="double", f1="double", city="string", plan="string"))
-    checked = lake.cli(
-        "models", "check", "m"
-    ).stdout  # pyfunc takes no categories as text: that speaks for no other engine
-    assert "forest engine" in checked and "not compared" in checked
+    checked = json.loads(lake.cli("--json", "models", "check", "m").stdout)
+    assert (checked["engine"], checked["proof"]) == ("forest", "library only"), checked
+    assert "which mlflow.pyfunc refuses" in checked["why"]  # it makes no categories of text
     lake.score()
     coded = rows.copy()
     for name in ("city", "plan"):

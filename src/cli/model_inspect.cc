@@ -59,11 +59,11 @@ std::string Text(uintmax_t bytes) {
   return fmt::format("{:.1f} GiB", value);
 }
 
-/// Why the native engine scores it, as far as that is known here.
-std::string Proof(const Context& context, const std::filesystem::path& folder) {
+/// Why the engine scores it, as far as that is known here.
+model::EngineRecord Proof(const Context& context, const std::filesystem::path& folder) {
   auto digest = HashFolder(folder);
   auto record = digest ? model::FindRecord(EngineOf(context), *digest) : std::nullopt;
-  return record ? record->why : "not compared with mlflow.pyfunc yet: slipway models check";
+  return record.value_or(model::EngineRecord{.why = "not compared with mlflow.pyfunc yet: slipway models check"});
 }
 
 }  // namespace
@@ -85,7 +85,10 @@ Result<> InspectModel(const Context& context, const std::string& named) {
   all["size"] = size.bytes;
   for (const auto& fact : model->facts()) {
     say(fact.name, fact.value);
-    if (fact.name == "engine" && !model->needs_files()) say("why", Proof(context, version.folder));
+    if (fact.name != "engine") continue;
+    auto proof = Proof(context, version.folder);
+    say("proof", std::string(ToString(proof.evidence)));
+    if (!model->needs_files()) say("why", proof.why);
   }
   json::array inputs, outputs, parameters;
   for (const auto& column : model->inputs()) {

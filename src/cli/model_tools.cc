@@ -39,7 +39,9 @@ Result<> CheckEngine(const Context& context, const Arguments& args) {
   ASSIGN(auto folder, FindModel(context, args.model));
   ASSIGN(auto engine, model::ProveModel(folder.folder, EngineOf(context)));
   if (context.json)
-    std::cout << json::serialize(json::object{{"engine", ToString(engine.engine)}, {"why", engine.why}}) << "\n";
+    std::cout << json::serialize(json::object{
+                     {"engine", ToString(engine.engine)}, {"proof", ToString(engine.evidence)}, {"why", engine.why}})
+              << "\n";
   else
     fmt::print("scored by the {} engine: {}\n", ToString(engine.engine), engine.why);
   return {};

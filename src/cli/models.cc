@@ -47,7 +47,7 @@ Result<> List(const Context& context) {
 void AddModels(Command& app, Context& context) {
   struct Arguments {
     std::string name, path, alias, version;
-    bool no_check = false;
+    bool unproven = false;
   };
   auto args = std::make_shared<Arguments>();
   auto* models = app.add_subcommand("models", "the embedded model registry");
@@ -56,28 +56,30 @@ void AddModels(Command& app, Context& context) {
   add->add_option("name", args->name, "the model's name").required();
   add->add_option("path", args->path, "the folder that save_model wrote").required();
   add->add_option("--alias", args->alias, "point this alias at the new version");
-  add->add_flag("--no-check", args->no_check, "do not compare the native engine with mlflow.pyfunc");
+  add->add_flag("--unproven,--no-check", args->unproven,
+                "let a native engine score that was not compared with mlflow.pyfunc; each run says so");
   add->footer("Example:\n  slipway models register churn ./model --alias champion");
   add->callback([&context, args] {
     context.chosen = [&context, args]() -> Result<> {
       model::EngineRecord engine;
       registry::Registration registration{args->alias, {}};
-      if (!args->no_check)
-        registration.accept = [&](const std::filesystem::path& copy) -> Result<> {
-          ASSIGN(engine, Wrap(model::ProveModel(copy, EngineOf(context)), "nothing was registered"));
-          return {};
-        };
+      registration.accept = [&](const std::filesystem::path& copy) -> Result<> {
+        auto prove = args->unproven ? model::TakeUnproven : model::ProveModel;
+        ASSIGN(engine, Wrap(prove(copy, EngineOf(context)), "nothing was registered"));
+        return {};
+      };
       ASSIGN(auto version, Registry(context).Register(args->name, args->path, SystemClock(), registration));
       if (context.json)
         std::cout << json::serialize(json::object{{"name", version.name},
                                                   {"version", version.version},
                                                   {"digest", version.digest},
-                                                  {"engine", args->no_check ? "" : ToString(engine.engine)},
+                                                  {"engine", args->unproven ? "" : ToString(engine.engine)},
+                                                  {"proof", ToString(engine.evidence)},
                                                   {"why", engine.why}})
                   << "\n";
       else
         fmt::print("{} version {} (sha256 {})\n", version.name, version.version, version.digest.substr(0, 12));
-      if (!context.json && !args->no_check)
+      if (!context.json && !args->unproven)
         fmt::print("scored by the {} engine: {}\n", ToString(engine.engine), engine.why);
       return {};
     };

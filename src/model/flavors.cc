@@ -6,6 +6,7 @@
 #include "model/model.h"
 #include "model/proof/prove.h"
 #include "model/python/python_model.h"
+#include "model/python/worker.h"
 #include "model/xgboost/xgboost_model.h"
 
 namespace slipway::model {
@@ -53,8 +54,10 @@ Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, co
   std::string why, names, digest;
   if (!python.cache.empty()) {
     ASSIGN(digest, HashFolder(folder));
-    if (auto record = FindRecord(python, digest); record && record->engine == Engine::kPython)
-      return ByPython(mlmodel, python, record->why);
+    if (auto record = FindRecord(python, digest)) {
+      TRY(CheckProof(*record));
+      if (record->engine == Engine::kPython) return ByPython(mlmodel, python, record->why);
+    }
   }
   for (const auto& flavor : kFlavors) {
     if (!mlmodel.flavors.contains(std::string(flavor.name))) continue;
@@ -62,7 +65,8 @@ Result<std::unique_ptr<Model>> LoadModel(const std::filesystem::path& folder, co
     if (!model && model.error().kind != ErrorKind::kUnsupported) return model;
     why = model ? "" : model.error().message;
     if (model && python.check_first && !digest.empty() && !python.interpreter.empty()) {
-      ASSIGN(auto record, ProveOnce(**model, mlmodel, python, digest));
+      ASSIGN(auto record, ProveOnce(**model, mlmodel, python, digest, nullptr));
+      TRY(CheckProof(record));
       if (record.engine == Engine::kPython) why = record.why;
     }
     if (why.empty()) return model;

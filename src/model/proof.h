@@ -6,9 +6,12 @@
 
 namespace slipway::model {
 
-/// Proves the model in `folder` against Python, and keeps the record. A model without a native engine, or without a way
-/// to be run by Python, has a record too that says so, which is not kept. kInvalid, kUnsupported: no engine can score
-/// it here, since its code or a library cannot be imported.
+/// Proves the model in `folder` (prove.h), and keeps the record. A model without a native engine has one too that says
+/// so, and is loaded. kInvalid, kUnsupported: no engine may score it, see CheckProof, or can: its code or a library
+/// cannot be imported.
 Result<EngineRecord> ProveModel(const std::filesystem::path& folder, const PythonEngine& python);
+
+/// Keeps the record that the native engine of the model in `folder` may score unproven, unless more is known of it.
+Result<EngineRecord> TakeUnproven(const std::filesystem::path& folder, const PythonEngine& python);
 
 }  // namespace slipway::model

@@ -123,12 +123,13 @@ Result<std::unique_ptr<Model>> LoadExported(const MlModel& mlmodel, const Python
   if (!exported && exported.error().kind == ErrorKind::kInvalid) return refuse(exported.error().message);
   if (!exported) return Failure(exported.error());
   ASSIGN(auto model, ModelOf(exported->file, mlmodel));
-  if (known) return model;
-  ASSIGN(auto reference, LoadPython(mlmodel, python, "to compare with", std::move(exported->worker)));
+  if (known && known->is_lasting()) return model;
+  ASSIGN(auto reference, LoadReference(*model, mlmodel, python, std::move(exported->worker)));
   auto record = Prove(*model, *reference);
   if (!record)
     return Fail(ErrorKind::kUnsupported, "it could not be compared with mlflow.pyfunc: {}", record.error().message);
   TRY(KeepRecord(python, digest, *record));
+  TRY(CheckProof(*record));
   if (record->engine == Engine::kPython) return Fail(ErrorKind::kUnsupported, record->why);
   return model;
 }

@@ -3,6 +3,8 @@
 What leaves are worth and how sums become predictions is taken from the library's own arrays and functions.
 """
 
+import warnings
+
 import numpy as np
 import slipway_linear
 from slipway_files import Export
@@ -216,7 +218,7 @@ def isolation_forest(model, predict_fn: str) -> Export:
         "pick": "at_least",
         "at_least": least_true(is_inlier),
         "refuses_nan": not fits_missing(model.estimators_[0]),
-        "refuses_infinity": True,
+        "refuses_infinity": not takes_infinity(model),
     }
     return export
 
@@ -238,6 +240,18 @@ def of_sklearn(model, predict_fn: str) -> Export:
     if name == "IsolationForest":
         return isolation_forest(model, predict_fn)
     raise NotImplementedError(f"{name} is not made of trees")
+
+
+def takes_infinity(model) -> bool:
+    """Versions differ: what this one does is tried."""
+    rows = np.full((1, model.n_features_in_), np.inf)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.predict(rows)
+    except ValueError:
+        return False
+    return True
 
 
 def has_categories(model) -> bool:

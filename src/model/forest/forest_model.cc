@@ -35,6 +35,13 @@ class ForestModel final : public Model {
   EngineChoice engine() const override { return {.engine = Engine::kForest}; }
   bool has_extras() const override { return parts_.probabilities || contributions_.has_value(); }
 
+  std::vector<std::string> pandas_categories() const override {
+    std::vector<std::string> names;
+    for (size_t f = 0; parts_.codes_are_pandas && f < parts_.inputs.size(); ++f)
+      if (parts_.inputs.codes[f]) names.push_back(parts_.inputs.specs[f].name);
+    return names;
+  }
+
   std::vector<Fact> facts() const override {
     const auto& shape = forest_.shape();
     return {{"engine", std::string(ToString(engine().engine))},

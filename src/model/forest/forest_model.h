@@ -22,7 +22,8 @@ using BeforeTrees = std::function<Result<>(Ensemble&, Inputs&)>;
 
 /// What a loader says of a tree model beside its trees.
 struct ForestModelParts {
-  Inputs inputs;  ///< one for each feature, in the ensemble's order
+  Inputs inputs;                  ///< one for each feature, in the ensemble's order
+  bool codes_are_pandas = false;  ///< inputs that have codes are pandas categories, which the library makes codes of
   std::shared_ptr<arrow::Schema> outputs;
   ConvertSums convert;
   SpreadOfSums spread;                   ///< null: predictions are exact

@@ -59,6 +59,9 @@ class Model {
   /// another label that is as good.
   virtual Result<Spread> SpreadOf(const arrow::RecordBatch&) const { return Spread(); }
 
+  /// Which of the inputs the model's library was given as pandas categories.
+  virtual std::vector<std::string> pandas_categories() const { return {}; }
+
   /// Whether columns stand behind the predictions that pyfunc does not give.
   virtual bool has_extras() const { return false; }
 

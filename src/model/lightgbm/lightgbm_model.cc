@@ -153,6 +153,7 @@ Result<std::unique_ptr<Model>> MakeLightGbm(const MlModel& mlmodel, std::string_
     TRY(before(ensemble, parts.inputs));
   } else {
     ASSIGN(parts.inputs, ReadInputs(text, mlmodel));
+    parts.codes_are_pandas = true;
   }
   int outputs = text.num_tree_per_iteration;
   if (labels != nullptr && labels->length() != std::max(outputs, 2))

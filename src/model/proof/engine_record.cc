@@ -15,14 +15,11 @@ namespace {
 
 constexpr std::pair<Evidence, std::string_view> kEvidence[] = {{Evidence::kBits, "bits"},
                                                                {Evidence::kRounding, "rounding"},
-                                                               {Evidence::kNotCompared, "not compared"},
-                                                               {Evidence::kDiffers, "differs"}};
-
-std::string WordOf(Evidence evidence) {
-  for (const auto& [known, word] : kEvidence)
-    if (known == evidence) return std::string(word);
-  return "";
-}
+                                                               {Evidence::kLibraryOnly, "library only"},
+                                                               {Evidence::kDiffers, "differs"},
+                                                               {Evidence::kRefused, "refused"},
+                                                               {Evidence::kUnproven, "unproven"},
+                                                               {Evidence::kNotCompared, "not compared"}};
 
 /// Another word, or none, as older records have: whatever it was, it can be compared again.
 Evidence EvidenceOf(std::string_view word) {
@@ -50,6 +47,22 @@ Result<EngineRecord> ReadRecord(const std::filesystem::path& file) {
 
 }  // namespace
 
+std::string_view ToString(Evidence evidence) {
+  for (const auto& [known, word] : kEvidence)
+    if (known == evidence) return word;
+  return "";
+}
+
+Result<> CheckProof(const EngineRecord& record) {
+  if (record.evidence == Evidence::kRefused) return Fail(ErrorKind::kInvalid, record.why);
+  if (record.engine != Engine::kPython && record.evidence == Evidence::kNotCompared)
+    return Fail(ErrorKind::kUnsupported,
+                "{}. Give python.interpreter one that has mlflow and what the model needs; or take the native engine "
+                "unproven: `slipway models register --unproven`, or python.check = registration",
+                record.why);
+  return {};
+}
+
 std::optional<EngineRecord> FindRecord(const PythonEngine& python, const std::string& digest) {
   if (python.cache.empty() || digest.empty()) return std::nullopt;
   auto record = ReadRecord(RecordFile(python, digest));
@@ -62,7 +75,7 @@ Result<> KeepRecord(const PythonEngine& python, const std::string& digest, const
   return WriteFileAtomically(
       RecordFile(python, digest),
       json::serialize(json::object{
-          {"engine", ToString(record.engine)}, {"evidence", WordOf(record.evidence)}, {"why", record.why}}));
+          {"engine", ToString(record.engine)}, {"evidence", ToString(record.evidence)}, {"why", record.why}}));
 }
 
 Result<> ForgetRecord(const PythonEngine& python, const std::string& digest) {

@@ -24,7 +24,8 @@ class EngineRecordTest : public testing::Test {
 
 TEST_F(EngineRecordTest, IsKeptByTheModelsDigestUntilItIsForgotten) {
   EXPECT_FALSE(FindRecord(python_, "d"));
-  for (auto evidence : {Evidence::kBits, Evidence::kRounding, Evidence::kNotCompared, Evidence::kDiffers}) {
+  for (auto evidence : {Evidence::kBits, Evidence::kRounding, Evidence::kLibraryOnly, Evidence::kDiffers,
+                        Evidence::kRefused, Evidence::kUnproven, Evidence::kNotCompared}) {
     ASSERT_TRUE(KeepRecord(python_, "d", {Engine::kLinear, evidence, "for \"a\" reason"}));
     auto found = FindRecord(python_, "d");
     ASSERT_TRUE(found);

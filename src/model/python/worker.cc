@@ -296,15 +296,27 @@ Result<std::shared_ptr<arrow::RecordBatch>> Worker::Ask(const json::object& requ
   if (!answer) return GiveUp("wrote something to its socket that is not an answer", doing);
   ASSIGN(auto error, answer->String("error", ""));
   if (!error.empty()) return Fail(ErrorKind::kInvalid, "{}: {}", failing, error);
+  ASSIGN(auto unfit, answer->String("unfit", ""));
+  if (!unfit.empty()) return Fail(ErrorKind::kUnsupported, "{}: {}", failing, unfit);
   auto batch = ReadStream(predictions_);
   if (!batch) return GiveUp("gave rows that do not fit", doing);
   return batch;
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> Worker::Score(const arrow::RecordBatch& rows) {
+  return AskToScore(rows, {{"rows", rows.num_rows()}});
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Worker::ScoreByLibrary(const arrow::RecordBatch& rows,
+                                                                   const std::vector<std::string>& categories) {
+  return AskToScore(rows, {{"rows", rows.num_rows()}, {"library", json::array(categories.begin(), categories.end())}});
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Worker::AskToScore(const arrow::RecordBatch& rows,
+                                                               const json::object& request) {
   TRY(WriteStream(rows_, rows.schema(), &rows));
   auto doing = fmt::format("scoring {} rows", rows.num_rows());
-  ASSIGN(auto predictions, Ask({{"rows", rows.num_rows()}}, doing, "the model failed"));
+  ASSIGN(auto predictions, Ask(request, doing, "the model failed"));
   if (predictions->num_rows() != rows.num_rows() || !predictions->schema()->Equals(*outputs_, false))
     return GiveUp("gave predictions that do not fit", doing);
   return predictions;

@@ -49,9 +49,13 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Predictions for `rows`. kInvalid: what the model raised, or its answer does not fit; the worker goes on.
-  /// kUnavailable: the process crashed, took too long or too much memory; it is gone.
+  /// Predictions for `rows`. kInvalid: what the model raised; kUnsupported: its answer does not fit; the worker goes
+  /// on. kUnavailable: the process crashed, took too long or too much memory; it is gone.
   Result<std::shared_ptr<arrow::RecordBatch>> Score(const arrow::RecordBatch& rows);
+  /// Those that the model's library gives for its own columns, in its order, without pyfunc's look at the signature;
+  /// `categories` of them are pandas categories.
+  Result<std::shared_ptr<arrow::RecordBatch>> ScoreByLibrary(const arrow::RecordBatch& rows,
+                                                             const std::vector<std::string>& categories);
 
   /// The rows of the model's input example, in columns of `inputs`; it may lack some. kInvalid: it has none, or it does
   /// not fit; kUnavailable as above.
@@ -73,6 +77,8 @@ class Worker {
   /// Sends the settings and waits until the worker is ready.
   Result<> Begin(const boost::json::object& settings);
   Result<> Send(const std::string& line);
+  Result<std::shared_ptr<arrow::RecordBatch>> AskToScore(const arrow::RecordBatch& rows,
+                                                         const boost::json::object& request);
   /// Sends a request and reads the batch that answers it. kInvalid: what Python raised, behind `failing`.
   Result<std::shared_ptr<arrow::RecordBatch>> Ask(const boost::json::object& request, const std::string& doing,
                                                   const char* failing);

@@ -3,7 +3,7 @@
 Behind box.py in one program. Started by src/model/python/worker_process.cc, or forked by zygote.py, with a socket as descriptor 3, and files in
 shared memory as 4 (rows in) and 5 (predictions out). The first line of the socket is the settings: a program to run,
 or which model to load. After a program may come a second; then each line asks for the rows in file 4 to be scored.
-What comes back is a line of JSON: {"ready": ...}, {"rows": n} or {"error": text}. A line may also ask for the model's
+What comes back is a line of JSON: {"ready": ...}, {"rows": n}, {"error": text}, or {"unfit": text} of an answer that is not of the wanted columns. A line may also ask for the model's
 input example, in the columns of the empty stream that is in file 4 then.
 """
 
@@ -99,6 +99,36 @@ def onnx_by_columns(model):
     return predict
 
 
+def by_library(model, rows, categories: list):
+    """What the model's own library gives for the rows, without pyfunc's look at the signature.
+
+    It is given its columns as it learned them: pandas categories are made of `categories` with its own lists, and
+    whole numbers and booleans that may be missing are doubles, as libraries have them."""
+    import pandas as pd
+
+    frame, library = rows.to_pandas(), model.get_raw_model() if hasattr(model, "get_raw_model") else None
+    for name in frame.columns[frame.dtypes == object]:
+        if str(rows.schema.field(name).type) == "bool":
+            frame[name] = frame[name].astype("float64")
+    if "xgboost" in model.metadata.flavors:
+        import xgboost
+
+        booster = library if isinstance(library, xgboost.Booster) else library.get_booster()
+        known = dict(booster.get_categories(export_to_arrow=True).to_arrow()) if categories else {}
+        lists = [known[name].to_pylist() for name in categories]
+    elif categories:
+        lists = getattr(library, "booster_", library).pandas_categorical
+    else:
+        lists = []
+    for name, values in zip(categories, lists, strict=True):
+        unseen = sorted(set(frame[name].dropna()) - set(values))
+        frame[name] = pd.Categorical(frame[name], categories=[*values, *unseen])
+    if "xgboost" in model.metadata.flavors and booster is library:  # pyfunc makes it of the frame, without categories
+        return booster.predict(xgboost.DMatrix(frame, enable_categorical=True))
+    tensor = tensor_of(model)
+    return model._model_impl.predict(frame if tensor is None else as_tensor(rows, tensor))
+
+
 def example_of(model, folder: str, schema):
     """The rows that the model was saved with, in those columns of `schema` that they have, by name or by position."""
     import pandas as pd
@@ -154,6 +184,22 @@ def to_arrow(column, field):
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     return array if array.type == field.type else array.cast(field.type)
+
+
+def prediction(column, field):
+    """A column of answers in the type that is wanted of it; a rounded one would be another answer."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    array = to_arrow(column, field)
+    if pa.types.is_float32(field.type) and getattr(column, "dtype", None) == "float64":
+        given = to_arrow(column, pa.field(field.name, pa.float64()))
+        if pc.all(pc.or_(pc.equal(given, array.cast(pa.float64())), pc.is_nan(given))).as_py() is False:
+            raise ValueError(
+                f"'{field.name}' is float64, and the signature's float would round it: log the model with a signature "
+                "that is inferred from what its predict gives"
+            )
+    return array
 
 
 def run(settings: dict) -> None:
@@ -216,8 +262,13 @@ def answer_requests(folder: str, model, predict, schema) -> None:
             if "example" in request:
                 batch = example_of(model, folder, rows.schema)
             else:
-                columns = columns_of(predict(rows), schema, len(rows))
-                arrays = [to_arrow(column, field) for column, field in zip(columns, schema, strict=True)]
+                given = by_library(model, rows, request["library"]) if "library" in request else predict(rows)
+                try:
+                    columns = columns_of(given, schema, len(rows))
+                    arrays = [prediction(column, field) for column, field in zip(columns, schema, strict=True)]
+                except Exception as error:
+                    answer({"unfit": f"{type(error).__name__}: {error}"})
+                    continue
                 batch = pa.record_batch(arrays, schema=schema)
             with pa.OSFile(f"/proc/self/fd/{PREDICTIONS}", "wb") as file:
                 with pa.ipc.new_stream(file, batch.schema) as writer:

@@ -153,6 +153,7 @@ Result<std::unique_ptr<Model>> MakeXgboost(const MlModel& mlmodel, std::string_v
     TRY(before(file.ensemble, parts.inputs));
   } else {
     ASSIGN(parts.inputs, ReadInputs(file, mlmodel));
+    parts.codes_are_pandas = true;
     // A DMatrix, which only a Booster is given, takes no infinities.
     if (model_class.ends_with(".Booster"))
       for (auto& accepts : parts.inputs.accepts) accepts.OnlyFinite();
