@@ -22,6 +22,7 @@ LETS = {
     "no-target": {("ml", "there"): 403},
     "blind-target": {("ml", "there"): 404},
     "down": {("src", "t"): 503},
+    **{f"told-{status}": {("src", "t"): status} for status in (400, 405, 409, 418, 422, 451)},
 }
 
 
@@ -85,6 +86,9 @@ def test_what_the_catalog_says_to_the_caller_holds(server, issuer, catalog, path
         got, answer, _ = ask(server, issuer, who, path)
         assert got == status, (who, answer)
         assert not any(by == SERVER for by, _ in asked), "before the server itself looks"
+    for who in (name for name in LETS if name.startswith("told-")):
+        assert ask(server, issuer, who, path)[0] >= 400, who
+        assert not any(by == SERVER for by, _ in asked), who
     assert "src.t is not for no-source" in ask(server, issuer, "no-source", path)[1]["detail"]
 
 

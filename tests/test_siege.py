@@ -131,6 +131,45 @@ def test_the_null_character_is_refused(server, method, path, sent):
     assert server.call("GET", ONE)[1]["owner"] == "y"
 
 
+@pytest.mark.parametrize("path", ["/api/models/m%FF/deployments/d/stop", "/api/deployments?owner=%C0%80"])
+def test_bytes_that_are_no_text_are_refused(server, path):
+    method = "POST" if path.endswith("stop") else "GET"
+    assert server.call(method, path)[0] == 400
+    assert all(b"\xff" not in json.dumps(entry).encode() for entry in server.call("GET", "/api/audit")[1]["items"])
+
+
+def test_a_preference_counts_in_whichever_field_it_stands(server):
+    sent = json.dumps({**body(), "nmae": "x"}).encode()
+    head = (
+        f"POST {ALL} HTTP/1.1\r\nHost: x\r\nAuthorization-PSK: {server.psk}\r\nContent-Type: application/json\r\n"
+        f"Prefer: handling=strict\r\nPrefer: respond-async\r\nContent-Length: {len(sent)}\r\n\r\n"
+    )
+    with connect(server) as connection:
+        connection.sendall(head.encode() + sent)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 422")
+
+
+def test_nobody_else_tells_of_a_run_that_the_server_executes(server):
+    server.call("POST", ALL, body())
+    run = server.call("POST", f"{ONE}/trigger")[1]["run_id"]
+    told = {"airflow_run_id": "z", "status": "succeeded", "rows_scored": 12345, "slipway": {"run_id": run}}
+    status, answer, _ = server.call("POST", f"{ONE}/runs", told)
+    assert status == 409 or answer["rows_scored"] != 12345, answer
+    assert finished(server, run, ONE)["rows_scored"] != 12345
+
+
+@pytest.mark.parametrize("subject", ["ana\u0000x", "ana\nx", "x" * 2000])
+def test_a_subject_is_a_name(tmp_path, subject):
+    issuer = Issuer()
+    server = Server(Lake(tmp_path).dir, {"auth.issuer": issuer.url})
+    try:
+        assert server.call("GET", "/api/deployments", token=issuer.token(sub="ana"))[0] == 200
+        assert server.call("GET", "/api/deployments", token=issuer.token(sub=subject))[0] == 401
+    finally:
+        server.stop()
+        issuer.stop()
+
+
 CHANGES = [
     ("PATCH", "", {"owner": "z"}),
     ("PUT", "/allowed_roles", {"allowed_roles": ["r"]}),

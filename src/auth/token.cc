@@ -13,7 +13,7 @@
 namespace slipway::auth {
 namespace {
 
-constexpr size_t kLongest = 16 << 10;
+constexpr size_t kLongest = 16 << 10, kLongestName = 1000;
 
 /// RFC 7515: base64url without padding. libcjose ends the process on text that no encoder can have made, so none
 /// reaches it.
@@ -184,6 +184,11 @@ Result<TokenClaims> VerifyToken(std::string_view token, const KeySet& keys, cons
                 "the token does not say that it is an access token (typ); where the issuer marks none, "
                 "auth.unmarked_tokens = accept");
   if (subject->empty()) return Fail(ErrorKind::kDenied, "the token does not name a subject (sub)");
+  // Two subjects must not become one where a text ends early: at U+0000, for PostgreSQL.
+  auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (std::ranges::any_of(*subject, control) || std::ranges::any_of(*username, control) ||
+      subject->size() > kLongestName || username->size() > kLongestName)
+    return Fail(ErrorKind::kDenied, "the token's subject or username holds control characters, or is too long");
   TRY(CheckTimes(*claims, rules.leeway_seconds, now));
   ASSIGN(auto issued, Instant(*claims, "iat"));
   return TokenClaims{*subject, username->empty() ? *subject : *username, rules.roles.RolesIn(claims->object()),

@@ -25,6 +25,14 @@ size_t CharacterSize(std::string_view text) {
 
 }  // namespace
 
+bool IsUtf8(std::string_view text) {
+  for (size_t at = 0, size = 0; at < text.size(); at += size) {
+    size = CharacterSize(text.substr(at));
+    if (size == 0) return false;
+  }
+  return true;
+}
+
 Result<> CheckName(std::string_view what, std::string_view name) {
   if (name.empty()) return Fail(ErrorKind::kInvalid, "the {} has no name", what);
   if (name == "." || name == "..") return Fail(ErrorKind::kInvalid, "'{}' cannot be the name of a {}", name, what);

@@ -11,4 +11,7 @@ namespace slipway {
 /// that are not UTF-8; the message says which and where. `what` is the noun of the message: "schema".
 Result<> CheckName(std::string_view what, std::string_view name);
 
+/// Whether `text` is UTF-8 (RFC 3629).
+bool IsUtf8(std::string_view text);
+
 }  // namespace slipway

@@ -44,6 +44,12 @@ Result<> Store::CreateDeployment(const Deployment& d, const std::optional<Run>& 
       return Fail(ErrorKind::kConflict, "model '{}' has a deployment named '{}' already", d.model, d.name);
     }
     if (BeginsToReplaceAll(nullptr, d)) TRY(RequireAlone(session, database_.dialect(), d));
+    // As if its last run had just been claimed: whoever makes one deployment after another is not always first.
+    sql::Values last;
+    last.Execute(session,
+                 "UPDATE deployments SET claim = (SELECT COALESCE(MAX(t.claim), 0) FROM deployments t) WHERE "
+                 "deployment_id = " +
+                     last(d.deployment_id));
     if (first_run) {
       InsertRun(session, *first_run);
       TRY(Announce(session, *first_run));

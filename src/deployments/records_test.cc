@@ -133,6 +133,22 @@ TEST_P(StoreTest, ListsByRole) {
   EXPECT_EQ(names({}), "");
 }
 
+/// Whoever makes deployments without end, each with a run, is not before all others.
+TEST_P(StoreTest, ANewDeploymentTakesItsTurn) {
+  auto old = Make("old"), first = Make("first"), second = Make("second");
+  auto ran = RunOf(old), waits = RunOf(old);
+  ASSERT_TRUE(store->CreateDeployment(old, ran));
+  while (store->FindRun(ran.run_id)->status == kQueued) ASSERT_TRUE(store->ClaimRun("server", 30, now, {}));
+  ASSERT_TRUE(store->ChangeRun(ran.run_id, [](RunRecord& run) { return run.status = kSucceeded, Result<>(); }));
+  ASSERT_TRUE(store->CreateDeployment(first, RunOf(first)));
+  while (store->ClaimRun("server", 30, now, {}).value()) continue;
+  ASSERT_TRUE(store->CreateRuns({waits}));
+  ASSERT_TRUE(store->CreateDeployment(second, RunOf(second)));
+  std::vector<std::string> claimed;
+  while (auto run = store->ClaimRun("server", 30, now, {}).value()) claimed.push_back(run->deployment_id);
+  EXPECT_EQ(claimed, (std::vector{old.deployment_id, second.deployment_id}));
+}
+
 TEST_P(StoreTest, WhatIsFinalStaysAndOneRunAtATime) {
   auto d = Make("a");
   auto first = RunOf(d), second = RunOf(d);

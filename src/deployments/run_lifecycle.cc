@@ -98,6 +98,11 @@ Result<Run> Lifecycle::Report(const Deployment& deployment, const RunReport& tol
   for (int attempt = 0; attempt < 2; ++attempt) {
     ASSIGN(auto found, FindReported(deployment, report));
     if (found && IsFinal(found->status)) return *found;
+    bool ours = found && (found->leased_by || (!found->airflow_run_id && found->cause != RunCause::kAirflow &&
+                                               parts_.runners.KindOf(deployment.spec) == RunnerKind::kLocal));
+    if (ours)
+      return Fail(ErrorKind::kConflict,
+                  "the run {} is executed by a Slipway server, which alone tells what becomes of it", found->run_id);
     bool starts = report.status == RunStatus::kRunning && (!found || found->status == RunStatus::kQueued);
     if (auto may = starts ? RequireRights(deployment) : Result<>(); !may) {
       if (may.error().kind != ErrorKind::kDenied) return Failure(may.error());

@@ -10,6 +10,7 @@
 
 #include "http/loopback_test.h"
 #include "http/race.h"
+#include "http/turns.h"
 
 namespace slipway::http {
 namespace {
@@ -33,13 +34,16 @@ class Upstream {
     co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, opened));
   }
 
+  void Open() {
+    for (auto& timer : timers_)
+      if (auto waiting_still = timer.lock()) waiting_still->cancel();
+  }
+
   Handler handler() {
     return [this](Exchange& exchange) -> Awaitable<Response> {
       auto name = exchange.request.path.at(0);
       if (name == "slow") co_await Wait();
-      if (name == "open")
-        for (auto& timer : timers_)
-          if (auto waiting_still = timer.lock()) waiting_still->cancel();
+      if (name == "open") Open();
       if (name == "quick") co_return co_await exchange.OnThread([] { return Response{.body = "quick"}; });
       co_return Response{.body = name};
     };
@@ -118,6 +122,28 @@ TEST(Coroutines, ARequestSentAheadIsNotTheEndOfTheClient) {
   EXPECT_EQ(opener.Ask(Get("/open")).status, 200);
   EXPECT_EQ(client.Next().body, "answered");
   EXPECT_EQ(client.Next().body, "ahead");
+}
+
+TEST(Coroutines, WhoHasMuchInHandWaitsForThemselves) {
+  Upstream upstream;
+  Turns turns(1, 1);
+  Running server([&](Exchange& exchange) -> Awaitable<Response> {
+    auto name = exchange.request.path.at(0), who = exchange.request.path.at(1);
+    auto turn = co_await turns.Take(who);
+    if (turn == nullptr) co_return Response{.status = 429};
+    if (name == "slow") co_await upstream.Wait();
+    if (name == "open") upstream.Open();
+    co_return Response{.body = who};
+  });
+  Client first(server), second(server), third(server), other(server);
+  first.Send(Get("/slow/one"));
+  upstream.AwaitThatManyWait(1);
+  second.Send(Get("/quick/one"));
+  third.Send(Get("/quick/one"));  // one of the two waits, and for the other there is no room
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(other.Ask(Get("/quick/two")).body, "two");
+  EXPECT_EQ(other.Ask(Get("/open/two")).body, "two");
+  EXPECT_EQ(first.Next().body, "one");
+  EXPECT_THAT((std::vector{second.Next().status, third.Next().status}), ::testing::UnorderedElementsAre(200, 429));
 }
 
 TEST(Coroutines, OneThatThrowsIsA500) {

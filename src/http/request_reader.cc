@@ -73,7 +73,8 @@ class RequestReader::Parser final : public wire::basic_parser<true> {
     auto field = LowerCase(name);
     // Which of two counts would be for whoever adds one to decide: a gateway may have checked the other.
     if ((field == "authorization" || field == "authorization-psk") && request.Find(field)) repeated = std::string(name);
-    request.headers[field] = std::string(value);
+    auto [at, is_new] = request.headers.try_emplace(field, value);
+    if (!is_new) at->second += ", " + std::string(value);  // RFC 9110, section 5.3
   }
   void on_header_impl(error_code& code) override {
     expects_continue = LowerCase(request.Header("expect")) == "100-continue";
@@ -130,8 +131,9 @@ Awaitable<std::expected<Request, Refused>> RequestReader::Next() {
     co_return std::unexpected(Refused{Refusal(400, parser_->repeated + " was sent more than once")});
   auto target = ParseTarget(parser_->target);
   if (!target) co_return std::unexpected(Refused{Refusal(400, "The request's target is not valid")});
-  if (target->has_null)
-    co_return std::unexpected(Refused{Refusal(400, "The request's target has U+0000, which no name here can have")});
+  if (!target->is_text)
+    co_return std::unexpected(
+        Refused{Refusal(400, "The request's target is not UTF-8, or has U+0000: no name here is like that")});
   auto request = std::move(parser_->request);
   request.path = std::move(target->path);
   request.query = std::move(target->query);

@@ -4,6 +4,8 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
+#include "base/names.h"
+
 namespace slipway::http {
 
 std::optional<Target> ParseTarget(std::string_view text) {
@@ -12,10 +14,10 @@ std::optional<Target> ParseTarget(std::string_view text) {
   Target target;
   for (auto segment : parsed->segments()) target.path.push_back(segment);
   for (auto parameter : parsed->params()) target.query[parameter.key] = parameter.value;
-  auto null = [](const std::string& text) { return text.find('\0') != std::string::npos; };
-  target.has_null = std::ranges::any_of(target.path, null) || std::ranges::any_of(target.query, [&](const auto& given) {
-                      return null(given.first) || null(given.second);
-                    });
+  auto is_text = [](const std::string& part) { return part.find('\0') == std::string::npos && IsUtf8(part); };
+  target.is_text = std::ranges::all_of(target.path, is_text) &&
+                   std::ranges::all_of(
+                       target.query, [&](const auto& given) { return is_text(given.first) && is_text(given.second); });
   return target;
 }
 

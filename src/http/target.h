@@ -12,7 +12,7 @@ namespace slipway::http {
 struct Target {
   std::vector<std::string> path;             ///< its segments
   std::map<std::string, std::string> query;  ///< the last of repeated parameters counts, as in the reference
-  bool has_null = false;                     ///< U+0000 is in it, with which texts end for C and for PostgreSQL
+  bool is_text = true;                       ///< UTF-8, without U+0000, with which texts end for C and for PostgreSQL
 };
 
 /// Nothing for a target that is not a valid path and query.

@@ -22,6 +22,11 @@ Result<std::vector<OutputColumn>> WantedColumns(const Work& work, const iceberg:
                                                 const model::Model& model) {
   std::vector<OutputColumn> columns;
   auto add = [&](std::string name, Type type, From from, bool required) -> Result<> {
+    if (name == kDeploymentColumn)
+      return Fail(ErrorKind::kInvalid,
+                  "the column '{}' says whose rows they are, and cannot come from the source or from the model: give "
+                  "it another name there",
+                  name);
     if (Has(columns, name)) return Fail(ErrorKind::kInvalid, "the predictions would have two columns '{}'", name);
     columns.push_back({{static_cast<int>(columns.size()) + 1, name, required, type}, from, name});
     return {};
@@ -99,8 +104,6 @@ Result<TargetPlan> PlanTargetTable(const Work& work, const iceberg::Schema& sour
     ASSIGN(plan.output, FitInto(*existing, wanted));
     plan.table = std::move(*existing);
   } else if (existing.error().kind == ErrorKind::kNotFound) {
-    if (Has(wanted, kDeploymentColumn))
-      return Fail(ErrorKind::kInvalid, "the predictions would have two columns '{}'", kDeploymentColumn);
     wanted.push_back({{static_cast<int>(wanted.size()) + 1, std::string(kDeploymentColumn), false, {TypeId::kString}},
                       From::kDeployment,
                       ""});

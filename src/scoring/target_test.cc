@@ -127,18 +127,17 @@ TEST_F(Target, AColumnDeploymentOfAnExistingTableTellsWhoseARowIs) {
   EXPECT_EQ(from({0, "deployment", false, {TypeId::kLong}}), OutputColumn::From::kNull) << "it is somebody else's";
 }
 
-// A source may have a column of that name: the target of an earlier version has it from there.
-TEST_F(Target, AnEntityOfTheNameIsNoLineage) {
+/// Else a source would say whose rows they are, and a run would replace those of all.
+TEST_F(Target, TheDeploymentsNameComesFromNoSource) {
   source_.fields.push_back({11, "deployment", false, {TypeId::kString}});
   work_.entity_columns = {"id", "deployment"};
   auto fields = Fitting();
   fields.push_back({0, "deployment", false, {TypeId::kString}});
-  auto plan = PlanInto(fields);
-  ASSERT_TRUE(plan) << plan.error().message;
-  EXPECT_EQ(plan->output.back().from, OutputColumn::From::kSource);
-  plan = PlanNew();
-  ASSERT_FALSE(plan);
-  EXPECT_NE(plan.error().message.find("two columns 'deployment'"), std::string::npos) << plan.error().message;
+  for (const auto& plan : {PlanInto(fields), PlanNew()}) {
+    ASSERT_FALSE(plan);
+    EXPECT_NE(plan.error().message.find("'deployment' says whose rows they are"), std::string::npos)
+        << plan.error().message;
+  }
 }
 
 TEST_F(Target, AnotherPartitionColumnIsCarriedAlong) {

@@ -59,6 +59,12 @@ bool IsProbe(const Request& request) {
          std::ranges::find(kProbes, request.path.front()) != std::end(kProbes);
 }
 
+constexpr size_t kMostWaiting = 100;  // requests with one credential that have no thread yet
+
+std::string CredentialOf(const Request& request) {
+  return std::string(request.Header("authorization")) + '\n' + std::string(request.Header("authorization-psk"));
+}
+
 const std::vector<double> kLatencyBuckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
 
 }  // namespace
@@ -77,7 +83,8 @@ Api::State::State(ApiParts given)
       lifecycle({parts.store, parts.clock, parts.zone, parts.runners, parts.plan,
                  [this](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); },
                  [this](const auto& deployment) { return parts.rights.RequireOf(deployment); }}),
-      rate_limits(parts.requests_per_minute) {
+      rate_limits(parts.requests_per_minute),
+      turns(parts.in_hand, kMostWaiting) {
   std::vector<Operation> operations;
   for (const auto& route : routes) operations.push_back(route.operation);
   openapi = OpenApiDocument(operations, parts.login);
@@ -163,7 +170,8 @@ Response Api::State::Conclude(Call& call, Response response) {
   metrics.request_seconds.Add({{"method", request.method}, {"route", operation.path}}, kLatencyBuckets)
       .Observe(MonotonicSeconds() - call.started);
   bool known = call.who.kind != auth::Identity::Kind::kNobody, change = request.method != "GET" && known;
-  if (change && !(call.audited && response.status < 300)) {
+  // What was not even looked at (429) is no news, and would cost what the refusal saves.
+  if (change && response.status != 429 && !(call.audited && response.status < 300)) {
     auto entry = EntryOf(call, response.status);
     if (auto why = DetailOf(response)) entry.detail = std::move(why);
     if (auto written = parts.audit.Append(entry); !written)
@@ -212,6 +220,15 @@ AuditEntry Api::State::EntryOf(const Call& call, int status) const {
           call.request.request_id};
 }
 
+http::Awaitable<Response> Api::State::InTurn(http::Exchange& exchange, std::function<Response()> work) {
+  auto turn = co_await turns.Take(CredentialOf(exchange.request));
+  if (turn == nullptr) co_return http::TryLater(429, "Too many of your requests wait already");
+  // The work has it, which may go on when the answer was given up.
+  std::function<Response()> in_turn = [turn, work = std::move(work)] { return work(); };
+  turn = nullptr;
+  co_return co_await exchange.OnThread(std::move(in_turn));
+}
+
 Api::Api(ApiParts parts) : state_(std::make_unique<State>(std::move(parts))) {}
 Api::~Api() = default;
 
@@ -232,14 +249,14 @@ http::Awaitable<Response> Api::Answer(http::Exchange& exchange) {
       auto refused = state->Admit(*call);
       return refused ? state->Conclude(*call, std::move(*refused)) : Response{.status = kLetIn};
     };
-    auto refused = co_await exchange.OnThread(std::move(admit));
+    auto refused = co_await state->InTurn(exchange, std::move(admit));
     if (refused.status != kLetIn) co_return refused;
     auto body = co_await exchange.ReadBody();
     if (!body) co_return std::move(body.error());
     call->request.body = std::move(*body);
     work = [state, call] { return state->Conclude(*call, state->Handle(*call)); };
   }
-  co_return co_await exchange.OnThread(std::move(work));
+  co_return co_await state->InTurn(exchange, std::move(work));
 }
 
 }  // namespace slipway::server

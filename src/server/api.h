@@ -51,6 +51,7 @@ struct ApiParts {
   std::optional<Login> login;             ///< how people sign in, where they can
   LogRequests log_requests = LogRequests::kChanges;
   int requests_per_minute = 0;  ///< of one person; 0: any
+  size_t in_hand = 16;          ///< requests with one credential that may have threads at once, or wait for them
   http::TrustedProxies proxies{};
 };
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "contract/deployment_body.h"
 #include "deployments/lifecycle.h"
+#include "http/turns.h"
 #include "server/answers.h"
 #include "server/api.h"
 #include "server/openapi.h"
@@ -51,6 +52,7 @@ struct Api::State {
   Metrics& metrics;
   deployments::Lifecycle lifecycle;
   RateLimits rate_limits;
+  http::Turns turns;  ///< by credential
   explicit State(ApiParts given);
   static std::vector<Route> Routes();  // routes.cc
   std::optional<Response> Find(Call& call) const;
@@ -58,6 +60,8 @@ struct Api::State {
   /// Finds the route, signs the caller in, and decides: nothing where the request may be answered.
   std::optional<Response> Admit(Call& call);
   Response Handle(Call& call) { return (this->*call.route->handler)(call); }
+  /// Runs `work` on a thread when it is the caller's turn: the threads are not one caller's.
+  http::Awaitable<Response> InTurn(http::Exchange& exchange, std::function<Response()> work);
   /// Counts, audits and logs what is answered.
   Response Conclude(Call& call, Response response);
   /// Whether the caller may have a deployment do `work`: by the rules, then by the catalogs that are asked as them.

@@ -21,10 +21,9 @@ Result<> Load(const iceberg::CatalogPlace& place, const std::string& bearer, con
     case ErrorKind::kDenied:
       return Fail(ErrorKind::kDenied, "you may not load the table {}.{}.{}: {}", place.name, schema, table,
                   loaded.error().message);
-    case ErrorKind::kNotFound:
-    case ErrorKind::kUnavailable:
-    case ErrorKind::kIo: return Failure(loaded.error());
-    default: return {};
+    case ErrorKind::kCorrupt:
+    case ErrorKind::kUnsupported: return {};
+    default: return Failure(loaded.error());
   }
 }
 

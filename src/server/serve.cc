@@ -368,7 +368,7 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
            MakePlanner(sources, clock, places, RunLimitsOf(config),
                        {options.program, ScoringEnvironment(secrets, options.environment)}),
            clock, zone, check, LoginOf(config), log_requests, config.Number("server.requests_per_minute"),
-           std::move(proxies)});
+           static_cast<size_t>(std::max(1, config.Number("server.threads") - 2)), std::move(proxies)});
   http::TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
   if (oidc) oidc->AwaitFirst();
   auto answer = [&](http::Exchange& exchange) { return api.Answer(exchange); };

@@ -16,13 +16,14 @@ constexpr int64_t kMostFiles = 100'000, kMib = int64_t{1} << 20;
 
 }  // namespace
 
-Watch::Watch(const PythonEngine& engine, WorkerProcess& process, std::filesystem::path folder, int predictions)
+Watch::Watch(const PythonEngine& engine, WorkerProcess& process, std::filesystem::path folder,
+             std::array<int, 2> shared)
     : memory_mib_(engine.memory_mib),
       disk_mib_(engine.disk_mib),
       tasks_(engine.tasks),
       process_(process),
       folder_(std::move(folder)),
-      predictions_(predictions),
+      shared_(shared),
       stop_(::eventfd(0, EFD_CLOEXEC)),
       thread_([this] { Look(); }) {}
 
@@ -55,7 +56,8 @@ std::optional<std::string> Watch::WhatIsOver(bool folder_too) const {
   auto use = UseOf(process_.id(), memory_mib_ * kMib);
   struct stat about = {};
   constexpr int64_t kBlock = 512;  // of st_blocks
-  if (::fstat(predictions_, &about) == 0) use.bytes += about.st_blocks * kBlock;
+  for (int memory : shared_)       // both are the model's to write
+    if (::fstat(memory, &about) == 0) use.bytes += about.st_blocks * kBlock;
   auto others = use.processes > 1 ? fmt::format(", with {} that it has started,", use.processes - 1) : "";
   if (use.bytes > memory_mib_ * kMib)
     return fmt::format("{} took {} MiB, more than python.memory_mib = {}", others, use.bytes / kMib, memory_mib_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -15,8 +16,8 @@ namespace slipway::model {
 /// it when that is more than the engine's limits allow.
 class Watch {
  public:
-  /// `process` outlives this; `folder` is what the worker may write to, `predictions` its file in shared memory.
-  Watch(const PythonEngine& engine, WorkerProcess& process, std::filesystem::path folder, int predictions);
+  /// `process` outlives this; `folder` is what the worker may write to, `shared` its files in memory.
+  Watch(const PythonEngine& engine, WorkerProcess& process, std::filesystem::path folder, std::array<int, 2> shared);
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -31,7 +32,8 @@ class Watch {
   int64_t memory_mib_, disk_mib_, tasks_;
   WorkerProcess& process_;
   std::filesystem::path folder_;
-  int predictions_, stop_;
+  std::array<int, 2> shared_;
+  int stop_;
   mutable std::mutex mutex_;
   std::optional<std::string> reason_;
   std::thread thread_;

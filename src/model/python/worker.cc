@@ -195,7 +195,7 @@ Result<> Worker::Spawn(const MlModel& model) {
     }
     cgroup_ = std::move(*cgroup);
   }
-  if (started) watch_ = std::make_unique<Watch>(engine_, *process_, home_, predictions_);
+  if (started) watch_ = std::make_unique<Watch>(engine_, *process_, home_, std::array{rows_, predictions_});
   return started;
 }
 
