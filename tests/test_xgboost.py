@@ -1,13 +1,14 @@
 """Predictions equal XGBoost's own to the last bit, for what its Booster and its scikit-learn classes save."""
 
 import json
+import subprocess
 
 import mlflow.xgboost
 import numpy as np
 import pandas as pd
 import pytest
 import xgboost
-from conftest import signature_of
+from conftest import BINARY, signature_of
 from mlflow.models import infer_signature
 from models import numbers
 from parity import assert_equal, check, edge_rows, engine, predict
@@ -230,6 +231,10 @@ def test_pandas_categories_are_the_values_of_the_file_not_codes(tmp_path, kind, 
         store=pd.Categorical(plain["store"].astype(float), categories=SHOPS),
         town=pd.Categorical(plain["town"], categories=TOWNS),
     )
+    done = subprocess.run(
+        [BINARY, "--data-dir", tmp_path / "data", "--json", "models", "check", folder], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and json.loads(done.stdout)["proof"] == "library only", done.stderr
     assert engine(folder) == "forest"
     assert_equal(predict(folder, plain), model.predict(given))
     few = plain.head(9)

@@ -57,7 +57,7 @@ void AddModels(Command& app, Context& context) {
   add->add_option("path", args->path, "the folder that save_model wrote").required();
   add->add_option("--alias", args->alias, "point this alias at the new version");
   add->add_flag("--unproven,--no-check", args->unproven,
-                "let a native engine score that was not compared with mlflow.pyfunc; each run says so");
+                "let a native engine score that was not compared with mlflow.pyfunc");
   add->footer("Example:\n  slipway models register churn ./model --alias champion");
   add->callback([&context, args] {
     context.chosen = [&context, args]() -> Result<> {

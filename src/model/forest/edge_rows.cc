@@ -78,8 +78,9 @@ Result<std::shared_ptr<arrow::Array>> TextOf(const Codes& codes, const Accepts& 
   return array;
 }
 
-/// Numbers that are categories: each, and some that are none.
-std::vector<double> NumbersOf(const Codes& codes, const Accepts& accepts) {
+/// Numbers that are categories: each, and some that are none. Whole numbers have no NaN: it would become a category, or
+/// a value never seen.
+std::vector<double> NumbersOf(const Codes& codes, const Accepts& accepts, const std::string& type) {
   std::vector<double> values;
   for (const auto& [text, code] : codes) {
     double value = text == "true" ? 1 : 0;
@@ -89,7 +90,8 @@ std::vector<double> NumbersOf(const Codes& codes, const Accepts& accepts) {
   std::ranges::sort(values);
   auto most = values.empty() ? 0.0 : values.back();
   if (accepts.unknown) values.insert(values.end(), {most + 1, most + 1e6, -1e6});
-  if (accepts.missing || values.empty()) values.push_back(std::numeric_limits<double>::quiet_NaN());
+  bool holds_nan = ColumnTypeOf(type) == ColumnType::kDouble || ColumnTypeOf(type) == ColumnType::kFloat;
+  if ((accepts.missing && holds_nan) || values.empty()) values.push_back(std::numeric_limits<double>::quiet_NaN());
   return values;
 }
 
@@ -101,7 +103,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> EdgeRowsOf(const Inputs& inputs,
   std::vector<std::vector<double>> values;
   size_t rows = kLeastRows;
   for (size_t f = 0; f < inputs.size(); ++f) {
-    values.push_back(inputs.codes[f] ? NumbersOf(*inputs.codes[f], inputs.accepts[f])
+    values.push_back(inputs.codes[f] ? NumbersOf(*inputs.codes[f], inputs.accepts[f], inputs.specs[f].type)
                                      : Around(decides_by[f], inputs.accepts[f]));
     rows = std::max(rows, values.back().size());
   }
