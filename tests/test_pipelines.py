@@ -297,7 +297,7 @@ def test_what_is_no_function_of_one_column_goes_to_python(tmp_path):
     "encoder, scored", [(OneHotEncoder(handle_unknown="ignore"), "python"), (OrdinalEncoder(), "forest")]
 )
 def test_an_encoder_of_very_many_categories(tmp_path, encoder, scored):
-    """A column for each of thousands of categories is for scikit-learn's sparse matrices: exporting it took gigabytes."""
+    """A column for each of thousands of categories is for sparse matrices: exporting it took gigabytes."""
     rows = NUMBERS.assign(place=[f"place {i * 7 % ROWS}" for i in range(ROWS)])
     prepare = ColumnTransformer([("places", encoder, ["place"])], remainder="passthrough")
     model = make_pipeline(prepare, ensemble.RandomForestRegressor(5, random_state=0)).fit(rows, SCORE)

@@ -10,31 +10,13 @@
 #include "http/turns.h"
 #include "server/answers.h"
 #include "server/api.h"
+#include "server/call.h"
 #include "server/openapi.h"
 #include "server/rate_limits.h"
 #include "server/read_body.h"
 
 /// The inside of Api, for the .cc files of its endpoints.
 namespace slipway::server {
-
-struct Route;
-
-/// A request on its way: who asks, and the deployment that its path names, if any.
-struct Call {
-  Request request;
-  double started = 0;  ///< MonotonicSeconds
-  const Route* route = nullptr;
-  auth::Identity who;
-  std::optional<deployments::DeploymentWithRun> found;
-  const deployments::Deployment& deployment() const { return found->deployment; }
-  json::object query;                ///< as the route describes it
-  std::optional<std::string> about;  ///< the deployment's name, for the audit log
-  std::string action;                ///< method and route
-  bool audited = false;              ///< the entry was written with the change, and stands if that was made
-  std::optional<std::string> note;   ///< what the route does not tell of what was done, for the audit log
-  contract::UnknownFields ignored;   ///< of the query and the body
-  deployments::Lifecycle::Person person() const { return {who.subject, who.username, who.named().kind}; }
-};
 
 /// What of a deployment decides who may use it.
 auth::Guarded GuardedOf(const deployments::Deployment& deployment);
