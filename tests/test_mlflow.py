@@ -370,7 +370,7 @@ def test_a_slow_registry_holds_up_nobody_else(table):
         return 500, b"oops"
 
     liar = Liar(answer)
-    server = serve(table, liar.url, {"server.threads": 4})
+    server = serve(table, liar.url, {"server.threads": 6})  # of which a caller may have all but two
     waiting = [threading.Thread(target=create, args=(server, "m", {"model_version": "1"})) for _ in range(3)]
     try:
         for thread in waiting:

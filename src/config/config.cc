@@ -33,7 +33,7 @@ std::vector<Setting> Defaults() {
   std::vector<Setting> settings{
       text("server.listen", "127.0.0.1:8080", "HOST:PORT; without sign-in, loopback only; port 0 takes a free one"),
       number("server.threads", 8, "requests handled at once; one caller may have all but two of them"),
-      number("server.queue", 256, "requests that may wait; more are answered 429"),
+      number("server.queue", 256, "requests that may wait, of all and of one caller; more are answered 429"),
       number("server.header_seconds", 5, "for a request's head to arrive"),
       number("server.read_seconds", 30, "for a body to arrive, an answer to be taken, the next request to come"),
       number("server.answer_seconds", 60, "for an answer to be found; then it is 503"),

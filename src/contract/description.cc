@@ -17,6 +17,8 @@ using Loc = std::vector<json::value>;
 using Errors = std::vector<ValidationError>;
 using Kind = TypeDescription::Kind;
 
+constexpr size_t kMostOfAnItem = 255;  // characters: an item is a name
+
 size_t CodePoints(std::string_view text) {
   return static_cast<size_t>(
       std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
@@ -169,7 +171,8 @@ json::value ParseList(const TypeDescription& type, const json::value& input, con
     auto at = loc;
     at.emplace_back(i);
     const auto& item = input.get_array()[i];
-    list.push_back(type.literals.empty() ? ParseString({}, item, at, errors) : ParseLiteral(type, item, at, errors));
+    list.push_back(type.literals.empty() ? ParseString({.max_length = kMostOfAnItem}, item, at, errors)
+                                         : ParseLiteral(type, item, at, errors));
   }
   return list;
 }
@@ -200,7 +203,9 @@ json::object TypeSchema(const TypeDescription& type) {
     case Kind::kBoolean: schema["type"] = "boolean"; break;
     case Kind::kStringList:
       schema = {{"type", "array"}, {"items", json::object{{"type", "string"}}}};
-      if (!type.literals.empty())
+      if (type.literals.empty())
+        schema["items"].as_object()["maxLength"] = kMostOfAnItem;
+      else
         schema["items"].as_object()["enum"] = json::array(type.literals.begin(), type.literals.end());
       if (type.least_items) schema["minItems"] = *type.least_items;
       schema["maxItems"] = kMostItems;

@@ -59,8 +59,6 @@ bool IsProbe(const Request& request) {
          std::ranges::find(kProbes, request.path.front()) != std::end(kProbes);
 }
 
-constexpr size_t kMostWaiting = 100;  // requests with one credential that have no thread yet
-
 std::string CredentialOf(const Request& request) {
   return std::string(request.Header("authorization")) + '\n' + std::string(request.Header("authorization-psk"));
 }
@@ -84,7 +82,7 @@ Api::State::State(ApiParts given)
                  [this](const auto& run, const auto& seconds) { CountRun(metrics, run, seconds); },
                  [this](const auto& deployment) { return parts.rights.RequireOf(deployment); }}),
       rate_limits(parts.requests_per_minute),
-      turns(parts.in_hand, kMostWaiting) {
+      turns(parts.in_hand, parts.waiting) {
   std::vector<Operation> operations;
   for (const auto& route : routes) operations.push_back(route.operation);
   openapi = OpenApiDocument(operations, parts.login);

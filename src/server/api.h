@@ -50,8 +50,8 @@ struct ApiParts {
   std::function<Result<>()> ready;        ///< why the server cannot work now, if it cannot; it waits for nothing
   std::optional<Login> login;             ///< how people sign in, where they can
   LogRequests log_requests = LogRequests::kChanges;
-  int requests_per_minute = 0;  ///< of one person; 0: any
-  size_t in_hand = 16;          ///< requests with one credential that may have threads at once, or wait for them
+  int requests_per_minute = 0;         ///< of one person; 0: any
+  size_t in_hand = 16, waiting = 100;  ///< requests with one credential: that have threads, and that wait
   http::TrustedProxies proxies{};
 };
 

@@ -363,12 +363,27 @@ Result<> Serve(const ServeOptions& options, const std::function<void(const std::
   };
   ASSIGN(auto log_requests, LogRequestsOf(config));
   ASSIGN(auto proxies, http::TrustedProxies::Parse(config.Text("server.trusted_proxies")));
-  Api api({store, rights, as_caller, authenticator, user_keys, service_accounts, audit, metrics, dispatchers.runners(),
+  Api api({store,
+           rights,
+           as_caller,
+           authenticator,
+           user_keys,
+           service_accounts,
+           audit,
+           metrics,
+           dispatchers.runners(),
            outbox,
            MakePlanner(sources, clock, places, RunLimitsOf(config),
                        {options.program, ScoringEnvironment(secrets, options.environment)}),
-           clock, zone, check, LoginOf(config), log_requests, config.Number("server.requests_per_minute"),
-           static_cast<size_t>(std::max(1, config.Number("server.threads") - 2)), std::move(proxies)});
+           clock,
+           zone,
+           check,
+           LoginOf(config),
+           log_requests,
+           config.Number("server.requests_per_minute"),
+           static_cast<size_t>(std::max(1, config.Number("server.threads") - 2)),
+           static_cast<size_t>(std::max(0, config.Number("server.queue"))),
+           std::move(proxies)});
   http::TlsFiles tls{config.Text("server.tls_certificate"), config.Text("server.tls_key")};
   if (oidc) oidc->AwaitFirst();
   auto answer = [&](http::Exchange& exchange) { return api.Answer(exchange); };
