@@ -22,6 +22,7 @@ constexpr int kScoreForTheKernel = 500;
 RunWatch::RunWatch(scoring::RunLimits limits, std::stop_source stop, scoring::EventSink emit)
     : limits_(limits), stop_(std::move(stop)), emit_(std::move(emit)), started_(MonotonicSeconds()) {
   OfferToEnd(kScoreForTheKernel);
+  LookAtMemory();  // a small run is over before the thread first looks
   thread_ = std::jthread([this](const std::stop_token& done) { Watch(done); });
 }
 
