@@ -14,8 +14,7 @@ namespace slipway::http {
 namespace asio = boost::asio;
 
 /// Keeps the threads from being one caller's: each may have some requests in hand at once, and some more that wait for
-/// their turn. For coroutines on the
-/// I/O thread, which it outlives.
+/// their turn. For coroutines on the I/O thread, all of which it outlives.
 class Turns {
  public:
   /// `at_once`, `waiting`: of each caller.
